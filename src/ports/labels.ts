@@ -1,0 +1,9 @@
+/** The labels a container of a project carries, so that anybody can tell whose it is. */
+export const LABEL_PROJECT = "io.iris-ports.project";
+export const LABEL_PORT = "io.iris-ports.port";
+export const LABEL_INSTANCE = "io.iris-ports.instance";
+export const LABEL_WEB_PORT = "io.iris-ports.web-port";
+/** The registry the assignment stands in; an orphan is only ever removed by its own registry. */
+export const LABEL_REGISTRY = "io.iris-ports.registry";
+/** `holders`: goes when its last holder has gone. `kept`: outlives its holders (`withReuse()`). */
+export const LABEL_LIFETIME = "io.iris-ports.lifetime";
