@@ -7,3 +7,7 @@ export const LABEL_WEB_PORT = "io.iris-ports.web-port";
 export const LABEL_REGISTRY = "io.iris-ports.registry";
 /** `holders`: goes when its last holder has gone. `kept`: outlives its holders (`withReuse()`). */
 export const LABEL_LIFETIME = "io.iris-ports.lifetime";
+/** Which uninterrupted holding of the assignment it was made in; one of an earlier tenure is a leftover. */
+export const LABEL_TENURE = "io.iris-ports.tenure";
+/** The id of the holder that created it. */
+export const LABEL_CREATOR = "io.iris-ports.creator";
