@@ -1,10 +1,13 @@
+import { randomUUID } from "node:crypto";
+import { currentProcess } from "./process-identity.ts";
+
 /** Where and when a process lives, so that a later process with the same pid is not taken for it. */
 export type ProcessIdentity = {
   /** The machine, by an id that survives reboots; the host name where the system has none. */
   readonly host: string;
   /** One boot of that machine, or `unknown`. */
   readonly bootId: string;
-  /** The pid namespace, or `unknown` where the system has none. */
+  /** The pid namespace, or the platform's name where there are none. */
   readonly pidNamespace: string;
   readonly pid: number;
   /** When the process started, in the system's own measure, or `unknown`. */
@@ -19,6 +22,10 @@ type HolderBase = {
   readonly expiresAt?: Date;
   /** For people: the command, the workflow job. */
   readonly description?: string;
+  /** It relies on the project's container, not just on the port: the container goes when the last such holder goes. */
+  readonly usesContainer?: boolean;
+  /** It was the last to use the container and is removing it: newcomers wait for that. */
+  readonly isLeaving?: boolean;
 };
 
 /** A process relies on the assignment. */
@@ -32,3 +39,33 @@ export type ManualHolder = HolderBase & { readonly kind: "manual" };
 
 /** A live party relying on an assignment. */
 export type Holder = ProcessHolder | JobHolder | ManualHolder;
+
+type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContainer">>;
+
+/**
+ * This process as a holder, until it ends. Without an `id` it is the process as such, the same at every call; give each
+ * of several independent users in one process an id of its own.
+ */
+export async function processHolder(options: HolderOptions = {}): Promise<ProcessHolder> {
+  const identity = await currentProcess();
+  const id = `process:${identity.host}:${identity.bootId}:${identity.pidNamespace}:${identity.pid}:${identity.startTime}`;
+  const description = [process.title, ...process.argv.slice(1, 2)].join(" ");
+  return { id, description, ...options, kind: "process", since: new Date(), process: identity };
+}
+
+/** A process holder with an id nobody else has. */
+export async function uniqueProcessHolder(options: Omit<HolderOptions, "id"> = {}): Promise<ProcessHolder> {
+  return processHolder({ ...options, id: `process:${randomUUID()}` });
+}
+
+/** A person as a holder: nothing but a release ends it. */
+export function manualHolder(options: HolderOptions = {}): ManualHolder {
+  return { id: "manual", ...options, kind: "manual", since: new Date() };
+}
+
+/** A CI job as a holder. Give the worker's `process` where it can be seen, else an `expiresAt`. */
+export function jobHolder(
+  options: HolderOptions & { id: string; process?: ProcessIdentity; expiresAt?: Date },
+): JobHolder {
+  return { ...options, kind: "job", since: new Date() };
+}

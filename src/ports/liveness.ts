@@ -1,0 +1,44 @@
+import { osCode } from "../stores/safe-file.ts";
+import type { Holder, ProcessIdentity } from "./holder.ts";
+import { currentMachine, startTimeOf, UNKNOWN } from "./process-identity.ts";
+
+/** Whether somebody is provably there (`alive`), provably not (`gone`), or neither. */
+export type Verdict = "alive" | "gone" | "unknown";
+
+/** Looks whether a process of a document is still the one it was. */
+export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
+
+/**
+ * Gone is only what is proven: on this host, another boot; or in this pid namespace, no such pid, or a pid that started
+ * at another time. Other hosts and pid namespaces cannot be looked into.
+ */
+export const observeProcess: Liveness = async (identity) => {
+  const here = await currentMachine();
+  if (identity.host !== here.host) return "unknown";
+  const isOtherBoot = identity.bootId !== here.bootId;
+  if (isOtherBoot) return identity.bootId === UNKNOWN || here.bootId === UNKNOWN ? "unknown" : "gone";
+  if (identity.pidNamespace !== here.pidNamespace) return "unknown";
+  if (!isPidTaken(identity.pid)) return "gone";
+  const startTime = await startTimeOf(identity.pid);
+  if (startTime === identity.startTime) return identity.startTime === UNKNOWN ? "unknown" : "alive";
+  if (identity.startTime === UNKNOWN) return "unknown";
+  // It may have ended between the two looks; a start time that cannot be read proves nothing.
+  if (startTime === UNKNOWN) return isPidTaken(identity.pid) ? "unknown" : "gone";
+  return "gone";
+};
+
+/** A holder's verdict; one that cannot be observed counts as gone from its `expiresAt` on. */
+export function holderVerdict(holder: Holder, process: Verdict, now: Date): Verdict {
+  if (holder.kind === "manual") return "alive";
+  if (process !== "unknown") return process;
+  return holder.expiresAt !== undefined && holder.expiresAt <= now ? "gone" : "unknown";
+}
+
+function isPidTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return osCode(cause) !== "ESRCH";
+  }
+}

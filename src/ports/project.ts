@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { environment, hasControlCharacter } from "./config.ts";
+import { InvalidArgumentError } from "./errors.ts";
+
+/**
+ * What owns a port: an absolute path with symbolic links resolved, no trailing slash, the drive letter in capitals. It
+ * need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory; a relative one counts from there.
+ * @throws InvalidArgumentError when it is empty, has control characters, or `IRIS_PORTS_PROJECT` is relative
+ */
+export function canonicalProject(project?: string): string {
+  const fromEnvironment = environment().project;
+  const [argument, value] = project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? process.cwd()] : ["project", project];
+  if (typeof value !== "string" || value.trim() === "") throw invalidProject(argument, value, "is empty");
+  if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
+  // Every process has a working directory of its own, so a relative path in the environment would name many projects.
+  if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
+  const real = realPath(resolve(value));
+  return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
+}
+
+/**
+ * What names an assignment in the document: `<path>`, or `<path>#<instance>`.
+ * @throws InvalidArgumentError when the instance is not a plain name
+ */
+export function projectKey(projectPath: string, instance?: string): string {
+  if (instance === undefined) return projectPath;
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(instance)) {
+    throw new InvalidArgumentError({
+      what: `instance is not a usable name: ${JSON.stringify(instance)}.`,
+      remedy: "use up to 100 letters, digits, dots, underscores and hyphens, beginning with a letter or digit.",
+      argument: "instance",
+      value: instance,
+    });
+  }
+  return `${projectPath}#${instance}`;
+}
+
+/** The name a project's container has: the Python tool's rule, so that both tools recognise each other's. */
+export function containerName(key: string, port: number): string {
+  return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
+}
+
+/** The real path of what exists of it, and the rest as given. */
+function realPath(path: string): string {
+  try {
+    return fs.realpathSync.native(path);
+  } catch {
+    // Any failure means the same here: this part cannot be resolved, its parent perhaps can.
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}
+
+function invalidProject(argument: string, value: unknown, problem: string): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: `${argument} ${problem}: ${JSON.stringify(value)}.`,
+    remedy: "give the absolute path of the project's directory.",
+    argument,
+    value,
+  });
+}

@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import type { CommitToken } from "./document.ts";
+import { osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+
+/** What a claimed version needs to become the document. */
+type NewFile = { readonly mode: number; readonly gid?: number | undefined };
+
+/**
+ * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
+ * the name of the newest version; a commit renames it to its own, which succeeds for exactly one process per head,
+ * because no name is ever used twice. The version itself waits beside it as `data.<revision>.<commit>` and is published
+ * by renaming it over the document: by its owner, or by whoever finds it pending. A process that wakes up late finds
+ * its names gone, and writes nothing.
+ */
+export class CommitChain {
+  readonly directory: string;
+  readonly #documentPath: string;
+  readonly #isDurable: boolean;
+
+  constructor(documentPath: string, isDurable: boolean) {
+    this.directory = `${documentPath}.commit`;
+    this.#documentPath = documentPath;
+    this.#isDurable = isDurable;
+  }
+
+  /** Writes the next version beside the document, where nobody sees it yet. */
+  prepare(base: CommitToken, textOf: (token: CommitToken) => string, file: NewFile): CommitToken {
+    const next = newToken(base.revision + 1);
+    try {
+      writeNewFile(this.#data(next), textOf(next), file, this.#isDurable);
+    } catch (cause) {
+      removeIfThere(this.#data(next));
+      throw cause;
+    }
+    return next;
+  }
+
+  /** Makes `next` the newest version, if `base` still is: true for exactly one process per base. */
+  claim(base: CommitToken, next: CommitToken): boolean {
+    if (renameIfThere(this.#head(base), this.#head(next))) return true;
+    removeIfThere(this.#data(next));
+    return false;
+  }
+
+  /** Makes a claimed version the document; false where somebody else has done it already. */
+  publish(token: CommitToken): boolean {
+    return renameIfThere(this.#data(token), this.#documentPath);
+  }
+
+  /** True while a claimed version waits to be published. */
+  isPending(token: CommitToken): boolean {
+    return fs.existsSync(this.#data(token));
+  }
+
+  /** The newest version's token, also while somebody moves it; undefined where the directory or the head is missing. */
+  head(): CommitToken | undefined {
+    // A directory that is read while an entry is renamed may show neither name, or both.
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const names = this.#names();
+      if (names === undefined) return undefined;
+      const heads = names.map(parseHead).filter((token) => token !== undefined);
+      if (heads.length === 1) return heads[0];
+      if (attempt > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      // Two heads that stay were put there by hand (a restored backup): only the newest may go on.
+      if (attempt > 50 && heads.length > 1) this.#dropOlder(heads);
+    }
+    return undefined;
+  }
+
+  /**
+   * Makes a first head above `revision`, unless there is one by now. A prepared directory is renamed into place, so
+   * that of several processes doing so only one succeeds.
+   */
+  begin(revision: number): void {
+    const prepared = `${this.directory}.${randomBytes(6).toString("hex")}`;
+    // A group that shares the registry's directory shares this one too.
+    const shared = fs.statSync(dirname(this.directory)).mode & 0o070;
+    fs.mkdirSync(prepared, { mode: 0o700 });
+    try {
+      if (shared !== 0) fs.chmodSync(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
+      fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
+      this.#dropHeadless();
+      fs.renameSync(prepared, this.directory);
+    } catch (cause) {
+      if (!["ENOTEMPTY", "EEXIST", "EPERM"].includes(osCode(cause)) || !fs.existsSync(this.directory)) throw cause;
+    } finally {
+      fs.rmSync(prepared, { recursive: true, force: true });
+    }
+  }
+
+  /** Deletes versions that can no longer be published: all up to the newest one, except that itself. */
+  sweep(head: CommitToken): void {
+    for (const name of this.#names() ?? []) {
+      const token = parseToken(name, "data");
+      if (token !== undefined && token.revision <= head.revision && token.commit !== head.commit)
+        removeIfThere(join(this.directory, name));
+    }
+  }
+
+  /** @throws with code ELOOP or ENOTDIR when something else has been put in the directory's place */
+  checkDirectory(): void {
+    const stat = fs.lstatSync(this.directory, { throwIfNoEntry: false });
+    if (stat === undefined || stat.isDirectory()) return;
+    const code = stat.isSymbolicLink() ? "ELOOP" : "ENOTDIR";
+    throw Object.assign(new Error(`${this.directory} is not a directory`), { code, path: this.directory });
+  }
+
+  #names(): string[] | undefined {
+    try {
+      return fs.readdirSync(this.directory);
+    } catch (cause) {
+      if (osCode(cause) === "ENOENT") return undefined;
+      throw cause;
+    }
+  }
+
+  #dropOlder(heads: readonly CommitToken[]): void {
+    const newest = Math.max(...heads.map((token) => token.revision));
+    const kept = heads.find((token) => token.revision === newest);
+    for (const token of heads) if (token !== kept) removeIfThere(this.#head(token));
+  }
+
+  /** Empties a directory that lost its head, so that a prepared one can take its place; never touches a head. */
+  #dropHeadless(): void {
+    const names = this.#names() ?? [];
+    if (names.some((name) => parseHead(name) !== undefined)) return;
+    for (const name of names) removeIfThere(join(this.directory, name));
+  }
+
+  #head(token: CommitToken): string {
+    return join(this.directory, headName(token));
+  }
+
+  #data(token: CommitToken): string {
+    return join(this.directory, `data.${token.revision}.${token.commit}`);
+  }
+}
+
+function newToken(revision: number): CommitToken {
+  return { revision, commit: randomBytes(8).toString("hex") };
+}
+
+function headName(token: CommitToken): string {
+  return `head.${token.revision}.${token.commit}`;
+}
+
+function parseHead(name: string): CommitToken | undefined {
+  return parseToken(name, "head");
+}
+
+function parseToken(name: string, kind: "head" | "data"): CommitToken | undefined {
+  const match = /^(head|data)\.(\d{1,15})\.([0-9a-f]{1,64})$/.exec(name);
+  return match?.[1] === kind ? { revision: Number(match[2]), commit: match[3] as string } : undefined;
+}

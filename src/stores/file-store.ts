@@ -1,0 +1,206 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import { CommitChain } from "./commit-chain.ts";
+import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./document.ts";
+import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
+import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
+import { accessError, osCode, readRegularFile, writeNewFile } from "./safe-file.ts";
+import type { Store, Update } from "./store.ts";
+import { Turnstile } from "./turnstile.ts";
+
+const debug = createDebug("iris-ports:store");
+
+// The Python tool truncates the file and writes it again in place: half a document may be whole a moment later.
+const HALF_WRITTEN_MS = 250;
+const SWEEP_EVERY = 64;
+
+type FileStoreOptions = {
+  readonly path: string;
+  /** How long an update waits for the lock, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  /** Flush each version to the disk before it counts (fsync). */
+  readonly isDurable: boolean;
+};
+
+/** What was read: the document, the commit that wrote it, and the file's mode and group, which are kept. */
+type Snapshot = {
+  readonly bytes: Buffer;
+  readonly document: RegistryDocument;
+  readonly token: CommitToken | undefined;
+  readonly mode: number;
+  readonly gid: number | undefined;
+};
+
+/** Keeps the document in one JSON file that readers may open at any time. */
+export class FileStore implements Store {
+  readonly location: string;
+  readonly #chain: CommitChain;
+  readonly #turnstile: Turnstile;
+  readonly #isDurable: boolean;
+  #last: Snapshot | undefined;
+
+  constructor(options: FileStoreOptions) {
+    this.location = options.path;
+    this.#isDurable = options.isDurable;
+    this.#chain = new CommitChain(options.path, options.isDurable);
+    this.#turnstile = new Turnstile(options.path, this.#chain.directory, options.lockTimeoutMs);
+  }
+
+  async read(): Promise<RegistryDocument> {
+    return (await this.#guard(() => this.#snapshot())).document;
+  }
+
+  async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
+    await this.#guard(() => this.#prepareDirectory());
+    const done = await this.#turnstile.pass(() => this.#commit(change));
+    if (done.isChanged && this.#isDurable) await this.#guard(() => syncDirectory(dirname(this.location)));
+    return done.result;
+  }
+
+  async #commit<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<Update<T> & { isChanged: boolean }> {
+    // The document's own token names the head it was published under, so the usual commit need not look for it.
+    const newest = await this.#guard(() => this.#snapshot());
+    let { base, head } = newest.token ? { base: newest, head: newest.token } : await this.#guard(() => this.#settle());
+    for (;;) {
+      const update = await change(base.document);
+      const { document } = update;
+      if (document === undefined) return { ...update, isChanged: false };
+      if (await this.#guard(() => this.#tryCommit(head, document, base))) return { ...update, isChanged: true };
+      ({ base, head } = await this.#guard(() => this.#settle()));
+    }
+  }
+
+  async #tryCommit(from: CommitToken, document: RegistryDocument, base: Snapshot): Promise<boolean> {
+    this.#chain.checkDirectory();
+    let text = "";
+    const textOf = (token: CommitToken) => {
+      text = serializeDocument(document, token);
+      return text;
+    };
+    let next: CommitToken;
+    try {
+      next = this.#chain.prepare(from, textOf, base);
+    } catch (cause) {
+      if (osCode(cause) === "ENOENT") return false;
+      throw cause;
+    }
+    if (!this.#chain.claim(from, next)) return false;
+    if (!this.#chain.publish(next) && !(await this.#wasPublished(next))) return false;
+    this.#last = { ...base, bytes: Buffer.from(text), document, token: next };
+    if (next.revision % SWEEP_EVERY === 0) this.#chain.sweep(next);
+    return true;
+  }
+
+  /** True where a helper published the claimed version, false where somebody deleted it before. */
+  async #wasPublished(token: CommitToken): Promise<boolean> {
+    const { token: found } = await this.#snapshot();
+    return found !== undefined && found.revision >= token.revision;
+  }
+
+  /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */
+  async #settle(): Promise<{ base: Snapshot; head: CommitToken }> {
+    for (;;) {
+      const head = this.#chain.head();
+      if (head === undefined) {
+        this.#chain.begin((await this.#snapshot()).token?.revision ?? 0);
+        continue;
+      }
+      if (this.#chain.isPending(head)) this.#chain.publish(head);
+      const base = await this.#snapshot();
+      if (base.token?.commit === head.commit) return { base, head };
+      const again = this.#chain.head();
+      if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
+      // Nothing moved and nothing is pending: another tool wrote the document, or somebody restored it. It counts.
+      debug("adopting a document that another program wrote at revision %d", head.revision);
+      this.#chain.sweep(head);
+      return { base, head };
+    }
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const deadline = performance.now() + HALF_WRITTEN_MS;
+    for (;;) {
+      const file = readRegularFile(this.location);
+      if (file === undefined) return { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined, ...this.#newFile() };
+      const { bytes, stat } = file;
+      const last = this.#last;
+      const owner = { mode: stat.mode & 0o777, gid: stat.gid };
+      if (last?.bytes.equals(bytes)) return { ...last, ...owner };
+      try {
+        const parsed = parseDocument(bytes.toString("utf8"));
+        this.#last = { ...parsed, bytes, ...owner };
+        return this.#last;
+      } catch (cause) {
+        if (cause instanceof NewerSchemaError) throw this.#newerSchema(cause);
+        if (!(cause instanceof DocumentError)) throw cause;
+        if (performance.now() > deadline) throw this.#corrupt(cause, bytes);
+        await delay(5);
+      }
+    }
+  }
+
+  /** A new document is private, unless the directory is shared by a group. */
+  #newFile(): { mode: number; gid: number | undefined } {
+    const stat = fs.statSync(dirname(this.location), { throwIfNoEntry: false });
+    return { mode: 0o600 | ((stat?.mode ?? 0) & 0o020 ? 0o060 : 0), gid: undefined };
+  }
+
+  async #prepareDirectory(): Promise<void> {
+    fs.mkdirSync(dirname(this.location), { recursive: true, mode: 0o700 });
+    this.#chain.checkDirectory();
+  }
+
+  /** Keeps the bytes beside the document, under a name that the same bytes always get. */
+  #corrupt(cause: DocumentError, bytes: Buffer): RegistryCorruptError {
+    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+    const copy = join(dirname(this.location), `${basename(this.location)}.corrupt-${digest}`);
+    let backupPath: string | undefined = copy;
+    try {
+      if (!fs.existsSync(copy)) writeNewFile(copy, bytes, this.#newFile(), false);
+    } catch (failure) {
+      debug("no copy of the corrupt document could be made: %o", failure);
+      backupPath = undefined;
+    }
+    return new RegistryCorruptError({
+      what: `The port registry ${this.location} cannot be read: ${cause.message}.`,
+      state: backupPath === undefined ? "The file was not touched." : `The file was not touched; a copy is kept as ${backupPath}.`,
+      remedy: `mend the file, or start over: mv '${this.location}' '${this.location}.broken' (ports of running containers and of other programs stay protected).`,
+      registryPath: this.location,
+      backupPath,
+      cause,
+    });
+  }
+
+  #newerSchema(cause: NewerSchemaError): RegistrySchemaError {
+    return new RegistrySchemaError({
+      what: `The port registry ${this.location} has schema_version ${cause.schemaVersion}, which is newer than this iris-ports understands.`,
+      state: "Nothing was touched.",
+      remedy: "update iris-ports (npm install iris-ports@latest), or use another file with IRIS_PORT_REGISTRY.",
+      registryPath: this.location,
+      schemaVersion: cause.schemaVersion,
+    });
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof IrisPortsError || osCode(cause) === "") throw cause;
+      throw accessError(this.location, (cause as NodeJS.ErrnoException).path ?? this.location, cause);
+    }
+  }
+}
+
+/** Makes the renames durable. Windows cannot open a directory, and has no need to. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const directory = await fs.promises.open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,222 @@
+import {
+  type AssignmentRecord,
+  type CommitToken,
+  type DetailRecord,
+  type HistoryRecord,
+  type HolderRecord,
+  type RegistryDocument,
+  SCHEMA_VERSION,
+  type WaiterRecord,
+} from "./document.ts";
+
+/** A document with the token it carried; none where another tool made the file. */
+export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
+
+/** Why a text is not a registry document. */
+export class DocumentError extends Error {}
+
+/** The text is a registry document of a newer schema. */
+export class NewerSchemaError extends Error {
+  readonly schemaVersion: string;
+
+  constructor(schemaVersion: string) {
+    super(`schema_version is ${schemaVersion}`);
+    this.schemaVersion = schemaVersion;
+  }
+}
+
+/**
+ * Reads a document and checks all of it.
+ * @throws DocumentError for anything that is not a document this version could have written or the Python tool could
+ * @throws NewerSchemaError for a schema newer than {@link SCHEMA_VERSION}
+ */
+export function parseDocument(text: string): ParsedDocument {
+  if (text.trim() === "") throw new DocumentError("the file is empty");
+  const root = asObject(parseJson(text.replace(/^\uFEFF/, "")), "the document");
+  checkSchema(root.get("schema_version"));
+  const assignments = asArray(root.get("assignments"), "assignments").map(parseAssignment);
+  const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : new Map<string, unknown>();
+  const ports = new Map(assignments.map((record) => [record.project_path, record.port]));
+  if (ports.size < assignments.length) throw new DocumentError("a project has two assignments");
+  const describesEntry = (key: string, detail: DetailRecord | undefined) =>
+    detail !== undefined && ports.get(key) === detail.port;
+  const allDetails = mapOf(own.get("details"), "iris_ports.details", parseDetail);
+  const details = new Map([...allDetails].filter(([key, detail]) => describesEntry(key, detail)));
+  const holders = new Map(
+    [...mapOf(own.get("holders"), "iris_ports.holders", parseHolders)].filter(([key]) => details.has(key)),
+  );
+  checkPortsDistinct(assignments, details);
+  return {
+    document: {
+      assignments,
+      holders,
+      details,
+      history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),
+      waiters: asArray(own.get("waiters") ?? [], "iris_ports.waiters").map(parseWaiter),
+      unknown: { top: without(root, TOP_KEYS), own: without(own, OWN_KEYS) },
+    },
+    token: parseToken(own),
+  };
+}
+
+const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
+const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters"];
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DocumentError(`it is not JSON (${(cause as Error).message})`);
+  }
+}
+
+function checkSchema(version: unknown): void {
+  const match = typeof version === "string" ? /^(\d{1,6})\.(\d{1,6})$/.exec(version) : null;
+  if (match === null) throw new DocumentError("schema_version is missing or not a version");
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  const [knownMajor, knownMinor] = SCHEMA_VERSION.split(".").map(Number) as [number, number];
+  if (major > knownMajor || (major === knownMajor && minor > knownMinor)) throw new NewerSchemaError(match[0]);
+}
+
+function checkPortsDistinct(
+  assignments: readonly AssignmentRecord[],
+  details: ReadonlyMap<string, DetailRecord>,
+): void {
+  const seen = new Map<number, string>();
+  const claim = (port: number, project: string) => {
+    const other = seen.get(port);
+    if (other !== undefined) throw new DocumentError(`port ${port} is assigned twice, to ${JSON.stringify(other)} and ${JSON.stringify(project)}`);
+    seen.set(port, project);
+  };
+  for (const record of assignments) {
+    claim(record.port, record.project_path);
+    const webPort = details.get(record.project_path)?.web_port;
+    if (webPort !== undefined) claim(webPort, record.project_path);
+  }
+}
+
+function parseAssignment(value: unknown, index: number): AssignmentRecord {
+  const where = `assignments[${index}]`;
+  const record = asObject(value, where);
+  const containerName = record.get("container_name") ?? null;
+  if (containerName !== null && typeof containerName !== "string")
+    throw new DocumentError(`${where}.container_name is not a string`);
+  const projectPath = asText(record.get("project_path"), `${where}.project_path`);
+  if (projectPath === "") throw new DocumentError(`${where}.project_path is empty`);
+  return {
+    project_path: projectPath,
+    port: asPort(record.get("port"), `${where}.port`),
+    assigned_at: asTime(record.get("assigned_at"), `${where}.assigned_at`),
+    assignment_type: asOneOf(record.get("assignment_type"), ["auto", "manual"], `${where}.assignment_type`),
+    status: asOneOf(record.get("status"), ["active", "released", "stale"], `${where}.status`),
+    container_name: containerName,
+  };
+}
+
+function parseHolders(value: unknown, where: string): readonly HolderRecord[] {
+  return asArray(value, where).map((holder, index) => parseHolder(holder, `${where}[${index}]`));
+}
+
+function parseHolder(value: unknown, where: string): HolderRecord {
+  const record = asObject(value, where);
+  asText(record.get("id"), `${where}.id`);
+  asOneOf(record.get("kind"), ["process", "job", "manual"], `${where}.kind`);
+  asTime(record.get("since"), `${where}.since`);
+  if (record.has("expires_at")) asTime(record.get("expires_at"), `${where}.expires_at`);
+  if (record.has("description")) asText(record.get("description"), `${where}.description`);
+  if (record.has("process")) checkProcess(asObject(record.get("process"), `${where}.process`), `${where}.process`);
+  else if (record.get("kind") === "process") throw new DocumentError(`${where}.process is missing`);
+  return value as HolderRecord;
+}
+
+function checkProcess(identity: ReadonlyMap<string, unknown>, where: string): void {
+  for (const key of ["host", "boot_id", "pid_namespace", "start_time"]) asText(identity.get(key), `${where}.${key}`);
+  if (!Number.isSafeInteger(identity.get("pid")) || (identity.get("pid") as number) < 1)
+    throw new DocumentError(`${where}.pid is not a process id`);
+}
+
+function parseDetail(value: unknown, where: string): DetailRecord {
+  const record = asObject(value, where);
+  asPort(record.get("port"), `${where}.port`);
+  asText(record.get("tenure"), `${where}.tenure`);
+  if (record.has("instance")) asText(record.get("instance"), `${where}.instance`);
+  if (record.has("web_port")) asPort(record.get("web_port"), `${where}.web_port`);
+  if (record.has("engine")) asText(record.get("engine"), `${where}.engine`);
+  return value as DetailRecord;
+}
+
+function parseHistory(value: unknown, index: number): HistoryRecord {
+  const where = `iris_ports.history[${index}]`;
+  const record = asObject(value, where);
+  asText(record.get("project"), `${where}.project`);
+  asPort(record.get("port"), `${where}.port`);
+  asTime(record.get("released_at"), `${where}.released_at`);
+  return value as HistoryRecord;
+}
+
+function parseWaiter(value: unknown, index: number): WaiterRecord {
+  const where = `iris_ports.waiters[${index}]`;
+  const record = asObject(value, where);
+  asText(record.get("id"), `${where}.id`);
+  asText(record.get("project"), `${where}.project`);
+  asTime(record.get("since"), `${where}.since`);
+  const range = asArray(record.get("range"), `${where}.range`);
+  if (range.length !== 2) throw new DocumentError(`${where}.range is not a pair`);
+  for (const bound of range) asPort(bound, `${where}.range`);
+  parseHolder(record.get("holder"), `${where}.holder`);
+  return value as WaiterRecord;
+}
+
+function parseToken(own: ReadonlyMap<string, unknown>): CommitToken | undefined {
+  const revision = own.get("revision");
+  const commit = own.get("commit");
+  if (revision === undefined && commit === undefined) return undefined;
+  if (!Number.isSafeInteger(revision) || (revision as number) < 0)
+    throw new DocumentError("iris_ports.revision is not a number of commits");
+  if (typeof commit !== "string" || !/^[0-9a-f]{1,64}$/.test(commit))
+    throw new DocumentError("iris_ports.commit is not a commit id");
+  return { revision: revision as number, commit };
+}
+
+function mapOf<T>(value: unknown, where: string, parse: (value: unknown, where: string) => T): Map<string, T> {
+  if (value === undefined) return new Map();
+  return new Map([...asObject(value, where)].map(([key, member]) => [key, parse(member, `${where}[${JSON.stringify(key)}]`)]));
+}
+
+function without(map: ReadonlyMap<string, unknown>, keys: readonly string[]): ReadonlyMap<string, unknown> {
+  return new Map([...map].filter(([key]) => !keys.includes(key)));
+}
+
+// A Map, because a key such as "__proto__" must stay a key.
+function asObject(value: unknown, where: string): ReadonlyMap<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new DocumentError(`${where} is not an object`);
+  return new Map(Object.entries(value));
+}
+
+function asArray(value: unknown, where: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new DocumentError(`${where} is not a list`);
+  return value;
+}
+
+function asText(value: unknown, where: string): string {
+  if (typeof value !== "string") throw new DocumentError(`${where} is not a string`);
+  return value;
+}
+
+function asTime(value: unknown, where: string): string {
+  const text = asText(value, where);
+  if (Number.isNaN(Date.parse(text))) throw new DocumentError(`${where} is not a time`);
+  return text;
+}
+
+function asPort(value: unknown, where: string): number {
+  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 65535)
+    throw new DocumentError(`${where} is not a port (1-65535)`);
+  return value as number;
+}
+
+function asOneOf<T extends string>(value: unknown, allowed: readonly T[], where: string): T {
+  if (!allowed.includes(value as T)) throw new DocumentError(`${where} is none of ${allowed.join(", ")}`);
+  return value as T;
+}

@@ -1,0 +1,118 @@
+import fs from "node:fs";
+import { RegistryAccessError } from "./errors.ts";
+
+/** The error code of the operating system, e.g. `ENOENT`; empty where the cause carries none. */
+export function osCode(cause: unknown): string {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
+  return typeof code === "string" ? code : "";
+}
+
+// Windows has neither flag. O_NONBLOCK: opening a planted FIFO must not hang.
+const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+
+/** The bytes of a regular file, never through a symbolic link at its last name; undefined where there is none. */
+export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats } | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, READ_FLAGS);
+  } catch (cause) {
+    if (osCode(cause) === "ENOENT") return undefined;
+    throw cause;
+  }
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile()) throw Object.assign(new Error("not a regular file"), { code: stat.isDirectory() ? "EISDIR" : "ENOTREG" });
+    return { bytes: fs.readFileSync(fd), stat };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Writes a file that must not exist yet, with exactly this mode, and the group where the system permits it. */
+export function writeNewFile(path: string, content: string | Buffer, owner: { mode: number; gid?: number | undefined }, isDurable: boolean): void {
+  const fd = fs.openSync(path, "wx", owner.mode);
+  try {
+    const stat = fs.fstatSync(fd);
+    if (owner.gid !== undefined && stat.gid !== owner.gid) changeGroup(fd, stat.uid, owner.gid);
+    if ((stat.mode & 0o777) !== owner.mode) fs.fchmodSync(fd, owner.mode);
+    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+    if (isDurable) fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += fs.writeSync(fd, bytes, written);
+}
+
+function changeGroup(fd: number, uid: number, gid: number): void {
+  try {
+    fs.fchownSync(fd, uid, gid);
+  } catch (cause) {
+    // Not a member of the group: the file then keeps its writer's, as any other file made there would.
+    if (osCode(cause) !== "EPERM") throw cause;
+  }
+}
+
+// Windows answers so while a scanner or another process has the file open for a moment.
+const BUSY_CODES = ["EPERM", "EBUSY", "EACCES"];
+const BUSY_RETRIES = process.platform === "win32" ? 20 : 0;
+
+/** Renames; false where the source is gone, which is how a race is lost. */
+export function renameIfThere(from: string, to: string): boolean {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      fs.renameSync(from, to);
+      return true;
+    } catch (cause) {
+      if (osCode(cause) === "ENOENT") return false;
+      if (attempt >= BUSY_RETRIES || !BUSY_CODES.includes(osCode(cause))) throw cause;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** Removes a file; one that is gone already is no error. */
+export function removeIfThere(path: string): void {
+  fs.rmSync(path, { force: true });
+}
+
+/** Says for people why a file of the registry could not be used, and what to do about it. */
+export function accessError(registryPath: string, path: string, cause: unknown): RegistryAccessError {
+  const code = osCode(cause);
+  const [state, remedy] = EXPLANATIONS[code] ?? [
+    `The system says: ${cause instanceof Error ? cause.message : String(cause)}`,
+    "check the path, or point IRIS_PORT_REGISTRY to a file in a directory that you can write.",
+  ];
+  return new RegistryAccessError({
+    what: `The port registry ${registryPath} cannot be used (${code || "error"} at ${path}).`,
+    state,
+    remedy,
+    registryPath,
+    cause,
+  });
+}
+
+const ELSEWHERE = "or point IRIS_PORT_REGISTRY to a file in a directory that you can write.";
+const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: string]>> = {
+  EACCES: [
+    "This user may not read or write it. Nothing was changed.",
+    `give this user access to the file and its directory, ${ELSEWHERE}`,
+  ],
+  EPERM: [
+    "The system does not permit it for this user. Nothing was changed.",
+    `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
+  ],
+  EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
+  ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
+  ENOTDIR: ["A part of the path is a file where a directory is needed.", "correct IRIS_PORT_REGISTRY, or move that file away."],
+  ENOTREG: ["It is a device, socket or pipe, not a file.", "move it away; a new registry is made at the next assignment."],
+  ELOOP: [
+    "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
+    "move the link away, or set IRIS_PORT_REGISTRY to the file it points to.",
+  ],
+  ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
+};

@@ -1,0 +1,23 @@
+import type { RegistryDocument } from "./document.ts";
+
+/** What a change makes of the document; without `document` nothing is written. */
+export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
+
+/** Where the document lives. Knows no ports: it keeps versions apart and publishes whole ones. */
+export type Store = {
+  /** For messages: where the document is, e.g. its path. */
+  readonly location: string;
+  /**
+   * The newest published document, without waiting for anybody.
+   * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
+   */
+  read(): Promise<RegistryDocument>;
+  /**
+   * Applies `change` to the newest document and publishes the result. One change runs at a time in the normal case, but
+   * `change` may be called again on a newer document when another commit came first: it must have no lasting effects.
+   * Resolves only when the commit is published: no later commit is built on an older document.
+   * @throws PortAssignmentTimeoutError when the lock was not obtained in time
+   * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
+   */
+  update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T>;
+};

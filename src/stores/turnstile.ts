@@ -1,0 +1,190 @@
+import fs from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import lockfile from "proper-lockfile";
+import { PortAssignmentTimeoutError } from "./errors.ts";
+import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
+
+const debug = createDebug("iris-ports:lock");
+
+/** proper-lockfile's smallest: a lock that was not refreshed for so long may be taken over. */
+const STALE_MS = 2_000;
+// A living owner refreshes its lock every second, so one that stays the same for longer has none, whatever its mtime
+// says: a clock that was set back must not keep a dead process's lock alive.
+const UNCHANGED_MS = 3_500;
+const RETRY_MS = { min: 1, max: 12 };
+
+// The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
+const lockFs = {
+  mkdir: fs.mkdir,
+  mkdirSync: fs.mkdirSync,
+  realpathSync: fs.realpathSync,
+  statSync: fs.statSync,
+  rmdirSync: fs.rmdirSync,
+  utimesSync: fs.utimesSync,
+};
+
+/** Within one process, those who want the same lock queue here and not at the file system. */
+const queues = new Map<string, Promise<unknown>>();
+
+/**
+ * Lets writers in one at a time in the normal case. It is no fence: a lock that times out can have two owners
+ * (https://github.com/moxystudio/node-proper-lockfile/issues/121), which the commit chain makes harmless.
+ */
+export class Turnstile {
+  readonly #registryPath: string;
+  readonly #lockPath: string;
+  readonly #ownerPath: string;
+  readonly #timeoutMs: number;
+
+  constructor(registryPath: string, ownerDirectory: string, timeoutMs: number) {
+    this.#registryPath = registryPath;
+    this.#lockPath = `${registryPath}.lock`;
+    this.#ownerPath = join(ownerDirectory, "lock-owner");
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Runs `work` alone.
+   * @throws PortAssignmentTimeoutError when the turn did not come within the time-out
+   */
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#timeoutMs;
+    const before = queues.get(this.#lockPath);
+    const done = Promise.withResolvers<void>();
+    const turn = (before ?? Promise.resolve()).then(() => done.promise);
+    queues.set(this.#lockPath, turn);
+    try {
+      if (before !== undefined) await this.#inTime(before, deadline);
+      const release = await this.#lock(deadline);
+      try {
+        return await work();
+      } finally {
+        unlock(release);
+      }
+    } finally {
+      done.resolve();
+      if (queues.get(this.#lockPath) === turn) queues.delete(this.#lockPath);
+    }
+  }
+
+  async #inTime(before: Promise<unknown>, deadline: number): Promise<void> {
+    const timer = new AbortController();
+    const isLate = await Promise.race([
+      before.then(() => false),
+      delay(Math.max(0, deadline - performance.now()), true, { signal: timer.signal }).catch(() => false),
+    ]);
+    timer.abort();
+    if (isLate) throw this.#timeout();
+  }
+
+  async #lock(deadline: number): Promise<() => void> {
+    let seen = "";
+    let seenSince = performance.now();
+    for (;;) {
+      const release = this.#tryLock();
+      if (release !== undefined) return release;
+      const now = performance.now();
+      const stamp = this.#stamp();
+      if (stamp !== seen) [seen, seenSince] = [stamp, now];
+      else if (stamp !== "" && now - seenSince > UNCHANGED_MS) this.#takeOver();
+      if (now > deadline) throw this.#timeout();
+      await delay(RETRY_MS.min + Math.random() * (RETRY_MS.max - RETRY_MS.min));
+    }
+  }
+
+  #tryLock(): (() => void) | undefined {
+    try {
+      const release = lockfile.lockSync(this.#registryPath, {
+        lockfilePath: this.#lockPath,
+        realpath: false,
+        stale: STALE_MS,
+        fs: lockFs,
+        onCompromised: (error) => debug("the lock was taken over: %s", error.message),
+      });
+      this.#writeOwner();
+      return release;
+    } catch (cause) {
+      if (osCode(cause) === "ELOCKED") return undefined;
+      throw accessError(this.#registryPath, this.#lockPath, cause);
+    }
+  }
+
+  /** Changes whenever the lock is refreshed or has another owner; empty where there is none. */
+  #stamp(): string {
+    const stat = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
+    return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`;
+  }
+
+  #takeOver(): void {
+    debug("taking over a lock that nobody refreshes: %s", this.#lockPath);
+    try {
+      fs.rmdirSync(this.#lockPath);
+    } catch (cause) {
+      if (osCode(cause) !== "ENOENT") throw accessError(this.#registryPath, this.#lockPath, cause);
+    }
+  }
+
+  #writeOwner(): void {
+    try {
+      const text = `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`;
+      overwrite(this.#ownerPath, text);
+    } catch (cause) {
+      // Only for a message of somebody else's time-out; the directory may not be there yet.
+      debug("the lock's owner was not recorded: %o", cause);
+    }
+  }
+
+  #owner(): string | undefined {
+    try {
+      return readRegularFile(this.#ownerPath)?.bytes.toString().trim() || undefined;
+    } catch (cause) {
+      debug("the lock's owner cannot be read: %o", cause);
+      return undefined;
+    }
+  }
+
+  #timeout(): PortAssignmentTimeoutError {
+    const lockOwner = this.#owner();
+    return new PortAssignmentTimeoutError({
+      what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
+      state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "somebody unknown"}. Nothing was changed.`,
+      remedy: `run it again; if nothing seems to work on the registry, remove the lock: rmdir '${this.#lockPath}' (harmless: commits are fenced). On a slow disk raise lockTimeoutMs.`,
+      registryPath: this.#registryPath,
+      lockPath: this.#lockPath,
+      timeoutMs: this.#timeoutMs,
+      lockOwner,
+    });
+  }
+}
+
+const { O_WRONLY, O_CREAT, O_TRUNC } = fs.constants;
+const OWNER_FLAGS = O_WRONLY | O_CREAT | O_TRUNC | (fs.constants.O_NOFOLLOW ?? 0);
+
+function overwrite(path: string, text: string): void {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, OWNER_FLAGS, 0o660);
+  } catch (cause) {
+    if (osCode(cause) !== "EACCES") throw cause;
+    // Another user of a group-shared registry wrote it.
+    removeIfThere(path);
+    fd = fs.openSync(path, OWNER_FLAGS, 0o660);
+  }
+  try {
+    fs.writeSync(fd, text);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function unlock(release: () => void): void {
+  try {
+    release();
+  } catch (cause) {
+    // Taken over while it was held: the commit chain has decided who won, and the lock is somebody else's now.
+    debug("the lock was not ours any more: %o", cause);
+  }
+}
