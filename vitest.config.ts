@@ -1,0 +1,49 @@
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+
+/** Asked for by name, e.g. for `npm test` on a machine without an engine; nothing else skips these tests. */
+const isEngineSkipped = process.env["IRIS_PORTS_SKIP_ENGINE"] === "1";
+
+/** Tests name their own registry; one that forgets to must not reach the user's. */
+const env = { IRIS_PORT_REGISTRY: join(tmpdir(), `iris-ports-vitest-${process.pid}`, "port-registry.json") };
+
+const withoutEngine = [
+  {
+    extends: true as const,
+    test: { name: "unit", include: ["tests/unit/**/*.test.ts", "tests/contract/**/*.test.ts"], env },
+  },
+];
+
+const engineSetup = ["tests/helpers/build.setup.ts", "tests/helpers/engine.setup.ts"];
+const withEngine = ["integration", "action", "chaos"].map((name) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`tests/${name}/**/*.test.ts`],
+    globalSetup: engineSetup,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    env,
+  },
+}));
+
+export default defineConfig({
+  test: {
+    projects: isEngineSkipped ? withoutEngine : [...withoutEngine, ...withEngine],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    retry: 0,
+    // The tests mostly wait for other processes.
+    maxWorkers: Math.max(4, availableParallelism()),
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary", "html", "json-summary"],
+      thresholds: {
+        "src/ports/**": { lines: 95, branches: 95 },
+        "src/stores/**": { lines: 95, branches: 95 },
+      },
+    },
+  },
+});
