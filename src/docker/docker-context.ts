@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import createDebug from "debug";
+
+const debug = createDebug("iris-ports:docker");
+
+/** What the docker CLI's context store says of one engine. */
+export type DockerContext = {
+  readonly name: string;
+  /** As in `DOCKER_HOST`. */
+  readonly host: string;
+  readonly isTlsVerified: boolean;
+  /** Holds ca.pem, cert.pem and key.pem, where the context has them. */
+  readonly certDirectory: string | undefined;
+};
+
+/**
+ * The docker CLI's current context, or nothing where that is the default one or cannot be understood.
+ *
+ * @param wanted - the name from `DOCKER_CONTEXT`, which comes before the configured one
+ * @see https://docs.docker.com/engine/manage-resources/contexts/
+ */
+export function currentDockerContext(configDirectory: string, wanted?: string): DockerContext | undefined {
+  const name = wanted || property(readJson(join(configDirectory, "config.json")), "currentContext");
+  if (typeof name !== "string" || name === "" || name === "default") return undefined;
+  const id = createHash("sha256").update(name).digest("hex");
+  const meta = readJson(join(configDirectory, "contexts", "meta", id, "meta.json"));
+  const docker = property(property(meta, "Endpoints"), "docker");
+  const host = property(docker, "Host");
+  if (typeof host !== "string" || host === "") {
+    debug("the current docker context %o names no engine; looking for the default sockets", name);
+    return undefined;
+  }
+  const certDirectory = join(configDirectory, "contexts", "tls", id, "docker");
+  return {
+    name,
+    host,
+    isTlsVerified: property(docker, "SkipTLSVerify") !== true,
+    certDirectory: existsSync(certDirectory) ? certDirectory : undefined,
+  };
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    debug("%s: %s", path, error);
+    return undefined;
+  }
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

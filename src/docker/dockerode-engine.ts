@@ -1,0 +1,183 @@
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import type Dockerode from "dockerode";
+import type { ContainerEngine, EngineContainer } from "../ports/engine.ts";
+import { connectDockerode } from "./dockerode-connection.ts";
+import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
+import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
+import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";
+
+const debug = createDebug("iris-ports:docker");
+
+/** A forced removal waits for the container's processes to die, which the engine itself gives 10 s. */
+const REMOVE_TIMEOUT_MS = 30_000;
+
+/** Where the engine is and how long it may take. */
+export type DockerodeEngineOptions = {
+  /** As in `DOCKER_HOST`. @default what Testcontainers and the docker CLI would use */
+  readonly dockerHost?: string;
+  /** For one listing as a whole. @default 2000 */
+  readonly timeoutMs?: number;
+};
+
+/** A row of the engine's list, as far as it can be relied upon. */
+type Row = {
+  readonly Id: string;
+  readonly State: string;
+  readonly Names?: readonly string[] | null;
+  readonly Image?: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Ports?: readonly ListedPort[] | null;
+};
+
+type Connection = { readonly address: EngineAddress; readonly docker: Dockerode };
+
+/** The container engine that Testcontainers uses, asked through dockerode, which is loaded at the first question. */
+export class DockerodeEngine implements ContainerEngine {
+  readonly #dockerHost: string | undefined;
+  readonly #timeoutMs: number;
+  /** Kept once an engine has answered: one that starts later may listen on another socket. */
+  #connection: Connection | undefined;
+  /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
+  readonly #boundPorts = new Map<string, readonly number[]>();
+
+  constructor(options: DockerodeEngineOptions = {}) {
+    this.#dockerHost = options.dockerHost;
+    this.#timeoutMs = options.timeoutMs ?? 2_000;
+  }
+
+  get endpoint(): string {
+    return this.#findAddress()?.endpoint ?? "unknown";
+  }
+
+  get isLocal(): boolean {
+    return this.#findAddress()?.isLocal ?? true;
+  }
+
+  async listContainers(): Promise<readonly EngineContainer[]> {
+    return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
+      const rows: unknown = await onceMoreIfHungUp(() => docker.listContainers({ all: true, abortSignal }));
+      if (!Array.isArray(rows) || !rows.every(isRow)) throw new Error("something that is not a list of containers");
+      const containers = await Promise.all(rows.map((row) => this.#describe(docker, row, abortSignal)));
+      this.#forgetAllBut(new Set(rows.map((row) => row.Id)));
+      return containers.filter((container) => container !== undefined);
+    });
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#ask(REMOVE_TIMEOUT_MS, async (docker, abortSignal) => {
+      const container = docker.getContainer(encodeURIComponent(id));
+      try {
+        await container.remove({ force: true, v: true, abortSignal });
+      } catch (error) {
+        if (isMissing(error)) return;
+        if (!isBeingRemoved(error)) throw error;
+        while (await found(container.inspect({ abortSignal }))) await delay(20, undefined, { signal: abortSignal });
+      }
+    });
+  }
+
+  /** Nothing when it vanished after it was listed. */
+  async #describe(docker: Dockerode, row: Row, abortSignal: AbortSignal): Promise<EngineContainer | undefined> {
+    // One that does not run publishes nothing in the list, but takes its ports back when it is started.
+    const isListedWithPorts = row.State === "running" || row.State === "paused";
+    const hostPorts = isListedWithPorts ? publishedPorts(row.Ports) : await this.#inspect(docker, row.Id, abortSignal);
+    if (hostPorts === undefined) return undefined;
+    return {
+      id: row.Id,
+      name: (row.Names?.[0] ?? "").replace(/^\//, ""),
+      image: row.Image ?? "",
+      state: row.State,
+      labels: row.Labels ?? {},
+      hostPorts,
+    };
+  }
+
+  async #inspect(docker: Dockerode, id: string, abortSignal: AbortSignal): Promise<readonly number[] | undefined> {
+    const known = this.#boundPorts.get(id);
+    if (known) return known;
+    const inspected = await found(docker.getContainer(id).inspect({ abortSignal }));
+    if (!inspected) return undefined;
+    if (typeof inspected.HostConfig !== "object") throw new Error("something that is not a container");
+    const ports = boundPorts(inspected.HostConfig.PortBindings);
+    this.#boundPorts.set(id, ports);
+    return ports;
+  }
+
+  #forgetAllBut(ids: ReadonlySet<string>): void {
+    for (const id of this.#boundPorts.keys()) if (!ids.has(id)) this.#boundPorts.delete(id);
+  }
+
+  /** Whatever goes wrong with `question`, and taking too long, becomes a ContainerEngineError. */
+  async #ask<T>(timeoutMs: number, question: (docker: Dockerode, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const connection = await this.#connect();
+    const { endpoint } = connection.address;
+    const controller = new AbortController();
+    // docker-modem never settles when an answer is cut off half way, so the time-out cannot be left to it.
+    const timeout = Promise.withResolvers<never>();
+    const timer = setTimeout(() => timeout.reject(engineTimeoutError(endpoint, timeoutMs)), timeoutMs);
+    try {
+      const answer = await Promise.race([question(connection.docker, controller.signal), timeout.promise]);
+      this.#connection = connection;
+      return answer;
+    } catch (error) {
+      controller.abort();
+      throw engineError(endpoint, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    if (this.#connection) return this.#connection;
+    try {
+      const address = resolveEngineAddress(this.#dockerHost);
+      return { address, docker: await connectDockerode(address) };
+    } catch (error) {
+      throw engineError(this.#dockerHost ?? "the configured address", error);
+    }
+  }
+
+  #findAddress(): EngineAddress | undefined {
+    if (this.#connection) return this.#connection.address;
+    try {
+      return resolveEngineAddress(this.#dockerHost);
+    } catch (error) {
+      debug("%s", error); // Asking the engine throws it; a name alone decides nothing.
+      return undefined;
+    }
+  }
+}
+
+/** The ids become part of request paths. */
+function isRow(value: unknown): value is Row {
+  const row = value as Partial<Row> | null;
+  return typeof row?.Id === "string" && /^[\w.-]+$/.test(row.Id) && typeof row.State === "string";
+}
+
+/** An engine may close an idle connection just when it is used again. */
+async function onceMoreIfHungUp<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!["ECONNRESET", "EPIPE"].includes(systemCodeOf(error) ?? "")) throw error;
+    return request();
+  }
+}
+
+async function found<T>(inspection: Promise<T>): Promise<T | undefined> {
+  try {
+    return await inspection;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+function isBeingRemoved(error: unknown): boolean {
+  return statusOf(error) === 409 && /already in progress/.test(String(error));
+}

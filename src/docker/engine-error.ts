@@ -1,0 +1,64 @@
+import { ContainerEngineError } from "../ports/errors.ts";
+
+/** The HTTP status the engine answered with, where `error` came from an answer. */
+export function statusOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === "number" ? status : undefined;
+}
+
+/** The system's word for what went wrong, e.g. `ECONNREFUSED`. */
+export function systemCodeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** What went wrong with the engine at `endpoint`, in our words. */
+export function engineError(endpoint: string, error: unknown): ContainerEngineError {
+  if (error instanceof ContainerEngineError) return error;
+  const words = error instanceof Error ? error.message.trim() : String(error);
+  const state = `It said: ${words}`;
+  if (statusOf(error) !== undefined) {
+    return new ContainerEngineError({
+      what: `The container engine at ${endpoint} refused what was asked.`,
+      state,
+      remedy: "see `docker info` and the engine's own log",
+      cause: error,
+    });
+  }
+  switch (systemCodeOf(error)) {
+    case "EACCES":
+    case "EPERM":
+      return new ContainerEngineError({
+        what: `This user may not talk to the container engine at ${endpoint}.`,
+        state: words,
+        remedy:
+          'join the group that owns the socket (`sudo usermod -aG docker "$USER"`, then log in again), or set DOCKER_HOST',
+        cause: error,
+      });
+    case "ENOENT":
+    case "ECONNREFUSED":
+    case "ENOTFOUND":
+    case "EHOSTUNREACH":
+      return new ContainerEngineError({
+        what: `No container engine answers at ${endpoint}.`,
+        state: words,
+        remedy: "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to where it is",
+        cause: error,
+      });
+    default:
+      return new ContainerEngineError({
+        what: `The container engine at ${endpoint} did not answer in its language.`,
+        state,
+        remedy: "check with `docker info` what listens there, and correct DOCKER_HOST",
+        cause: error,
+      });
+  }
+}
+
+/** The engine accepted a request and did not answer it in time. */
+export function engineTimeoutError(endpoint: string, timeoutMs: number): ContainerEngineError {
+  return new ContainerEngineError({
+    what: `The container engine at ${endpoint} did not answer within ${timeoutMs / 1000} s.`,
+    remedy: "check `docker ps`; restart the engine if that hangs, too",
+  });
+}
