@@ -1,0 +1,19 @@
+/**
+ * The image used where none is named: Community Edition, several architectures, anonymous pull, a tag that does not expire.
+ * @see https://docs.intersystems.com/components/csp/docbook/DocBook.UI.Page.cls?KEY=PAGE_containerregistry
+ */
+export const DEFAULT_IRIS_IMAGE = "containers.intersystems.com/intersystems/iris-community:latest-em";
+
+/** The predefined administrator every image has, and its well-known password. */
+export const DEFAULT_IRIS_USERNAME = "_SYSTEM";
+export const DEFAULT_IRIS_PASSWORD = "SYS";
+/** The namespace every image has. */
+export const DEFAULT_IRIS_NAMESPACE = "USER";
+
+/** Where IRIS looks for its licence key inside the container. */
+export const IRIS_LICENSE_KEY_PATH = "/usr/irissys/mgr/iris.key";
+/** The environment variable that names the configuration merge file inside the container. */
+export const IRIS_CPF_MERGE_VARIABLE = "ISC_CPF_MERGE_FILE";
+
+/** How long a start may take, in milliseconds: 15 to 90 s are usual, a busy CI host takes longer. */
+export const IRIS_STARTUP_TIMEOUT_MS = 180_000;

@@ -1,0 +1,61 @@
+import { DEFAULT_IRIS_IMAGE } from "./image.ts";
+
+/** The line after which sessions are worth trying. 1972 opens before it, and logons stay closed a moment longer. */
+export const READY_LINE = /\[INFO\] \.\.\.started InterSystems IRIS instance/;
+
+/** Why a start failed, and what to do about it. */
+export type LogDiagnosis = { readonly what: string; readonly remedy: string };
+
+/**
+ * The failure that the log of a container tells of, if any: there is no point in waiting any longer.
+ * Of a container that was started several times only the last start counts.
+ */
+export function diagnoseLog(log: string): LogDiagnosis | undefined {
+  const lines = lastStart(log);
+  const license = lines.find((line) => /Invalid Community Edition license/.test(line));
+  if (license !== undefined)
+    return { what: `IRIS refuses its licence: "${wordsOf(license)}".`, remedy: LICENSE_REMEDY };
+  const fatal = lines.find((line) => line.includes("[FATAL]"));
+  if (fatal === undefined) return undefined;
+  const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
+  const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
+  const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
+  return { what: `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`, remedy: known?.[1] ?? OTHER_REMEDY };
+}
+
+const LICENSE_REMEDY =
+  "the licence inside a Community image expires about 150 days after its publication, and it covers at most 20 cores; " +
+  `use a current image ("docker pull ${DEFAULT_IRIS_IMAGE}"), and on a host with more cores "--cpuset-cpus 0-19"`;
+const OTHER_REMEDY = 'read the whole log with "docker logs <container>", and messages.log in the mgr directory of IRIS';
+
+/** @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ADOCK_iris_iscmain */
+const CAUSES: readonly (readonly [RegExp, string])[] = [
+  [
+    /permission denied|not writable|cannot create|could not create/i,
+    "make the directory of ISC_DATA_DIRECTORY, and every file bound into the container, accessible to uid 51773",
+  ],
+  [/no space left|I\/O error/i, 'the engine is out of disk space: see "docker system df", free some of it'],
+  [
+    /capabilit/i,
+    'IRIS misses Linux capabilities: grant them, or start 2021 and 2022.1 images with "--check-caps false"',
+  ],
+  [/licen[cs]e|iris\.key/i, "check that the licence key fits the image, its edition and the number of cores"],
+  [
+    /memory|shmget|huge ?page/i,
+    'give the engine more memory, or cap the buffers: "[config]\\nglobals=0,0,256,0,0,0" in a CPF merge file',
+  ],
+];
+
+function lastStart(log: string): string[] {
+  const lines = log.split(/\r?\n/);
+  const start = lines.findLastIndex((line) => line.includes("[INFO] Starting InterSystems IRIS instance"));
+  return lines.slice(Math.max(0, start));
+}
+
+/** Without the time, process and `[kind]` in front of it, and without a full stop. */
+function wordsOf(line: string): string {
+  return line
+    .replace(/^.*?\[[\w.]+\]\s*/, "")
+    .replace(/^Error:\s*/, "")
+    .replace(/[\s.]+$/, "");
+}

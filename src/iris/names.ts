@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from "../ports/errors.ts";
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/**
+ * The namespace in capitals, as IRIS keeps it.
+ * A `%` or `-` is fine in the name of one that exists; `CREATE DATABASE` refuses to make a new one with a `-`.
+ * @throws InvalidArgumentError unless it is 1-63 of letters, digits, `_` and `-`, beginning with a letter or `%`
+ * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=RSQL_createdatabase
+ */
+export function validNamespace(namespace: string): string {
+  if (typeof namespace === "string" && /^[A-Za-z%][A-Za-z0-9_-]{0,62}$/.test(namespace)) return namespace.toUpperCase();
+  throw new InvalidArgumentError({
+    argument: "namespace",
+    value: namespace,
+    what: `${shown(namespace)} is no name for an IRIS namespace.`,
+    remedy: 'use 1 to 63 letters, digits, "_" and "-", beginning with a letter or "%", for example "SHOP"',
+  });
+}
+
+/**
+ * The user name as given.
+ * @throws InvalidArgumentError unless it is 1-128 of letters, digits and `_ % . @ -`, beginning with a letter, digit, `_` or `%`
+ */
+export function validUsername(username: string): string {
+  if (typeof username === "string" && /^[A-Za-z0-9_%][A-Za-z0-9_%.@-]{0,127}$/.test(username)) return username;
+  throw new InvalidArgumentError({
+    argument: "username",
+    value: username,
+    what: `${shown(username)} is no name for an IRIS user.`,
+    remedy: 'use 1 to 128 letters, digits and "_", "%", ".", "@", "-", beginning with a letter, a digit, "_" or "%"',
+  });
+}
+
+/**
+ * The password as given. Whether it is long enough is for IRIS to say: its policy can be configured.
+ * @throws InvalidArgumentError when it is empty, longer than 128 characters, not well-formed or holds control characters; without showing it
+ */
+export function validPassword(password: string): string {
+  const isUsable = typeof password === "string" && password !== "" && password.length <= 128 && password.isWellFormed();
+  if (isUsable && !CONTROL_CHARACTER.test(password)) return password;
+  throw new InvalidArgumentError({
+    argument: "password",
+    value: "(not shown)",
+    what: "The password for the IRIS user is empty, too long, or holds control characters.",
+    remedy: "use 1 to 128 characters without line breaks or other control characters (IRIS itself asks for 3 to 32)",
+  });
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+}

@@ -1,0 +1,109 @@
+import { InvalidArgumentError } from "../ports/errors.ts";
+import { validNamespace, validPassword, validUsername } from "./names.ts";
+import { objectScriptString } from "./objectscript.ts";
+
+/** Reads a session script on stdin. `docker exec` runs it as the instance's owner, so it asks for no password. */
+export const SESSION_COMMAND: readonly string[] = ["iris", "session", "IRIS", "-U", "%SYS"];
+
+/** Where the script stands for {@link SHELL_SESSION_COMMAND}. */
+export const SCRIPT_VARIABLE = "IRIS_PORTS_SCRIPT";
+
+/** {@link SESSION_COMMAND} for callers that cannot write to its stdin: it reads the script from its environment. */
+export const SHELL_SESSION_COMMAND: readonly string[] = [
+  "sh",
+  "-c",
+  `printf %s "$${SCRIPT_VARIABLE}" | ${SESSION_COMMAND.join(" ")}`,
+];
+
+/** What a session script does; each step answers with its own marker line. */
+export type SetupStep = "ping" | "passwords" | "user" | "namespace" | "end";
+
+/** What an IRIS container is asked to have; what is left out is left alone. */
+export type SetupOptions = {
+  /** Created with the role %ALL; of a user that exists (such as `_SYSTEM`) the password is set. Needs `password`. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Created with its database unless it exists. */
+  readonly namespace?: string | undefined;
+};
+
+/** A script that only answers: IRIS lets sessions in. */
+export function pingScript(): string {
+  return script([report("ping", '"OK"')]);
+}
+
+/**
+ * A script for {@link SESSION_COMMAND} that lifts the password change IRIS demands at the first login, and creates the
+ * user and the namespace. It may run any number of times, and in two sessions at once.
+ * @throws InvalidArgumentError when a name or the password is not usable, or one of user and password is missing
+ */
+export function setupScript(options: SetupOptions = {}): string {
+  const statements = [report("ping", '"OK"'), ...attempt("passwords", UNEXPIRE_PASSWORDS)];
+  if ((options.username === undefined) !== (options.password === undefined)) {
+    throw new InvalidArgumentError({
+      argument: options.username === undefined ? "username" : "password",
+      value: undefined,
+      what: "An IRIS user needs both a name and a password, but only one was given.",
+      remedy: "give both, or none to keep the users that the image has",
+    });
+  }
+  if (options.username !== undefined && options.password !== undefined) {
+    const username = objectScriptString(validUsername(options.username));
+    // A statement of its own: IRIS repeats a line it cannot parse, and this one it always can.
+    statements.push(`set ipPassword=${objectScriptString(validPassword(options.password))}`);
+    statements.push(...attempt("user", createUser(username)), "kill ipPassword");
+  }
+  if (options.namespace !== undefined) {
+    statements.push(...attempt("namespace", createNamespace(validNamespace(options.namespace))));
+  }
+  return script(statements);
+}
+
+const UNEXPIRE_PASSWORDS = `set ipStatus=##class(Security.Users).UnExpireUserPasswords("*") ${faultOf("ipStatus")}`;
+
+function createUser(name: string): string {
+  const exists = `##class(Security.Users).Exists(${name})`;
+  const properties =
+    'kill ipUser set ipUser("Password")=ipPassword,ipUser("ChangePassword")=0,ipUser("PasswordNeverExpires")=1';
+  return [
+    `set ipStatus=0,ipHad=${exists}`,
+    `if 'ipHad { set ipStatus=##class(Security.Users).Create(${name},"%ALL",ipPassword) }`,
+    // Also after a refusal because another session was faster.
+    `if ipHad||('ipStatus&&${exists}) { ${properties} set ipStatus=##class(Security.Users).Modify(${name},.ipUser) }`,
+    faultOf("ipStatus"),
+  ].join(" ");
+}
+
+function createNamespace(name: string): string {
+  const exists = `##class(%SYS.Namespace).Exists("${name}")`;
+  return [
+    'set ipFault=""',
+    `if '${exists} {`,
+    `set ipResult=##class(%SQL.Statement).%ExecDirect(,"CREATE DATABASE ${name}")`,
+    `if (ipResult.%SQLCODE<0)&&'${exists} { set ipFault="SQLCODE "_ipResult.%SQLCODE_": "_ipResult.%Message }`,
+    "}",
+  ].join(" ");
+}
+
+function faultOf(status: string): string {
+  return `set ipFault=$select($system.Status.IsOK(${status}):"",1:$system.Status.GetErrorText(${status}))`;
+}
+
+/** `code` leaves `ipFault` empty when it worked. Not even a syntax error keeps the marker from being written. */
+function attempt(step: SetupStep, code: string): string[] {
+  const words = '"ERR:"_$translate(ipFault,$char(13,10),"  ")';
+  return [
+    "kill ipFault",
+    `try { ${code} } catch ipException { set ipFault=ipException.DisplayString() }`,
+    report(step, `$select('$data(ipFault):"ERR:IRIS did not carry out this step",ipFault="":"OK",1:${words})`),
+  ];
+}
+
+/** The marker is put together by IRIS, so that an echo of the script is not taken for its answer. */
+function report(step: SetupStep, outcome: string): string {
+  return `write !,"IRISPORTS"_":${step}:"_${outcome},!`;
+}
+
+function script(statements: readonly string[]): string {
+  return [...statements, report("end", '"OK"'), "halt", ""].join("\n");
+}
