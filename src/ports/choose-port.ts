@@ -27,7 +27,10 @@ export function portsInOrder(choice: PortChoice): number[] {
     if (port === sticky) return Number.MIN_SAFE_INTEGER;
     return releasedAt.get(port) ?? Number.MIN_SAFE_INTEGER + 1;
   };
-  return range.map((port) => ({ port, rank: rank(port) })).sort((a, b) => a.rank - b.rank || a.port - b.port).map(({ port }) => port);
+  return range
+    .map((port) => ({ port, rank: rank(port) }))
+    .sort((a, b) => a.rank - b.rank || a.port - b.port)
+    .map(({ port }) => port);
 }
 
 /** Somebody who came earlier and waits for a port of this range. */

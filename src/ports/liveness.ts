@@ -28,9 +28,9 @@ export const observeProcess: Liveness = async (identity) => {
 };
 
 /** A holder's verdict; one that cannot be observed counts as gone from its `expiresAt` on. */
-export function holderVerdict(holder: Holder, process: Verdict, now: Date): Verdict {
+export function holderVerdict(holder: Holder, observed: Verdict, now: Date): Verdict {
   if (holder.kind === "manual") return "alive";
-  if (process !== "unknown") return process;
+  if (observed !== "unknown") return observed;
   return holder.expiresAt !== undefined && holder.expiresAt <= now ? "gone" : "unknown";
 }
 

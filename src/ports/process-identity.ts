@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
@@ -41,7 +42,10 @@ export async function startTimeOf(pid: number): Promise<string> {
   try {
     if (process.platform === "linux") return linuxStartTime(pid);
     if (process.platform === "win32") return await windowsStartTime(pid);
-    return (await run("ps", ["-o", "lstart=", "-p", String(pid)], { env: { ...process.env, LC_ALL: "C" } })).stdout.trim() || UNKNOWN;
+    return (
+      (await run("ps", ["-o", "lstart=", "-p", String(pid)], { env: { ...process.env, LC_ALL: "C" } })).stdout.trim() ||
+      UNKNOWN
+    );
   } catch (cause) {
     debug("the start time of process %d cannot be told: %o", pid, cause);
     return UNKNOWN;
@@ -57,19 +61,27 @@ function linuxStartTime(pid: number): string {
 
 async function windowsStartTime(pid: number): Promise<string> {
   const script = `(Get-Process -Id ${pid}).StartTime.ToUniversalTime().ToString('s')`;
-  const { stdout } = await run("powershell.exe", ["-NoProfile", "-NonInteractive", "-Command", script], { windowsHide: true });
+  const { stdout } = await run("powershell.exe", ["-NoProfile", "-NonInteractive", "-Command", script], {
+    windowsHide: true,
+  });
   return stdout.trim() || UNKNOWN;
 }
 
 async function readMachine(): Promise<Machine> {
   if (process.platform === "linux") {
     return {
-      host: readLine("/etc/machine-id") ?? hostname(),
+      host: machineId() ?? hostname(),
       bootId: readLine("/proc/sys/kernel/random/boot_id") ?? UNKNOWN,
       pidNamespace: readLinkText("/proc/self/ns/pid") ?? UNKNOWN,
     };
   }
   return { host: hostname(), bootId: await bootIdElsewhere(), pidNamespace: process.platform };
+}
+
+// machine-id(5) asks not to show the id itself, but a digest of the application's own.
+function machineId(): string | undefined {
+  const id = readLine("/etc/machine-id");
+  return id && createHash("sha256").update(`iris-ports:${id}`).digest("hex").slice(0, 16);
 }
 
 async function bootIdElsewhere(): Promise<string> {

@@ -11,7 +11,8 @@ import { InvalidArgumentError } from "./errors.ts";
  */
 export function canonicalProject(project?: string): string {
   const fromEnvironment = environment().project;
-  const [argument, value] = project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? process.cwd()] : ["project", project];
+  const [argument, value] =
+    project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? process.cwd()] : ["project", project];
   if (typeof value !== "string" || value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
   // Every process has a working directory of its own, so a relative path in the environment would name many projects.

@@ -10,7 +10,7 @@ export function timeText(time: Date): string {
 
 /** The domain's view of an entry of the document. */
 export function toAssignment(record: AssignmentRecord, detail: DetailRecord | undefined): PortAssignment {
-  const instance = detail?.instance ?? instanceOf(record.project_path);
+  const instance = detail === undefined ? instanceOf(record.project_path) : detail.instance;
   const suffix = instance === undefined ? 0 : instance.length + 1;
   return {
     projectPath: record.project_path.slice(0, record.project_path.length - suffix),

@@ -1,0 +1,83 @@
+import createDebug from "debug";
+import type { RegistryDocument } from "../stores/document.ts";
+import type { PortAssignment } from "./assignment.ts";
+import type { ContainerEngine, EngineContainer } from "./engine.ts";
+import type { Holder, ProcessIdentity } from "./holder.ts";
+import { LABEL_INSTANCE, LABEL_PROJECT } from "./labels.ts";
+import { holderVerdict, type Liveness, type Verdict } from "./liveness.ts";
+import { toHolder } from "./records.ts";
+
+const debug = createDebug("iris-ports:survey");
+
+/** What the engine said, or why it said nothing. */
+export type EngineReport =
+  | { readonly isReachable: true; readonly endpoint: string; readonly containers: readonly EngineContainer[] }
+  | { readonly isReachable: false; readonly endpoint: string | undefined; readonly reason: string };
+
+/**
+ * What was seen of the world outside the document, before the lock was taken. Holders that joined later were not looked
+ * at, and count as alive: they can only just have come.
+ */
+export type Survey = {
+  readonly engine: EngineReport;
+  /** False where the engine was not asked, because nothing new was to be chosen. */
+  readonly isEngineAsked: boolean;
+  verdictOf(holder: Holder): Verdict;
+};
+
+/** Lists the engine's containers, or tells why it could not. */
+export async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
+  if (engine === undefined) return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
+  try {
+    return { isReachable: true, endpoint: engine.endpoint, containers: await engine.listContainers() };
+  } catch (cause) {
+    debug("the engine at %s did not answer: %o", engine.endpoint, cause);
+    return { isReachable: false, endpoint: engine.endpoint, reason: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+/** Looks at every process that holds or waits for something in the document. */
+export async function observeHolders(
+  document: RegistryDocument,
+  liveness: Liveness,
+  now: Date,
+): Promise<(holder: Holder) => Verdict> {
+  const records = [...[...document.holders.values()].flat(), ...document.waiters.map((waiter) => waiter.holder)];
+  const observed = new Map<string, Verdict>();
+  for (const holder of records.map(toHolder)) {
+    const key = keyOf(holder);
+    if (observed.has(key)) continue;
+    const identity = processOf(holder);
+    observed.set(key, identity === undefined ? "unknown" : await liveness(identity));
+  }
+  return (holder) => {
+    const verdict = observed.get(keyOf(holder));
+    return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
+  };
+}
+
+/** The containers of a project: by the name its assignment gives them, or by their labels. */
+export function containersOf(report: EngineReport, assignment: PortAssignment): readonly EngineContainer[] {
+  if (!report.isReachable) return [];
+  return report.containers.filter(
+    (container) =>
+      container.name === assignment.containerName ||
+      isLabelledFor(container, assignment.projectPath, assignment.instance),
+  );
+}
+
+export function isLabelledFor(container: EngineContainer, projectPath: string, instance: string | undefined): boolean {
+  return (
+    container.labels[LABEL_PROJECT] === projectPath && (container.labels[LABEL_INSTANCE] || undefined) === instance
+  );
+}
+
+function processOf(holder: Holder): ProcessIdentity | undefined {
+  return holder.kind === "manual" ? undefined : holder.process;
+}
+
+function keyOf(holder: Holder): string {
+  const identity = processOf(holder);
+  if (identity === undefined) return `id:${holder.id}`;
+  return `${identity.host}:${identity.bootId}:${identity.pidNamespace}:${identity.pid}:${identity.startTime}`;
+}
