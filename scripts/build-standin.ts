@@ -121,5 +121,11 @@ async function isStatic(path: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  for (const tag of await Promise.all([ensureStandin(), ensureEchoStandin()])) process.stdout.write(`${tag}\n`);
+  try {
+    process.stdout.write(`${await ensureStandin()}\n${await ensureEchoStandin()}\n`);
+  } catch (error) {
+    if (!(error instanceof ContainerEngineError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
 }

@@ -9,6 +9,8 @@ import { runCommand } from "./run-command.ts";
 
 const PACKAGES = ["docker.io", "iptables", "busybox-static"];
 const START_TIMEOUT_MS = 60_000;
+/** A shell of `su` without `-` does not look where Debian puts dockerd and iptables. */
+const SYSTEM_PATH = [process.env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
 
 /**
  * Makes sure that a container engine answers, and returns its version: one that runs is used as it is; as root on
@@ -43,7 +45,7 @@ async function refuseToStart(problem: string): Promise<void> {
       'start it, or "docker context use default"',
     );
   }
-  if (/permission denied/i.test(problem)) {
+  if (/permission denied while trying|connect: permission denied/i.test(problem)) {
     fail(
       "A container engine is there, but this user may not use it.",
       '"sudo usermod -aG docker $USER", then log in again',
@@ -60,9 +62,14 @@ async function refuseToStart(problem: string): Promise<void> {
 
 async function install(): Promise<void> {
   say(`No container engine here: installing ${PACKAGES.join(", ")} with apt-get.`);
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const env = { DEBIAN_FRONTEND: "noninteractive", PATH: SYSTEM_PATH };
   const apt = async (...args: string[]) =>
-    (await runCommand("apt-get", ["-q", "-o", "DPkg::Lock::Timeout=300", ...args], { isShown: true, env })).exitCode;
+    (
+      await runCommand("apt-get", ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300", ...args], {
+        isShown: true,
+        env,
+      })
+    ).exitCode;
   if ((await apt("update")) !== 0) say("apt-get update failed; trying with the package lists that are here.");
   const isInstalled = (await apt("install", "-y", "--no-install-recommends", ...PACKAGES)) === 0;
   // Since Debian 13 the command line is a package of its own.
@@ -87,7 +94,11 @@ async function start(): Promise<string> {
   const logPath = join(await mkdtemp(join(tmpdir(), "iris-ports-dockerd-")), "dockerd.log");
   say(`Starting the container engine: dockerd, detached; its log is ${logPath}.`);
   const log = openSync(logPath, "w", 0o600);
-  const child = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+  const child = spawn("dockerd", [], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...process.env, PATH: SYSTEM_PATH },
+  });
   let end: string | undefined;
   child.on("error", (error) => (end = error.message));
   child.on("exit", (code) => (end = `dockerd ended with exit code ${code}`));
@@ -121,7 +132,7 @@ function isOtherEngineStarting(): boolean {
 }
 
 function isOnPath(command: string): boolean {
-  return (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, command)));
+  return SYSTEM_PATH.split(delimiter).some((directory) => existsSync(join(directory, command)));
 }
 
 function isDebian(): boolean {
