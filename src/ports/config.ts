@@ -14,6 +14,7 @@ export function environment() {
     registryPath: read("IRIS_PORT_REGISTRY"),
     portRange: read("IRIS_PORT_RANGE"),
     project: read("IRIS_PORTS_PROJECT"),
+    instance: read("IRIS_PORTS_INSTANCE"),
     dockerHost: read("DOCKER_HOST"),
     dockerTlsVerify: read("DOCKER_TLS_VERIFY"),
     dockerCertPath: read("DOCKER_CERT_PATH"),

@@ -1,4 +1,5 @@
 import type { RegistryDocument } from "../stores/document.ts";
+import type { AssignRequest } from "./assign.ts";
 import type { ListedAssignment } from "./assignment.ts";
 import { entriesOf } from "./edit-document.ts";
 import { PortExhaustedError, type PortOccupant } from "./errors.ts";
@@ -21,8 +22,9 @@ export type Exhaustion = {
 };
 
 /** Looks who has every port of the range, and which ports beyond it are free. */
-export async function describeExhaustion(view: PortView, portRange: readonly [number, number], now: Date): Promise<Exhaustion> {
+export async function describeExhaustion(view: PortView, request: AssignRequest, now: Date): Promise<Exhaustion> {
   const { document, survey } = view;
+  const { portRange } = request;
   const [first, last] = portRange;
   const occupants: PortOccupant[] = [];
   for (let port = first; port <= last; port++) {
@@ -34,7 +36,7 @@ export async function describeExhaustion(view: PortView, portRange: readonly [nu
   for (let port = last + 1; port <= end && freeOutside.length < OFFERED_PORTS; port++)
     if ((await findOccupant(port, view)) === undefined) freeOutside.push(port);
   const assignments = inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined));
-  return { portRange, assignments, occupants, freeOutside, waiting: document.waiters.length, engine: survey.engine };
+  return { portRange, assignments, occupants, freeOutside, waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length, engine: survey.engine };
 }
 
 /** Says who has every port, what else is in the way, and what can be done. */

@@ -21,6 +21,26 @@ export function canonicalProject(project?: string): string {
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
+/** A project and the instance of it that is meant. */
+export type ProjectIdentity = {
+  readonly projectPath: string;
+  readonly instance: string | undefined;
+  readonly projectKey: string;
+};
+
+/**
+ * Who a caller means. `IRIS_PORTS_INSTANCE` belongs to `IRIS_PORTS_PROJECT` and counts only where neither project nor
+ * instance is given: that is how a test inside a CI job finds the assignment which the job's first step made.
+ * @throws InvalidArgumentError
+ */
+export function identifyProject(project?: string, instance?: string): ProjectIdentity {
+  const fromEnvironment = environment();
+  const isFromEnvironment = project === undefined && instance === undefined && fromEnvironment.project !== undefined;
+  const named = isFromEnvironment ? fromEnvironment.instance : instance;
+  const projectPath = canonicalProject(project);
+  return { projectPath, instance: named, projectKey: projectKey(projectPath, named) };
+}
+
 /**
  * What names an assignment in the document: `<path>`, or `<path>#<instance>`.
  * @throws InvalidArgumentError when the instance is not a plain name

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
 import type { RegistryDocument } from "../stores/document.ts";
 import { FileStore } from "../stores/file-store.ts";
 import type { Store } from "../stores/store.ts";
@@ -19,13 +20,15 @@ import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { type Holder, processHolder } from "./holder.ts";
 import { type Liveness, observeProcess } from "./liveness.ts";
 import { bindProbe, type PortProbe } from "./port-probe.ts";
-import { canonicalProject, projectKey } from "./project.ts";
+import { identifyProject } from "./project.ts";
 import { timeText, toAssignment, toHolderRecord } from "./records.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
 import { beginLeaveIn, releaseIn } from "./release.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { askEngine, type EngineReport, observeHolders, type Survey } from "./survey.ts";
 import { checkWebPort } from "./web-port.ts";
+
+const debug = createDebug("iris-ports:registry");
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
@@ -125,7 +128,7 @@ export class RegistryCore {
 
   /** {@link assignPort} for modules that start containers. */
   async acquire(project?: string, options: AssignOptions = {}): Promise<Acquisition> {
-    return this.#decide(await this.#request(project, options, []), assignIn, options);
+    return this.#decideOrLeaveQueue(await this.#request(project, options, []), assignIn, options);
   }
 
   /**
@@ -138,7 +141,7 @@ export class RegistryCore {
     project: string | undefined,
     options: AssignOptions & { readonly refusedPorts: readonly number[] },
   ): Promise<Acquisition> {
-    return this.#decide(await this.#request(project, options, options.refusedPorts), reassignIn, options);
+    return this.#decideOrLeaveQueue(await this.#request(project, options, options.refusedPorts), reassignIn, options);
   }
 
   /**
@@ -149,7 +152,7 @@ export class RegistryCore {
     project: string | undefined,
     options: ProjectOptions & { readonly holder: Holder },
   ): Promise<{ readonly isLast: boolean }> {
-    const key = keyOf(project, options);
+    const { projectKey: key } = identifyProject(project, options.instance);
     const isGone = await this.#goneHolders();
     return this.#store.update(async (newest) => {
       const { document, isLast } = beginLeaveIn(newest, key, options.holder.id, isGone);
@@ -166,7 +169,7 @@ export class RegistryCore {
     project?: string,
     options: ProjectOptions & { readonly holder?: Holder } = {},
   ): Promise<PortAssignment> {
-    const key = keyOf(project, options);
+    const { projectKey: key } = identifyProject(project, options.instance);
     const isGone = await this.#goneHolders();
     const released = await this.#store.update(async (newest) => {
       const { document, assignment } = releaseIn(newest, key, options.holder?.id, isGone, this.#clock());
@@ -183,7 +186,7 @@ export class RegistryCore {
 
   /** The project's assignment as the document has it, without looking for evidence of life. */
   async getAssignment(project?: string, options: ProjectOptions = {}): Promise<PortAssignment | undefined> {
-    const key = keyOf(project, options);
+    const { projectKey: key } = identifyProject(project, options.instance);
     const document = await this.#store.read();
     const record = document.assignments.find((candidate) => candidate.project_path === key);
     return record && toAssignment(record, document.details.get(key));
@@ -191,7 +194,7 @@ export class RegistryCore {
 
   /** The project's assignment with its holders, the evidence, and the status computed from it. */
   async inspect(project?: string, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
-    const key = keyOf(project, options);
+    const { projectKey: key } = identifyProject(project, options.instance);
     return (await this.listAll()).find((listed) => listed.projectKey === key);
   }
 
@@ -237,6 +240,28 @@ export class RegistryCore {
     const orphans = findOrphans(report.containers, await this.#store.read(), this.registryPath, isGone);
     for (const orphan of orphans) await this.engine.removeContainer(orphan.id);
     return { ...report, containers: report.containers.filter((container) => !orphans.includes(container)) };
+  }
+
+  /** Whoever gives up must not keep others waiting behind them. */
+  async #decideOrLeaveQueue(request: AssignRequest, decide: Decision, options: AssignOptions): Promise<Acquisition> {
+    try {
+      return await this.#decide(request, decide, options);
+    } catch (error) {
+      if (options.waitTimeoutMs) await this.#leaveQueue(request.waiterId);
+      throw error;
+    }
+  }
+
+  async #leaveQueue(waiterId: string): Promise<void> {
+    try {
+      await this.#store.update(async (newest) => {
+        const document = withoutWaiter(newest, waiterId);
+        return { document: document === newest ? undefined : document, result: undefined };
+      });
+    } catch (cause) {
+      // The caller hears of the failure that came first; the place in the queue ends with this process at the latest.
+      debug("the place in the queue was not given up: %o", cause);
+    }
   }
 
   async #decide(request: AssignRequest, decide: Decision, options: AssignOptions): Promise<Acquisition> {
@@ -301,31 +326,25 @@ export class RegistryCore {
 
   async #exhausted(request: AssignRequest, survey: Survey): Promise<Error> {
     const exhaustion = await this.#store.update(async (newest) => {
-      const document = withoutWaiter(newest, request.waiterId);
-      const view = { document, survey, probe: this.#probe, asker: request };
-      const result = await describeExhaustion(view, request.portRange, this.#clock());
-      return { document: document === newest ? undefined : document, result };
+      const view = { document: newest, survey, probe: this.#probe, asker: request };
+      return { result: await describeExhaustion(view, request, this.#clock()) };
     });
     return exhaustedError(exhaustion);
   }
 
   async #request(project: string | undefined, options: AssignOptions, refusedPorts: readonly number[]): Promise<AssignRequest> {
-    const projectPath = canonicalProject(project);
-    const { instance } = options;
+    const identity = identifyProject(project, options.instance);
     const preferredPort = options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
     const holder = options.holder ?? (await processHolder());
-    const key = projectKey(projectPath, instance);
     return {
-      projectPath,
-      instance,
-      projectKey: key,
+      ...identity,
       holder,
       preferredPort,
       hasWebPort: options.hasWebPort ?? false,
       portRange: this.portRange,
       refusedPorts,
-      waiterId: `${holder.id} ${key}`,
+      waiterId: `${holder.id} ${identity.projectKey}`,
     };
   }
 
@@ -351,8 +370,4 @@ export class RegistryCore {
       return { result: used };
     });
   }
-}
-
-function keyOf(project: string | undefined, options: ProjectOptions): string {
-  return projectKey(canonicalProject(project), options.instance);
 }
