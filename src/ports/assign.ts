@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { RegistryDocument } from "../stores/document.ts";
+import type { RegistryDocument, WaiterRecord } from "../stores/document.ts";
 import type { PortAssignment } from "./assignment.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { type Entry, entryOf, withEntry, withoutEntry, withoutGone, withoutWaiter } from "./edit-document.ts";
@@ -7,9 +7,9 @@ import type { PortOccupant } from "./errors.ts";
 import type { Holder } from "./holder.ts";
 import { findOccupant, ownContainerPort, type PortView } from "./occupancy.ts";
 import { containerName } from "./project.ts";
-import { webPortOf } from "./web-port.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { containersOf, type Survey } from "./survey.ts";
+import { webPortOf } from "./web-port.ts";
 
 /** Who wants a port, and which. */
 export type AssignRequest = {
@@ -97,7 +97,9 @@ export async function reassignIn(
   const isPinned =
     entry.assignment.assignmentType === "manual" ||
     isForeignEntry(entry) ||
-    entry.holders.some((holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer));
+    entry.holders.some(
+      (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
+    );
   const { port } = entry.assignment;
   if (isPinned) {
     const occupant = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
@@ -137,7 +139,8 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   const tenure = startsTenure ? newTenure() : (entry.detail?.tenure as string);
   const isUnchanged =
     before !== undefined && assignment === entry.assignment && tenure === entry.detail?.tenure && !before.isLeaving;
-  if (isUnchanged) return { document: withoutWaiter(document, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
+  if (isUnchanged)
+    return { document: withoutWaiter(document, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
   const detail = {
     ...entry.detail,
     port: assignment.port,
@@ -157,7 +160,7 @@ async function takePort(view: AssignView, now: Date, others: readonly Holder[] =
   const port = preferredPort ?? (await firstFree(view));
   if (port === undefined) return { document, outcome: { kind: "exhausted" } };
   if (preferredPort !== undefined) {
-    const occupant = await firstOccupant(preferredPort, view);
+    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view);
     if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: occupant.port, occupant } };
   }
   const assignment: PortAssignment = {
@@ -191,8 +194,7 @@ async function firstFree(view: AssignView): Promise<number | undefined> {
     history: document.history,
     ownContainerPort: ownContainerPort(view, request.portRange),
   }).filter((port) => !request.refusedPorts.includes(port));
-  const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
-  const earlier = place < 0 ? document.waiters : document.waiters.slice(0, place);
+  const earlier = waitersBefore(view);
   const free: number[] = [];
   for (const port of order) {
     if ((await firstOccupant(port, view)) !== undefined) continue;
@@ -200,6 +202,18 @@ async function firstFree(view: AssignView): Promise<number | undefined> {
     free.push(port);
   }
   return withoutReserved(free, earlier)[0];
+}
+
+/** Who stands in the queue before the asker; everybody, for one who does not stand there. */
+function waitersBefore({ document, request }: AssignView): readonly WaiterRecord[] {
+  const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
+  return place < 0 ? document.waiters : document.waiters.slice(0, place);
+}
+
+/** Somebody who has waited longer for just this port. */
+function earlierWaiter(port: number, view: AssignView): PortOccupant | undefined {
+  const waiter = waitersBefore(view).find(({ range }) => range[0] === port && range[1] === port);
+  return waiter && { kind: "assignment", port, name: `${waiter.project}, which has waited for it` };
 }
 
 async function firstOccupant(port: number, view: AssignView): Promise<PortOccupant | undefined> {

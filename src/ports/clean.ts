@@ -1,3 +1,4 @@
+import createDebug from "debug";
 import type { RegistryDocument } from "../stores/document.ts";
 import type { ListedAssignment } from "./assignment.ts";
 import { entriesOf, withoutEntry, withoutGone } from "./edit-document.ts";
@@ -5,10 +6,46 @@ import type { EngineContainer } from "./engine.ts";
 import type { Holder } from "./holder.ts";
 import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
-import type { Survey } from "./survey.ts";
+import { lookAround, type Surroundings, type Survey } from "./survey.ts";
+
+const debug = createDebug("iris-ports:clean");
+
+/**
+ * Removes what is provably dead: containers that lived only for holders who are gone, then the assignments that nothing
+ * speaks for, which it returns.
+ */
+export async function cleanUp(outside: Surroundings): Promise<ListedAssignment[]> {
+  const { store, clock, probe } = outside;
+  const now = clock();
+  const survey = await withoutOrphans(outside, await lookAround(outside, await store.read(), true));
+  const isPortInUse = async (port: number) => (probe ? !(await probe(port)) : undefined);
+  return store.update(async (newest) => {
+    const { document, removed } = await cleanIn(newest, survey, isPortInUse, now);
+    return { document, result: [...removed] };
+  });
+}
+
+/** Removes the orphans, and what is left of the survey without them. */
+async function withoutOrphans({ store, engine }: Surroundings, survey: Survey): Promise<Survey> {
+  const report = survey.engine;
+  if (!report.isReachable || engine === undefined) return survey;
+  const isGone = (holder: Holder) => survey.verdictOf(holder) === "gone";
+  const removed = new Set<EngineContainer>();
+  for (const orphan of findOrphans(report.containers, await store.read(), store.location, isGone)) {
+    try {
+      await engine.removeContainer(orphan.id);
+      removed.add(orphan);
+    } catch (cause) {
+      // It stays, and keeps its assignment; the next cleaning tries again.
+      debug("container %s could not be removed: %o", orphan.name, cause);
+    }
+  }
+  const containers = report.containers.filter((container) => !removed.has(container));
+  return { ...survey, engine: { ...report, containers } };
+}
 
 /** Removes the holders that are gone and the entries that nothing speaks for. */
-export async function cleanIn(
+async function cleanIn(
   newest: RegistryDocument,
   survey: Survey,
   isPortInUse: (port: number) => Promise<boolean | undefined>,
@@ -30,7 +67,7 @@ export async function cleanIn(
  * The containers that this registry's holders left behind: made to live as long as somebody uses them, and nobody does.
  * `document` must have been read after the containers were listed: who makes a container is in the document before it.
  */
-export function findOrphans(
+function findOrphans(
   containers: readonly EngineContainer[],
   document: RegistryDocument,
   registryPath: string,

@@ -36,7 +36,14 @@ export async function describeExhaustion(view: PortView, request: AssignRequest,
   for (let port = last + 1; port <= end && freeOutside.length < OFFERED_PORTS; port++)
     if ((await findOccupant(port, view)) === undefined) freeOutside.push(port);
   const assignments = inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined));
-  return { portRange, assignments, occupants, freeOutside, waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length, engine: survey.engine };
+  return {
+    portRange,
+    assignments,
+    occupants,
+    freeOutside,
+    waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length,
+    engine: survey.engine,
+  };
 }
 
 /** Says who has every port, what else is in the way, and what can be done. */
@@ -48,7 +55,9 @@ export function exhaustedError(exhaustion: Exhaustion): PortExhaustedError {
     ...assignments.map(assignmentLine),
     ...occupants.map((occupant) => `  ${occupant.port}  ${describeOccupant(occupant)} (no assignment)`),
     ...(waiting > 0 ? [`  ${waiting} waiting for a port`] : []),
-    ...(engine.isReachable ? [] : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
+    ...(engine.isReachable
+      ? []
+      : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
     `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
   ];
   const wider = freeOutside.length > 0 ? ` widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]}),` : "";

@@ -42,10 +42,8 @@ export async function startTimeOf(pid: number): Promise<string> {
   try {
     if (process.platform === "linux") return linuxStartTime(pid);
     if (process.platform === "win32") return await windowsStartTime(pid);
-    return (
-      (await run("ps", ["-o", "lstart=", "-p", String(pid)], { env: { ...process.env, LC_ALL: "C" } })).stdout.trim() ||
-      UNKNOWN
-    );
+    // The same locale every time: the text is compared, not understood.
+    return (await run("env", ["LC_ALL=C", "ps", "-o", "lstart=", "-p", String(pid)])).stdout.trim() || UNKNOWN;
   } catch (cause) {
     debug("the start time of process %d cannot be told: %o", pid, cause);
     return UNKNOWN;

@@ -59,7 +59,11 @@ function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefin
   const use: Evidence =
     isPortInUse === undefined
       ? { kind: "port", verdict: "unknown", text: `port ${port} cannot be probed from here` }
-      : { kind: "port", verdict: isPortInUse ? "alive" : "gone", text: `port ${port} is ${isPortInUse ? "" : "not "}in use` };
+      : {
+          kind: "port",
+          verdict: isPortInUse ? "alive" : "gone",
+          text: `port ${port} is ${isPortInUse ? "" : "not "}in use`,
+        };
   return [age, use];
 }
 
@@ -69,11 +73,17 @@ function engineEvidence(entry: Entry, engine: EngineReport): Evidence[] {
   }
   const containers = containersOf(engine, entry.assignment);
   if (containers.length > 0) {
-    return containers.map(({ name, state }) => ({ kind: "container", verdict: "alive", text: `container ${name} (${state})` }));
+    return containers.map(({ name, state }) => ({
+      kind: "container",
+      verdict: "alive",
+      text: `container ${name} (${state})`,
+    }));
   }
   const madeOn = entry.detail?.engine;
   if (madeOn !== undefined && madeOn !== engine.endpoint) {
-    return [{ kind: "engine", verdict: "unknown", text: `its engine ${madeOn} is another one than ${engine.endpoint}` }];
+    return [
+      { kind: "engine", verdict: "unknown", text: `its engine ${madeOn} is another one than ${engine.endpoint}` },
+    ];
   }
   return [{ kind: "container", verdict: "gone", text: "no container" }];
 }

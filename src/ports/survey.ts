@@ -1,10 +1,12 @@
 import createDebug from "debug";
 import type { RegistryDocument } from "../stores/document.ts";
+import type { Store } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import type { Holder, ProcessIdentity } from "./holder.ts";
 import { LABEL_INSTANCE, LABEL_PROJECT } from "./labels.ts";
 import { holderVerdict, type Liveness, type Verdict } from "./liveness.ts";
+import type { PortProbe } from "./port-probe.ts";
 import { toHolder } from "./records.ts";
 
 const debug = createDebug("iris-ports:survey");
@@ -25,19 +27,52 @@ export type Survey = {
   verdictOf(holder: Holder): Verdict;
 };
 
+/** What the registry works on and looks at. */
+export type Surroundings = {
+  readonly store: Store;
+  readonly engine: ContainerEngine | undefined;
+  readonly clock: () => Date;
+  /** None where the ports open on another host. */
+  readonly probe: PortProbe | undefined;
+  readonly liveness: Liveness;
+};
+
+/** Observes the document's holders and, where something new is to be chosen, asks the engine. */
+export async function lookAround(
+  { engine, clock, liveness }: Surroundings,
+  document: RegistryDocument,
+  isEngineAsked: boolean,
+): Promise<Survey> {
+  // Holders first: who was gone before the containers were listed can have made none that is not in the list.
+  const verdictOf = await observeHolders(document, liveness, clock());
+  const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
+  return { engine: isEngineAsked ? await askEngine(engine) : notAsked, isEngineAsked, verdictOf };
+}
+
+/** Tells which of the present holders are provably gone. */
+export async function goneHolders({ store, clock, liveness }: Surroundings): Promise<(holder: Holder) => boolean> {
+  const verdictOf = await observeHolders(await store.read(), liveness, clock());
+  return (holder) => verdictOf(holder) === "gone";
+}
+
 /** Lists the engine's containers, or tells why it could not. */
-export async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
-  if (engine === undefined) return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
+async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
+  if (engine === undefined)
+    return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
   try {
     return { isReachable: true, endpoint: engine.endpoint, containers: await engine.listContainers() };
   } catch (cause) {
     debug("the engine at %s did not answer: %o", engine.endpoint, cause);
-    return { isReachable: false, endpoint: engine.endpoint, reason: cause instanceof Error ? cause.message : String(cause) };
+    return {
+      isReachable: false,
+      endpoint: engine.endpoint,
+      reason: cause instanceof Error ? cause.message : String(cause),
+    };
   }
 }
 
 /** Looks at every process that holds or waits for something in the document. */
-export async function observeHolders(
+async function observeHolders(
   document: RegistryDocument,
   liveness: Liveness,
   now: Date,

@@ -6,7 +6,7 @@ import createDebug from "debug";
 import { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./document.ts";
 import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
-import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
+import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
 import { accessError, osCode, readRegularFile, writeNewFile } from "./safe-file.ts";
 import type { Store, Update } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -60,14 +60,16 @@ export class FileStore implements Store {
     return done.result;
   }
 
-  async #commit<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<Update<T> & { isChanged: boolean }> {
+  async #commit<T>(
+    change: (document: RegistryDocument) => Promise<Update<T>>,
+  ): Promise<Update<T> & { isChanged: boolean }> {
     // The document's own token names the head it was published under, so the usual commit need not look for it.
     const newest = await this.#guard(() => this.#snapshot());
     let { base, head } = newest.token ? { base: newest, head: newest.token } : await this.#guard(() => this.#settle());
     for (;;) {
       const update = await change(base.document);
       const { document } = update;
-      if (document === undefined) return { ...update, isChanged: false };
+      if (document === undefined || document === base.document) return { ...update, isChanged: false };
       if (await this.#guard(() => this.#tryCommit(head, document, base))) return { ...update, isChanged: true };
       ({ base, head } = await this.#guard(() => this.#settle()));
     }
@@ -124,21 +126,27 @@ export class FileStore implements Store {
     const deadline = performance.now() + HALF_WRITTEN_MS;
     for (;;) {
       const file = readRegularFile(this.location);
-      if (file === undefined) return { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined, ...this.#newFile() };
+      if (file === undefined)
+        return { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined, ...this.#newFile() };
       const { bytes, stat } = file;
-      const last = this.#last;
       const owner = { mode: stat.mode & 0o777, gid: stat.gid };
-      if (last?.bytes.equals(bytes)) return { ...last, ...owner };
-      try {
-        const parsed = parseDocument(bytes.toString("utf8"));
+      if (this.#last?.bytes.equals(bytes)) return { ...this.#last, ...owner };
+      const parsed = this.#parse(bytes);
+      if (!(parsed instanceof DocumentError)) {
         this.#last = { ...parsed, bytes, ...owner };
         return this.#last;
-      } catch (cause) {
-        if (cause instanceof NewerSchemaError) throw this.#newerSchema(cause);
-        if (!(cause instanceof DocumentError)) throw cause;
-        if (performance.now() > deadline) throw this.#corrupt(cause, bytes);
-        await delay(5);
       }
+      if (performance.now() > deadline) throw this.#corrupt(parsed, bytes);
+      await delay(5);
+    }
+  }
+
+  #parse(bytes: Buffer): ParsedDocument | DocumentError {
+    try {
+      return parseDocument(bytes.toString("utf8"));
+    } catch (cause) {
+      if (cause instanceof DocumentError) return cause;
+      throw cause instanceof NewerSchemaError ? this.#newerSchema(cause) : cause;
     }
   }
 
@@ -166,7 +174,10 @@ export class FileStore implements Store {
     }
     return new RegistryCorruptError({
       what: `The port registry ${this.location} cannot be read: ${cause.message}.`,
-      state: backupPath === undefined ? "The file was not touched." : `The file was not touched; a copy is kept as ${backupPath}.`,
+      state:
+        backupPath === undefined
+          ? "The file was not touched."
+          : `The file was not touched; a copy is kept as ${backupPath}.`,
       remedy: `mend the file, or start over: mv '${this.location}' '${this.location}.broken' (ports of running containers and of other programs stay protected).`,
       registryPath: this.location,
       backupPath,

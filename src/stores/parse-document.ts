@@ -85,7 +85,10 @@ function checkPortsDistinct(
   const seen = new Map<number, string>();
   const claim = (port: number, project: string) => {
     const other = seen.get(port);
-    if (other !== undefined) throw new DocumentError(`port ${port} is assigned twice, to ${JSON.stringify(other)} and ${JSON.stringify(project)}`);
+    if (other !== undefined)
+      throw new DocumentError(
+        `port ${port} is assigned twice, to ${JSON.stringify(other)} and ${JSON.stringify(project)}`,
+      );
     seen.set(port, project);
   };
   for (const record of assignments) {
@@ -180,7 +183,9 @@ function parseToken(own: ReadonlyMap<string, unknown>): CommitToken | undefined 
 
 function mapOf<T>(value: unknown, where: string, parse: (value: unknown, where: string) => T): Map<string, T> {
   if (value === undefined) return new Map();
-  return new Map([...asObject(value, where)].map(([key, member]) => [key, parse(member, `${where}[${JSON.stringify(key)}]`)]));
+  return new Map(
+    [...asObject(value, where)].map(([key, member]) => [key, parse(member, `${where}[${JSON.stringify(key)}]`)]),
+  );
 }
 
 function without(map: ReadonlyMap<string, unknown>, keys: readonly string[]): ReadonlyMap<string, unknown> {

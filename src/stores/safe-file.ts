@@ -21,7 +21,8 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
   }
   try {
     const stat = fs.fstatSync(fd);
-    if (!stat.isFile()) throw Object.assign(new Error("not a regular file"), { code: stat.isDirectory() ? "EISDIR" : "ENOTREG" });
+    if (!stat.isFile())
+      throw Object.assign(new Error("not a regular file"), { code: stat.isDirectory() ? "EISDIR" : "ENOTREG" });
     return { bytes: fs.readFileSync(fd), stat };
   } finally {
     fs.closeSync(fd);
@@ -29,7 +30,12 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
 }
 
 /** Writes a file that must not exist yet, with exactly this mode, and the group where the system permits it. */
-export function writeNewFile(path: string, content: string | Buffer, owner: { mode: number; gid?: number | undefined }, isDurable: boolean): void {
+export function writeNewFile(
+  path: string,
+  content: string | Buffer,
+  owner: { mode: number; gid?: number | undefined },
+  isDurable: boolean,
+): void {
   const fd = fs.openSync(path, "wx", owner.mode);
   try {
     const stat = fs.fstatSync(fd);
@@ -108,8 +114,14 @@ const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: str
   ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
   EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
   EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
-  ENOTDIR: ["A part of the path is a file where a directory is needed.", "correct IRIS_PORT_REGISTRY, or move that file away."],
-  ENOTREG: ["It is a device, socket or pipe, not a file.", "move it away; a new registry is made at the next assignment."],
+  ENOTDIR: [
+    "A part of the path is a file where a directory is needed.",
+    "correct IRIS_PORT_REGISTRY, or move that file away.",
+  ],
+  ENOTREG: [
+    "It is a device, socket or pipe, not a file.",
+    "move it away; a new registry is made at the next assignment.",
+  ],
   ELOOP: [
     "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
     "move the link away, or set IRIS_PORT_REGISTRY to the file it points to.",

@@ -1,6 +1,6 @@
 import type { RegistryDocument } from "./document.ts";
 
-/** What a change makes of the document; without `document` nothing is written. */
+/** What a change makes of the document; without one, or with the very object it was given, nothing is written. */
 export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
 
 /** Where the document lives. Knows no ports: it keeps versions apart and publishes whole ones. */

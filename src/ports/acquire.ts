@@ -1,0 +1,211 @@
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import type { AssignOutcome, AssignRequest, Decision } from "./assign.ts";
+import type { PortAssignment } from "./assignment.ts";
+import { cleanUp } from "./clean.ts";
+import { checkDurationMs } from "./config.ts";
+import { entryOf, withoutWaiter, withWaiter } from "./edit-document.ts";
+import { describeExhaustion, exhaustedError } from "./exhausted.ts";
+import type { Holder } from "./holder.ts";
+import { timeText, toHolderRecord } from "./records.ts";
+import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
+import { lookAround, type Surroundings, type Survey } from "./survey.ts";
+
+const debug = createDebug("iris-ports:acquire");
+
+const LEAVE_POLL_MS = 25;
+const LEAVE_TIMEOUT_MS = 60_000;
+const QUEUE_POLL_MS = 100;
+/** How often somebody who waits looks for what nobody announces: a holder that died. */
+const QUEUE_LOOK_MS = 2_000;
+
+/** Which of a project's assignments is meant. */
+export type ProjectOptions = {
+  /** The name of a second IRIS in the same project. */
+  readonly instance?: string;
+};
+
+/** What is asked of an assignment. */
+export type AssignOptions = ProjectOptions & {
+  /** This port and no other, from 1 to 65535, inside the range or not. */
+  readonly preferredPort?: number;
+  /** Who relies on it. @default this process */
+  readonly holder?: Holder;
+  /** Also the registry's web port, 52773 + (port - 1972). */
+  readonly hasWebPort?: boolean;
+  /** How long to wait in the queue when all ports are taken, in milliseconds. @default 0 */
+  readonly waitTimeoutMs?: number;
+  /** Told about the place in the queue, from 1, while waiting. */
+  readonly onWait?: (state: { readonly position: number; readonly waitedMs: number }) => void;
+};
+
+/** An assignment with what a container module needs to know besides. */
+export type Acquisition = {
+  readonly assignment: PortAssignment;
+  readonly holder: Holder;
+  /** Names one uninterrupted use of the project's container; a container of another tenure is a leftover. */
+  readonly tenure: string;
+};
+
+/** Carries a request through: looks around, decides under the lock, cleans up and waits where there is no port. */
+export async function acquirePort(
+  outside: Surroundings,
+  request: AssignRequest,
+  decide: Decision,
+  options: AssignOptions,
+): Promise<Acquisition> {
+  try {
+    return await decideInTurn(outside, request, decide, options);
+  } catch (error) {
+    // Whoever gives up must not keep others waiting behind them.
+    if (options.waitTimeoutMs) await leaveQueue(outside, request.waiterId);
+    throw error;
+  }
+}
+
+async function leaveQueue({ store }: Surroundings, waiterId: string): Promise<void> {
+  try {
+    await store.update(async (newest) => {
+      const document = withoutWaiter(newest, waiterId);
+      return { document, result: undefined };
+    });
+  } catch (cause) {
+    // The caller hears of the failure that came first; the place in the queue ends with this process at the latest.
+    debug("the place in the queue was not given up: %o", cause);
+  }
+}
+
+async function decideInTurn(
+  outside: Surroundings,
+  request: AssignRequest,
+  decide: Decision,
+  options: AssignOptions,
+): Promise<Acquisition> {
+  const patience = new Patience(checkDurationMs(options.waitTimeoutMs ?? 0, "waitTimeoutMs"));
+  let isEngineNeeded = false;
+  for (;;) {
+    const { outcome, survey } = await attempt(outside, request, decide, isEngineNeeded);
+    if (outcome.kind === "assigned")
+      return { assignment: outcome.assignment, tenure: outcome.tenure, holder: request.holder };
+    if (outcome.kind === "engine-needed") isEngineNeeded = true;
+    else if (!(await hasNewChance(outcome, outside, request, patience, options.onWait)))
+      throw await refusal(outcome, outside, request, survey);
+  }
+}
+
+/** How long somebody has waited, and how long they will. */
+class Patience {
+  readonly #startedAt = performance.now();
+  readonly #waitTimeoutMs: number;
+  #cleanedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(waitTimeoutMs: number) {
+    this.#waitTimeoutMs = waitTimeoutMs;
+  }
+
+  get waitedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  get isWaiting(): boolean {
+    return this.waitedMs < this.#waitTimeoutMs;
+  }
+
+  /** True at first, and again when a holder may have died since the last cleaning. */
+  get isCleaningDue(): boolean {
+    return performance.now() - this.#cleanedAt > QUEUE_LOOK_MS;
+  }
+
+  cleaned(): void {
+    this.#cleanedAt = performance.now();
+  }
+}
+
+/** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
+async function hasNewChance(
+  { kind }: Refusal,
+  outside: Surroundings,
+  request: AssignRequest,
+  patience: Patience,
+  onWait: AssignOptions["onWait"],
+): Promise<boolean> {
+  if (kind === "leaving") {
+    await delay(LEAVE_POLL_MS);
+    return patience.waitedMs < LEAVE_TIMEOUT_MS;
+  }
+  if (kind !== "conflict" && kind !== "exhausted") return false;
+  if (patience.isCleaningDue) {
+    await cleanUp(outside);
+    patience.cleaned();
+    return true;
+  }
+  if (patience.isWaiting) await waitInQueue(outside, request, patience.waitedMs, onWait);
+  return patience.isWaiting;
+}
+
+/** Looks around, then decides on the newest document. */
+async function attempt(outside: Surroundings, request: AssignRequest, decide: Decision, isEngineNeeded: boolean) {
+  const { store, probe, clock } = outside;
+  const before = await store.read();
+  const isNew = entryOf(before, request.projectKey) === undefined;
+  const survey = await lookAround(outside, before, isEngineNeeded || isNew);
+  const outcome = await store.update(async (newest) => {
+    const decided = await decide(newest, request, survey, probe, clock());
+    return { document: decided.document, result: decided.outcome };
+  });
+  return { outcome, survey };
+}
+
+type Refusal = Exclude<AssignOutcome, { kind: "assigned" | "engine-needed" }>;
+
+async function refusal(
+  outcome: Refusal,
+  { store, probe, clock }: Surroundings,
+  request: AssignRequest,
+  survey: Survey,
+): Promise<Error> {
+  switch (outcome.kind) {
+    case "ambiguous":
+      return ambiguousError(outcome.assignment);
+    case "other-port":
+      return otherPortError(outcome.assignment, request.preferredPort as number);
+    case "leaving":
+      return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
+    case "conflict":
+      return conflictError(outcome.port, outcome.occupant);
+    case "exhausted":
+      return exhaustedError(
+        await store.update(async (newest) => {
+          const view = { document: newest, survey, probe, asker: request };
+          return { result: await describeExhaustion(view, request, clock()) };
+        }),
+      );
+  }
+}
+
+/** Takes or keeps a place in the queue, and waits until a look is worth while. */
+async function waitInQueue(
+  { store, clock }: Surroundings,
+  request: AssignRequest,
+  waitedMs: number,
+  onWait: AssignOptions["onWait"],
+): Promise<void> {
+  const ticket = {
+    id: request.waiterId,
+    project: request.projectKey,
+    range: request.preferredPort === undefined ? request.portRange : onlyPort(request.preferredPort),
+    since: timeText(clock()),
+    holder: toHolderRecord(request.holder),
+  };
+  const position = await store.update(async (newest) => {
+    const document = withWaiter(newest, ticket);
+    const place = document.waiters.findIndex((waiter) => waiter.id === ticket.id);
+    return { document, result: place + 1 };
+  });
+  onWait?.({ position, waitedMs });
+  await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
+}
+
+function onlyPort(port: number): readonly [number, number] {
+  return [port, port];
+}
