@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 
 /** Makes sure that the command line tests run what is in src/. */
 export default function setup(): void {
-  execFileSync(process.execPath, [fileURLToPath(new URL("../../scripts/build.ts", import.meta.url)), "--if-stale"], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const script = fileURLToPath(new URL("../../scripts/build.ts", import.meta.url));
+  execFileSync(process.execPath, [script, "--if-stale", "--no-check"], { stdio: ["ignore", "ignore", "inherit"] });
 }

@@ -1,0 +1,56 @@
+import type { AssignmentStatus, ListedAssignment } from "../ports/assignment.ts";
+import { environment } from "../ports/config.ts";
+import { describeHolder } from "../ports/staleness.ts";
+import { formatAge } from "./age.ts";
+import { plainText } from "./plain-text.ts";
+import { type Cell, type Column, renderTable, type Style } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+const COLUMNS: readonly Column[] = [
+  { heading: "Project", cut: "start" },
+  { heading: "Port" },
+  { heading: "Type" },
+  { heading: "Status" },
+  { heading: "Container", cut: "end" },
+  { heading: "Held by", cut: "end" },
+  { heading: "Age", align: "right" },
+];
+
+const STYLE_OF_STATUS = { active: "good", stale: "warning", released: "faint" } as const satisfies Record<
+  AssignmentStatus,
+  Style
+>;
+
+/** The assignments as people like to see them, by port. */
+export function assignmentTable(assignments: readonly ListedAssignment[], terminal: Terminal, now: Date): string {
+  const rows = [...assignments]
+    .sort((a, b) => a.port - b.port)
+    .map((assignment): Cell[] => [
+      { text: projectText(assignment.projectKey, terminal) },
+      { text: portText(assignment), style: "strong" },
+      { text: assignment.assignmentType },
+      { text: assignment.status, style: STYLE_OF_STATUS[assignment.status] },
+      { text: plainText(containerText(assignment)) },
+      { text: plainText(assignment.holders.map(describeHolder).join(", ") || "-") },
+      { text: formatAge(assignment.assignedAt, now) },
+    ]);
+  return renderTable(COLUMNS, rows, terminal);
+}
+
+/** A project as shown: in a terminal the home directory is `~`, elsewhere paths stay what programs need. */
+export function projectText(projectKey: string, terminal: Terminal): string {
+  const { home } = environment();
+  const isBelowHome = projectKey === home || ["/", "\\", "#"].some((next) => projectKey.startsWith(home + next));
+  return plainText(terminal.isInteractive && isBelowHome ? `~${projectKey.slice(home.length)}` : projectKey);
+}
+
+function portText({ port, webPort }: ListedAssignment): string {
+  return webPort === undefined ? String(port) : `${port}, web ${webPort}`;
+}
+
+/** The containers the engine has of it; the name it would have, where the engine could not be asked. */
+function containerText({ evidence, containerName }: ListedAssignment): string {
+  const seen = evidence.filter(({ kind, verdict }) => kind === "container" && verdict === "alive");
+  if (seen.length > 0) return seen.map(({ text }) => text.replace(/^container /, "")).join(", ");
+  return evidence.some(({ kind }) => kind === "engine") ? `${containerName} (?)` : "-";
+}

@@ -1,0 +1,57 @@
+/** What each exit code of `iris-ports` means. `run` ends with its command's own code once that was started. */
+export const EXIT_CODES = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  exhausted: 3,
+  conflict: 4,
+  timeout: 5,
+  notAssigned: 6,
+  registry: 7,
+  engine: 8,
+  notExecutable: 126,
+  notFound: 127,
+} as const;
+
+/** For an error's `code`; anything unknown is unexpected. */
+const EXIT_CODE_OF_ERROR: Readonly<Record<string, number>> = {
+  INVALID_ARGUMENT: EXIT_CODES.usage,
+  PORT_EXHAUSTED: EXIT_CODES.exhausted,
+  PORT_CONFLICT: EXIT_CODES.conflict,
+  PORT_ASSIGNMENT_TIMEOUT: EXIT_CODES.timeout,
+  PORT_NOT_ASSIGNED: EXIT_CODES.notAssigned,
+  REGISTRY_CORRUPT: EXIT_CODES.registry,
+  REGISTRY_ACCESS: EXIT_CODES.registry,
+  REGISTRY_SCHEMA: EXIT_CODES.registry,
+  CONTAINER_ENGINE: EXIT_CODES.engine,
+  CONTAINER_START: EXIT_CODES.engine,
+  CONTAINER_MISMATCH: EXIT_CODES.engine,
+};
+
+/** The exit code for an error's `code`. */
+export function exitCodeOf(code: string): number {
+  return EXIT_CODE_OF_ERROR[code] ?? EXIT_CODES.unexpected;
+}
+
+/** The exit code of a process that a signal ended, as shells count it. */
+export function exitCodeOfSignal(signalNumber: number): number {
+  return 128 + signalNumber;
+}
+
+/** The end of `iris-ports --help`. */
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0    done
+  1    unexpected error
+  2    wrong usage or value
+  3    no port is free (PORT_EXHAUSTED)
+  4    the port is somebody else's (PORT_CONFLICT)
+  5    the registry's lock was not obtained (PORT_ASSIGNMENT_TIMEOUT)
+  6    the project has no port (PORT_NOT_ASSIGNED)
+  7    the registry cannot be read or written (REGISTRY_*)
+  8    the container engine (CONTAINER_*)
+  130  interrupted (128 + the signal's number)
+  run  the command's own; 126 not executable, 127 not found
+
+Environment: IRIS_PORT_REGISTRY, IRIS_PORT_RANGE, IRIS_PORTS_PROJECT, DOCKER_HOST, NO_COLOR,
+DEBUG=iris-ports* (traces, and stack traces of errors)`;

@@ -1,0 +1,55 @@
+import type { ListedAssignment } from "../ports/assignment.ts";
+import { PortNotAssignedError } from "../ports/errors.ts";
+import { canonicalProject } from "../ports/project.ts";
+import { describeHolder } from "../ports/staleness.ts";
+import { formatAge } from "./age.ts";
+import { assignmentJson } from "./assignment-json.ts";
+import { projectText } from "./assignment-table.ts";
+import { type GlobalOptions, openRegistry } from "./open-registry.ts";
+import { plainJson, plainText } from "./plain-text.ts";
+import { standardOutput, type Terminal } from "./terminal.ts";
+
+/** `iris-ports inspect [project]` @throws PortNotAssignedError */
+export async function inspect(
+  project: string | undefined,
+  options: GlobalOptions & { instance?: string; json?: boolean },
+): Promise<void> {
+  const { instance } = options;
+  const registry = openRegistry(options);
+  const assignment = await registry.inspect(project, instance === undefined ? {} : { instance });
+  if (!assignment) throw notAssigned(canonicalProject(project), instance);
+  const terminal = standardOutput();
+  terminal.write(
+    options.json ? `${plainJson(assignmentJson(assignment))}\n` : describe(assignment, terminal, new Date()),
+  );
+}
+
+function describe(assignment: ListedAssignment, terminal: Terminal, now: Date): string {
+  const { holders, evidence } = assignment;
+  const fields: [string, string][] = [
+    ["Project", projectText(assignment.projectPath, terminal)],
+    ["Instance", assignment.instance ?? ""],
+    ["Port", String(assignment.port)],
+    ["Web port", assignment.webPort === undefined ? "" : String(assignment.webPort)],
+    ["Type", assignment.assignmentType],
+    ["Status", assignment.status],
+    ["Container", assignment.containerName],
+    ["Assigned", `${assignment.assignedAt.toISOString()} (${formatAge(assignment.assignedAt, now)} ago)`],
+    ...holders.map((holder): [string, string] => [
+      "Held by",
+      `${describeHolder(holder)}, for ${formatAge(holder.since, now)}`,
+    ]),
+    ...evidence.map(({ verdict, text }): [string, string] => ["Evidence", `${verdict}: ${text}`]),
+  ];
+  const shown = fields.filter(([, value]) => value !== "");
+  return shown.map(([name, value]) => `${terminal.paint("heading", name.padEnd(9))}  ${plainText(value)}\n`).join("");
+}
+
+function notAssigned(projectPath: string, instance: string | undefined): PortNotAssignedError {
+  const project = instance === undefined ? projectPath : `${projectPath}#${instance}`;
+  return new PortNotAssignedError({
+    what: `Project ${project} has no port assigned.`,
+    remedy: "see who has one with `iris-ports list`, or take one with `iris-ports assign`.",
+    project,
+  });
+}

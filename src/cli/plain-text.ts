@@ -1,0 +1,47 @@
+/**
+ * Text that came from outside (a path, a container's name, an engine's message) as it may be shown in a terminal:
+ * control and direction-changing characters, by which it could rewrite what is on the screen, are spelled out. The
+ * joiner of emoji sequences is harmless.
+ */
+export function plainText(text: string): string {
+  return text.replaceAll(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The same for text of several lines. */
+export function plainLines(text: string): string {
+  return text.split(/\r?\n/).map(plainText).join("\n");
+}
+
+/** JSON that is safe to look at, and means the same. */
+export function plainJson(value: unknown): string {
+  const spellOut = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value, undefined, 2).replaceAll(UNSAFE_IN_JSON, spellOut);
+}
+
+/** How many columns of a terminal a text takes. @see https://www.unicode.org/reports/tr11/ */
+export function columnsOf(text: string): number {
+  let columns = 0;
+  for (const { segment } of GRAPHEMES.segment(text)) columns += WIDE.test(segment) ? 2 : 1;
+  return columns;
+}
+
+/** Cut to at most `columns`, at the end or (where the end says more, as in a path) at the beginning. */
+export function truncate(text: string, columns: number, side: "start" | "end"): string {
+  if (columnsOf(text) <= columns) return text;
+  const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
+  const kept: string[] = [];
+  let left = columns - 1;
+  for (const grapheme of side === "end" ? graphemes : graphemes.reverse()) {
+    left -= columnsOf(grapheme);
+    if (left < 0) break;
+    kept.push(grapheme);
+  }
+  return side === "end" ? `${kept.join("")}…` : `…${kept.reverse().join("")}`;
+}
+
+const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
+/** Within JSON.stringify's own line breaks; characters beyond U+FFFF need no escape. */
+const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200d\u{10000}-\u{10ffff}])\p{Cf}/gu;
+const GRAPHEMES = new Intl.Segmenter();
+const WIDE =
+  /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import { uniqueProcessHolder } from "../ports/holder.ts";
+import { type AssignCommandOptions, requestOptions } from "./assign.ts";
+import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
+import { openRegistry } from "./open-registry.ts";
+import { plainText } from "./plain-text.ts";
+import { reportError } from "./report-error.ts";
+
+const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** `iris-ports run -- <command>`: the port is held while the command runs. Returns the exit code. */
+export async function run(
+  [command = "", ...args]: readonly string[],
+  options: AssignCommandOptions & { project?: string },
+): Promise<number> {
+  const registry = openRegistry(options);
+  // Without its arguments: they may hold passwords, and everybody can read the registry.
+  const holder = await uniqueProcessHolder({ description: command.slice(0, 200) });
+  const assignment = await registry.assignPort(options.project, { ...requestOptions(options), holder });
+  try {
+    return await runToItsEnd(command, args, {
+      IRIS_PORT: String(assignment.port),
+      // A container that the command starts joins this assignment by itself.
+      IRIS_PORTS_PROJECT: assignment.projectPath,
+      IRIS_PORTS_INSTANCE: assignment.instance ?? "",
+      IRIS_PORT_REGISTRY: registry.registryPath,
+      IRIS_PORT_RANGE: registry.portRange.join("-"),
+    });
+  } finally {
+    const instance = assignment.instance === undefined ? {} : { instance: assignment.instance };
+    // The command's exit code says more than ours could.
+    await registry.releasePort(assignment.projectPath, { ...instance, holder }).catch(reportError);
+  }
+}
+
+async function runToItsEnd(
+  command: string,
+  args: readonly string[],
+  variables: Record<string, string>,
+): Promise<number> {
+  // biome-ignore lint/style/noProcessEnv: the command inherits the whole environment; nothing is read from it here
+  const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...variables } });
+  const passOn = (signal: NodeJS.Signals) => {
+    // The terminal sends Ctrl-C to the command, too; a second one would make many programs quit without cleaning up.
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of PASSED_ON) process.on(signal, passOn);
+  try {
+    return await exitCode(child);
+  } catch (error) {
+    return reportNotStarted(command, error as NodeJS.ErrnoException);
+  } finally {
+    for (const signal of PASSED_ON) process.off(signal, passOn);
+  }
+}
+
+async function exitCode(child: ChildProcess): Promise<number> {
+  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  return signal === null ? (code ?? EXIT_CODES.unexpected) : exitCodeOfSignal(constants.signals[signal]);
+}
+
+function reportNotStarted(command: string, error: NodeJS.ErrnoException): number {
+  const isMissing = error.code === "ENOENT";
+  const what = isMissing ? "was not found" : `could not be started: ${error.message}`;
+  const remedy =
+    process.platform === "win32"
+      ? "give a program's name; a .cmd or .bat file needs `cmd /c`, e.g. `iris-ports run -- cmd /c npm test`."
+      : "check the command's spelling and PATH; what needs a shell goes through one, e.g. `iris-ports run -- sh -c '...'`.";
+  process.stderr.write(
+    `iris-ports: the command ${plainText(JSON.stringify(command))} ${plainText(what)}.\nTo fix: ${remedy}\n`,
+  );
+  return isMissing ? EXIT_CODES.notFound : EXIT_CODES.notExecutable;
+}

@@ -1,0 +1,59 @@
+import { columnsOf, truncate } from "./plain-text.ts";
+
+/** A way to make text stand out; how is the caller's business. */
+export type Style = "heading" | "strong" | "good" | "warning" | "faint";
+/** Makes text stand out, or returns it as it is. */
+export type Paint = (style: Style, text: string) => string;
+
+/** A column: its heading, and where its texts may be cut when the terminal is too narrow. */
+export type Column = { readonly heading: string; readonly cut?: "start" | "end"; readonly align?: "right" };
+/** One field of a row. */
+export type Cell = { readonly text: string; readonly style?: Style };
+
+/** A column is never cut to less than this. */
+const MIN_COLUMN_WIDTH = 8;
+const GAP = "  ";
+
+/** A table of aligned columns; with a `width`, columns that may be cut are, until it fits. */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  options: { readonly paint: Paint; readonly width?: number | undefined },
+): string {
+  const widths = shrink(columns, naturalWidths(columns, rows), options.width);
+  const line = (cells: readonly Cell[]) =>
+    cells
+      .map(({ text, style }, index) => {
+        const column = columns[index] as Column;
+        const width = widths[index] as number;
+        const cut = truncate(text, width, column.cut ?? "end");
+        const padding = " ".repeat(width - columnsOf(cut));
+        const painted = style ? options.paint(style, cut) : cut;
+        if (column.align === "right") return padding + painted;
+        return index === columns.length - 1 ? painted : painted + padding;
+      })
+      .join(GAP);
+  const headings = columns.map(({ heading }): Cell => ({ text: heading, style: "heading" }));
+  return [headings, ...rows].map((cells) => `${line(cells).trimEnd()}\n`).join("");
+}
+
+function naturalWidths(columns: readonly Column[], rows: readonly (readonly Cell[])[]): number[] {
+  return columns.map(({ heading }, index) =>
+    Math.max(columnsOf(heading), ...rows.map((row) => columnsOf(row[index]?.text ?? ""))),
+  );
+}
+
+/** Takes from the widest column that may be cut until the table fits, or nothing can be taken any more. */
+function shrink(columns: readonly Column[], natural: readonly number[], width: number | undefined): number[] {
+  const widths = [...natural];
+  if (width === undefined) return widths;
+  let excess = widths.reduce((sum, column) => sum + column, GAP.length * (widths.length - 1)) - width;
+  while (excess > 0) {
+    const candidates = widths.map((own, index) => (columns[index]?.cut && own > MIN_COLUMN_WIDTH ? own : 0));
+    const widest = Math.max(...candidates);
+    if (widest === 0) return widths;
+    widths[candidates.indexOf(widest)] = widest - 1;
+    excess -= 1;
+  }
+  return widths;
+}

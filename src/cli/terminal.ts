@@ -1,0 +1,42 @@
+import { styleText } from "node:util";
+import { EXIT_CODES } from "./exit-codes.ts";
+import type { Paint, Style } from "./table.ts";
+
+const FORMATS = {
+  heading: ["bold"],
+  strong: ["bold", "cyan"],
+  good: ["green"],
+  warning: ["yellow"],
+  faint: ["dim"],
+} as const satisfies Record<Style, readonly string[]>;
+
+/** Where a command writes its result. */
+export type Terminal = {
+  /** False where the output is piped: then nothing is shortened. */
+  readonly isInteractive: boolean;
+  readonly width: number | undefined;
+  readonly paint: Paint;
+  write(text: string): void;
+};
+
+/** Standard output; colours follow the terminal, NO_COLOR and FORCE_COLOR. */
+export function standardOutput(): Terminal {
+  const { stdout } = process;
+  return {
+    isInteractive: stdout.isTTY === true,
+    width: (stdout.isTTY && stdout.columns) || undefined,
+    paint: (style, text) => styleText([...FORMATS[style]], text, { stream: stdout }),
+    write: (text) => void stdout.write(text),
+  };
+}
+
+/** `iris-ports list | head`: a reader that has seen enough is no error; a full disk behind `>` is one. */
+export function endWhenOutputEnds(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    process.stderr.write(`iris-ports: The output could not be written: ${error.message}\n`);
+    process.exit(EXIT_CODES.unexpected);
+  });
+  // There is nowhere left to say it.
+  process.stderr.on("error", () => process.exit(EXIT_CODES.unexpected));
+}

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
+
+/** How a command line ended and what it said. */
+export type CliResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
+
+/** A directory, a registry and ten ports that no other test uses. */
+export class CliSandbox implements Disposable {
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-cli-")));
+  readonly registryPath = join(this.directory, "registry", "port-registry.json");
+  readonly firstPort: number;
+
+  private constructor(firstPort: number) {
+    this.firstPort = firstPort;
+  }
+
+  static async create(): Promise<CliSandbox> {
+    return new CliSandbox(await findFreePorts(10));
+  }
+
+  /** Starts `iris-ports` as a user would, with its standard input closed. */
+  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    return spawn(process.execPath, [BIN, ...args], {
+      cwd: this.directory,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        HOME: this.directory,
+        IRIS_PORT_REGISTRY: this.registryPath,
+        IRIS_PORT_RANGE: `${this.firstPort}-${this.firstPort + 9}`,
+        IRIS_PORTS_PROJECT: undefined,
+        NO_COLOR: undefined,
+        FORCE_COLOR: undefined,
+        ...env,
+      },
+    });
+  }
+
+  async run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
+    return resultOf(this.start(args, env));
+  }
+
+  /** What a command prints as JSON. */
+  async json(...args: string[]): Promise<unknown> {
+    return JSON.parse((await this.run([...args, "--json"])).stdout);
+  }
+
+  /** The same text in every run: paths from the sandbox, ports counted from its first. */
+  stable(text: string): string {
+    const port = (digits: string) => {
+      const offset = Number(digits) - this.firstPort;
+      return offset >= 0 && offset < 10 ? `<port ${offset}>` : digits;
+    };
+    return text
+      .replaceAll(this.directory, "<dir>")
+      .replace(/(?<!\d)\d{5}(?!\d)/g, port)
+      .replace(/iris_[0-9a-f]{8}_/g, "iris_<hash>_")
+      .replace(/\b\d+ s\b/g, "<age>");
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Waits for the end of a process and collects what it said. */
+export function resultOf(child: ChildProcess): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.on("error", reject);
+    child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  });
+}
+
+/** Waits until a process has said something that matches. */
+export function said(child: ChildProcess, words: RegExp): Promise<RegExpMatchArray> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout?.on("data", (chunk) => {
+      text += chunk;
+      const match = text.match(words);
+      if (match) resolve(match);
+    });
+    child.on("close", () => reject(new Error(`ended without saying ${words}: ${text}`)));
+  });
+}
+
+/** The first of some neighbouring ports below the ephemeral range that nobody listens on. */
+async function findFreePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * (10_000 - count));
+    const probes = Array.from({ length: count }, (_, index) => isFree(first + index));
+    if ((await Promise.all(probes)).every(Boolean)) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const listener = createServer();
+    listener.once("error", () => resolve(false));
+    listener.listen(port, () => listener.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliSandbox, resultOf, said } from "../helpers/cli.ts";
+
+describe("iris-ports", () => {
+  let sandbox: CliSandbox;
+
+  beforeEach(async () => {
+    sandbox = await CliSandbox.create();
+  });
+  afterEach(() => sandbox[Symbol.dispose]());
+
+  async function stdoutOf(...args: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await sandbox.run(args);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    return sandbox.stable(stdout);
+  }
+
+  /** The cells of a table, which is padded to paths whose length differs between machines. */
+  function cells(table: string): string[][] {
+    return table
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+  }
+
+  it("assigns, lists, inspects and releases", async () => {
+    expect(await stdoutOf("list")).toBe("No assignments in <dir>/registry/port-registry.json.\n");
+    expect(await stdoutOf("assign", "shop")).toBe("<dir>/shop has port <port 0> until `iris-ports release`.\n");
+    expect(await stdoutOf("assign", "--quiet", "--instance", "two", "shop")).toBe("<port 1>\n");
+    expect(await stdoutOf("assign", "-q", "shop")).toBe("<port 0>\n");
+    expect(cells(await stdoutOf("list"))).toEqual([
+      ["Project", "Port", "Type", "Status", "Container", "Held by", "Age"],
+      ["<dir>/shop", "<port 0>", "auto", "active", "-", "a person", "<age>"],
+      ["<dir>/shop#two", "<port 1>", "auto", "active", "-", "a person", "<age>"],
+    ]);
+    expect(
+      (await stdoutOf("inspect", "shop", "--instance", "two")).replace(/\d{4}-.*Z/, "<time>"),
+    ).toMatchInlineSnapshot(`
+      "Project    <dir>/shop
+      Instance   two
+      Port       <port 1>
+      Type       auto
+      Status     active
+      Container  iris_<hash>_<port 1>
+      Assigned   <time> (<age> ago)
+      Held by    a person, for <age>
+      Evidence   alive: a person
+      Evidence   gone: no container
+      "
+    `);
+    expect(await stdoutOf("release", "shop")).toBe("<dir>/shop has given port <port 0> back.\n");
+    expect(await sandbox.json("list")).toHaveLength(1);
+  });
+
+  it("takes the working directory for the project", async () => {
+    expect(await stdoutOf("assign")).toBe("<dir> has port <port 0> until `iris-ports release`.\n");
+    expect(await stdoutOf("release")).toBe("<dir> has given port <port 0> back.\n");
+  });
+
+  it("prints JSON that says everything", async () => {
+    const assigned = await sandbox.json("assign", "shop", "--port", String(sandbox.firstPort + 5));
+    const expected = {
+      projectPath: `${sandbox.directory}/shop`,
+      projectKey: `${sandbox.directory}/shop`,
+      port: sandbox.firstPort + 5,
+      assignmentType: "manual",
+      status: "active",
+      containerName: expect.stringMatching(/^iris_[0-9a-f]{8}_\d+$/),
+      assignedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+    };
+    const listed = {
+      ...expected,
+      holders: [{ kind: "manual", id: "manual", since: expect.any(String) }],
+      evidence: expect.arrayContaining([{ kind: "holder", verdict: "alive", text: "a person" }]),
+    };
+    expect(assigned).toEqual(expected);
+    expect(await sandbox.json("list")).toEqual([listed]);
+    expect(await sandbox.json("inspect", "shop")).toEqual(listed);
+    expect(await sandbox.json("clean")).toEqual([]);
+    expect(await sandbox.json("release", "shop")).toEqual({ ...expected, status: "released" });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("reads the global options before and after the command, and before the environment", async () => {
+    const range = `${sandbox.firstPort + 3}-${sandbox.firstPort + 4}`;
+    const env = { IRIS_PORT_REGISTRY: "/nowhere", IRIS_PORT_RANGE: "1-2" };
+    const before = await sandbox.run(["--registry", sandbox.registryPath, "--range", range, "assign", "-q", "a"], env);
+    const after = await sandbox.run(["assign", "-q", "b", "--registry", sandbox.registryPath, "--range", range], env);
+    expect([before.stdout, after.stdout].map(sandbox.stable.bind(sandbox))).toEqual(["<port 3>\n", "<port 4>\n"]);
+  });
+
+  it("cleans what a process left behind that is gone", async () => {
+    const child = sandbox.start([
+      "run",
+      "--",
+      process.execPath,
+      "-e",
+      "console.log(process.pid); setInterval(() => {}, 1000)",
+    ]);
+    const [pid] = await said(child, /\d+/);
+    const [{ holders }] = (await sandbox.json("list")) as [{ holders: [{ pid: number }] }];
+    expect(holders).toMatchObject([{ kind: "process", pid: child.pid }]);
+    const ended = resultOf(child);
+    child.kill("SIGKILL");
+    process.kill(Number(pid));
+    await ended;
+    expect(await sandbox.json("list")).toMatchObject([{ status: "stale" }]);
+    expect(cells(await stdoutOf("clean")).map((row) => row[0])).toEqual(["Removed as stale:", "Project", "<dir>"]);
+    expect(await stdoutOf("clean")).toBe("Nothing is stale.\n");
+  });
+
+  describe("clear", () => {
+    it("refuses without a terminal to ask on, and changes nothing", async () => {
+      await sandbox.run(["assign", "shop"]);
+      const before = readFileSync(sandbox.registryPath);
+      const { exitCode, stderr, stdout } = await sandbox.run(["clear"]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+      expect(stderr).toMatch(/To fix: .*iris-ports clear --yes/);
+      expect(readFileSync(sandbox.registryPath)).toEqual(before);
+    });
+
+    it("gives everything back with --yes", async () => {
+      await sandbox.run(["assign", "a"]);
+      await sandbox.run(["assign", "b"]);
+      expect(await stdoutOf("clear", "--yes")).toBe("2 ports were given back.\n");
+      expect(await stdoutOf("clear", "--yes")).toMatch(/^No assignments in /);
+      expect(await sandbox.json("clear", "--yes")).toEqual([]);
+    });
+  });
+
+  it("does not mind a reader that has seen enough", async () => {
+    for (const project of ["a", "b"]) await sandbox.run(["assign", project]);
+    const child = sandbox.start(["list", "--json"]);
+    child.stdout?.destroy();
+    expect(await resultOf(child)).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+});

@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliSandbox } from "../helpers/cli.ts";
+
+describe("iris-ports, when something is wrong,", () => {
+  let sandbox: CliSandbox;
+
+  beforeEach(async () => {
+    sandbox = await CliSandbox.create();
+  });
+  afterEach(() => sandbox[Symbol.dispose]());
+
+  /** Errors have one form: what happened, the state, how to fix it; never a stack trace, nothing on stdout. */
+  async function failure(
+    args: string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<{ exitCode: number | null; stderr: string }> {
+    const { exitCode, stdout, stderr } = await sandbox.run(args, env);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^iris-ports: \S/);
+    expect(stderr).toMatch(/^To fix: \S/m);
+    expect(stderr).not.toMatch(/^ +at /m);
+    return { exitCode, stderr: sandbox.stable(stderr) };
+  }
+
+  it.each([
+    [["bogus"], /unknown command 'bogus'/],
+    [["list", "--bogus"], /unknown option '--bogus'/],
+    [["run"], /missing required argument/],
+    [["list", "too", "many"], /too many arguments/],
+    [["assign", "--port", "abc"], /--port is not a port: "abc"/],
+    [["assign", "--port", "70000"], /--port is not a port: 70000/],
+    [["assign", "--port", "0"], /--port is not a port: 0/],
+    [["assign", "--wait", "soon"], /--wait is not a number of seconds: "soon"/],
+    [["assign", "--instance", "a b"], /instance is not a usable name/],
+    [["assign", ""], /project is empty/],
+    [["--range", "9-1", "assign"], /not a range of ports: "9-1"/],
+    [["--registry", "", "list"], /not a usable path/],
+  ])("ends with 2 for %j", async (args, words) => {
+    const { exitCode, stderr } = await failure(args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(words);
+  });
+
+  it("ends with 3 when no port is left, and says who has them", async () => {
+    const range = ["--range", String(sandbox.firstPort)];
+    await sandbox.run([...range, "assign", "shop"]);
+    const { exitCode, stderr } = await failure([...range, "assign", "other"]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/<port 0> +<dir>\/shop: a person/);
+  });
+
+  it("waits in the queue with --wait, and gets the port that is given back", async () => {
+    const range = ["--range", String(sandbox.firstPort)];
+    await sandbox.run([...range, "assign", "shop"]);
+    const waiting = sandbox.start([...range, "assign", "--quiet", "--wait", "30", "other"]);
+    const queued = new Promise((resolve) => waiting.stderr?.once("data", resolve));
+    const port = new Promise((resolve) => waiting.stdout?.once("data", (chunk) => resolve(Number(chunk))));
+    expect(String(await queued)).toMatch(/waiting up to 30 s, place 1 in the queue/);
+    await sandbox.run(["release", "shop"]);
+    expect(await port).toBe(sandbox.firstPort);
+  });
+
+  it("ends with 4 when the port is somebody else's", async () => {
+    await sandbox.run(["assign", "shop"]);
+    const { exitCode, stderr } = await failure(["assign", "other", "--port", String(sandbox.firstPort)]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/<port 0> .*<dir>\/shop/);
+  });
+
+  it("ends with 6 for a project without a port", async () => {
+    expect(await failure(["release", "shop"])).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining("<dir>/shop"),
+    });
+    expect(await failure(["inspect", "shop"])).toMatchObject({ exitCode: 6 });
+  });
+
+  it.each(["", "{", "not JSON", '{"schema_version":"9.0","assignments":[]}', '{"assignments":[{"port":1}]}'])(
+    "ends with 7 for a registry that holds %j",
+    async (content) => {
+      mkdirSync(dirname(sandbox.registryPath), { recursive: true });
+      writeFileSync(sandbox.registryPath, content);
+      expect(await failure(["list"])).toMatchObject({ exitCode: 7 });
+      expect(await failure(["assign"])).toMatchObject({ exitCode: 7 });
+    },
+  );
+
+  it("ends with 7 for a registry that is a directory", async () => {
+    expect(await failure(["list"], { IRIS_PORT_REGISTRY: sandbox.directory })).toMatchObject({ exitCode: 7 });
+  });
+
+  it("works on without an engine", async () => {
+    const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}` };
+    expect(await sandbox.run(["assign", "-q"], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    const { stdout } = await sandbox.run(["list"], env);
+    expect(stdout).toMatch(/ iris_[0-9a-f]{8}_\d+ \(\?\) /);
+  });
+
+  it("shows a stack trace only with DEBUG=iris-ports*", async () => {
+    const { stderr } = await sandbox.run(["release", "shop"], { DEBUG: "iris-ports*" });
+    expect(stderr).toMatch(/PortNotAssignedError: .*[\s\S]* at /);
+  });
+
+  it("spells out what could rewrite the screen", async () => {
+    const { stderr } = await failure(["assign", "--port", "\u001b[2J"]);
+    expect(stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+  });
+});

@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
+const run = (...args: string[]) => spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+
+describe("iris-ports --help", () => {
+  it("shows the commands and the exit codes", () => {
+    const { status, stdout, stderr } = run("--help");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatchInlineSnapshot(`
+      "Usage: iris-ports [options] [command]
+
+      A stable host port for every InterSystems IRIS project and CI job on this
+      machine.
+
+      Options:
+        -V, --version                print the version
+        --registry <path>            the registry's document (default:
+                                     ~/.iris-devtester/port-registry.json)
+        --range <first-last>         the ports to choose from (default: 1972-1981)
+        -h, --help                   print this help, or a command's
+
+      Commands:
+        list [options]               who has which port
+        inspect [options] [project]  one assignment, its holders, and the evidence
+                                     that it is alive
+        assign [options] [project]   take a port for a project, until it is released
+        release [options] [project]  give a project's port back
+        run [options] <command...>   run a command with a port in IRIS_PORT, and give
+                                     the port back when it ends
+        clean [options]              remove assignments that nothing speaks for any
+                                     more
+        clear [options]              give every port back
+        help [command]               display help for command
+
+      Exit codes:
+        0    done
+        1    unexpected error
+        2    wrong usage or value
+        3    no port is free (PORT_EXHAUSTED)
+        4    the port is somebody else's (PORT_CONFLICT)
+        5    the registry's lock was not obtained (PORT_ASSIGNMENT_TIMEOUT)
+        6    the project has no port (PORT_NOT_ASSIGNED)
+        7    the registry cannot be read or written (REGISTRY_*)
+        8    the container engine (CONTAINER_*)
+        130  interrupted (128 + the signal's number)
+        run  the command's own; 126 not executable, 127 not found
+
+      Environment: IRIS_PORT_REGISTRY, IRIS_PORT_RANGE, IRIS_PORTS_PROJECT, DOCKER_HOST, NO_COLOR,
+      DEBUG=iris-ports* (traces, and stack traces of errors)
+      "
+    `);
+  });
+
+  it("answers in less than 150 ms", () => {
+    // The best of several, because other tests run beside this one.
+    const times = Array.from({ length: 7 }, () => {
+      const begin = performance.now();
+      run("--help");
+      return performance.now() - begin;
+    });
+    expect(Math.min(...times)).toBeLessThan(150);
+  });
+
+  it.each(["list", "inspect", "assign", "release", "run", "clean", "clear"])("explains %s", (command) => {
+    const { status, stdout } = run(command, "--help");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Usage: iris-ports ${command} `));
+    expect(stdout).toContain("--registry <path>");
+  });
+
+  it("prints the package's version", () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(run("--version").stdout).toBe(`${version}\n`);
+  });
+
+  it("is what a call without a command gets, as an error", () => {
+    const { status, stdout, stderr } = run();
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^Usage: iris-ports/);
+  });
+});

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliSandbox, resultOf, said } from "../helpers/cli.ts";
+
+describe("iris-ports run", () => {
+  let sandbox: CliSandbox;
+
+  beforeEach(async () => {
+    sandbox = await CliSandbox.create();
+  });
+  afterEach(() => sandbox[Symbol.dispose]());
+
+  const node = (script: string) => ["--", process.execPath, "-e", script];
+
+  it("gives the command a port for as long as it runs", async () => {
+    const script = "console.log(process.env.IRIS_PORT, process.env.IRIS_PORTS_PROJECT)";
+    const { exitCode, stdout, stderr } = await sandbox.run(["run", "--project", "shop", ...node(script)]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(sandbox.stable(stdout)).toBe("<port 0> <dir>/shop\n");
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("holds the port while the command runs, without its arguments in the registry", async () => {
+    const child = sandbox.start(["run", ...node("console.log('up'); setTimeout(() => {}, 60_000) // secret")]);
+    await said(child, /up/);
+    const listed = JSON.stringify(await sandbox.json("list"));
+    expect(listed).toContain('"kind":"process"');
+    expect(listed).not.toContain("secret");
+    child.kill("SIGTERM");
+    expect(await resultOf(child)).toMatchObject({ exitCode: 143 });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("passes the arguments on as they are", async () => {
+    const words = ["a b", "$HOME", "--json", "*", "'"];
+    const { stdout } = await sandbox.run([
+      "run",
+      ...node("console.log(JSON.stringify(process.argv.slice(1)))"),
+      "--",
+      ...words,
+    ]);
+    expect(JSON.parse(stdout)).toEqual(words);
+  });
+
+  it("ends with the command's exit code", async () => {
+    expect(await sandbox.run(["run", ...node("process.exit(42)")])).toMatchObject({ exitCode: 42, stderr: "" });
+  });
+
+  it.skipIf(process.platform === "win32").each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("passes %s on, and ends with %i when the command dies of it", async (signal, exitCode) => {
+    const child = sandbox.start(["run", ...node("console.log('up'); setTimeout(() => {}, 60_000)")]);
+    await said(child, /up/);
+    child.kill(signal);
+    expect(await resultOf(child)).toMatchObject({ exitCode, stderr: "" });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it.skipIf(process.platform === "win32")("lets the command decide what a signal means", async () => {
+    const script = "process.on('SIGTERM', () => process.exit(5)); console.log('up'); setTimeout(() => {}, 60_000)";
+    const child = sandbox.start(["run", ...node(script)]);
+    await said(child, /up/);
+    child.kill("SIGTERM");
+    expect(await resultOf(child)).toMatchObject({ exitCode: 5 });
+  });
+
+  it("ends with 127 when the command does not exist, and gives the port back", async () => {
+    const { exitCode, stderr } = await sandbox.run(["run", "--", "no-such-command"]);
+    expect(exitCode).toBe(127);
+    expect(stderr).toMatch(/^iris-ports: the command "no-such-command" was not found\.\nTo fix: /);
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it.skipIf(process.platform === "win32")("ends with 126 when the command cannot be executed", async () => {
+    expect(await sandbox.run(["run", "--", sandbox.directory])).toMatchObject({ exitCode: 126 });
+  });
+
+  it("gives back only what is its own", async () => {
+    await sandbox.run(["assign", "shop"]);
+    await sandbox.run(["run", "--project", "shop", ...node("")]);
+    expect(await sandbox.json("list")).toMatchObject([{ holders: [{ kind: "manual" }] }]);
+  });
+
+  it("keeps the command's exit code when the port was taken from it meanwhile", async () => {
+    const child = sandbox.start([
+      "run",
+      ...node(
+        "console.log('up'); process.stdin.resume(); setTimeout(() => process.exit(3), 60_000); process.on('SIGTERM', () => process.exit(3))",
+      ),
+    ]);
+    await said(child, /up/);
+    await sandbox.run(["release"]);
+    child.kill("SIGTERM");
+    const { exitCode, stderr } = await resultOf(child);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/^iris-ports: Project .* has no port assigned/);
+  });
+});
