@@ -56,7 +56,7 @@ export class FileStore implements Store {
   async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
     await this.#guard(() => this.#prepareDirectory());
     const done = await this.#turnstile.pass(() => this.#commit(change));
-    if (done.isChanged && this.#isDurable) await this.#guard(() => syncDirectory(dirname(this.location)));
+    if (done.isChanged && this.#isDurable) await this.#guard(async () => syncDirectory(dirname(this.location)));
     return done.result;
   }
 
@@ -206,12 +206,12 @@ export class FileStore implements Store {
 }
 
 /** Makes the renames durable. Windows cannot open a directory, and has no need to. */
-async function syncDirectory(path: string): Promise<void> {
+function syncDirectory(path: string): void {
   if (process.platform === "win32") return;
-  const directory = await fs.promises.open(path, "r");
+  const fd = fs.openSync(path, "r");
   try {
-    await directory.sync();
+    fs.fsyncSync(fd);
   } finally {
-    await directory.close();
+    fs.closeSync(fd);
   }
 }

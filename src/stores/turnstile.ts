@@ -129,8 +129,7 @@ export class Turnstile {
 
   #writeOwner(): void {
     try {
-      const text = `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`;
-      overwrite(this.#ownerPath, text);
+      overwrite(this.#ownerPath, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`);
     } catch (cause) {
       // Only for a message of somebody else's time-out; the directory may not be there yet.
       debug("the lock's owner was not recorded: %o", cause);
@@ -160,8 +159,9 @@ export class Turnstile {
   }
 }
 
-const { O_WRONLY, O_CREAT, O_TRUNC } = fs.constants;
-const OWNER_FLAGS = O_WRONLY | O_CREAT | O_TRUNC | (fs.constants.O_NOFOLLOW ?? 0);
+// Overwritten in place and padded: ext4 flushes a file that was truncated, which would be most of the lock's cost.
+const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
+const OWNER_LENGTH = 200;
 
 function overwrite(path: string, text: string): void {
   let fd: number;
@@ -174,7 +174,7 @@ function overwrite(path: string, text: string): void {
     fd = fs.openSync(path, OWNER_FLAGS, 0o660);
   }
   try {
-    fs.writeSync(fd, text);
+    fs.writeSync(fd, `${text.slice(0, OWNER_LENGTH).padEnd(OWNER_LENGTH)}\n`);
   } finally {
     fs.closeSync(fd);
   }
