@@ -94,18 +94,19 @@ export async function reassignIn(
   const entry = entryOf(document, request.projectKey);
   if (entry === undefined || !request.refusedPorts.includes(entry.assignment.port))
     return assignIn(document, request, survey, probe, now);
+  if (!survey.isEngineAsked) return { document, outcome: { kind: "engine-needed" } };
   const isPinned =
     entry.assignment.assignmentType === "manual" ||
     isForeignEntry(entry) ||
     entry.holders.some(
       (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
     );
-  const { port } = entry.assignment;
-  if (isPinned) {
-    const occupant = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
-    return { document, outcome: { kind: "conflict", port, occupant } };
-  }
   const view: AssignView = { document: withoutEntry(document, entry, now), survey, probe, request, asker: request };
+  if (isPinned) {
+    const { port } = entry.assignment;
+    const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
+    return { document, outcome: { kind: "conflict", port, occupant: (await findOccupant(port, view)) ?? unseen } };
+  }
   const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
   const taken = await takePort(view, now, others);
   return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };

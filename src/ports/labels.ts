@@ -11,3 +11,5 @@ export const LABEL_LIFETIME = "io.iris-ports.lifetime";
 export const LABEL_TENURE = "io.iris-ports.tenure";
 /** The id of the holder that created it. */
 export const LABEL_CREATOR = "io.iris-ports.creator";
+/** Salted digests of what it was configured with; see `src/containers/fingerprint.ts`. */
+export const LABEL_FINGERPRINT = "io.iris-ports.fingerprint";

@@ -115,16 +115,17 @@ export class RegistryCore {
 
   /**
    * Announces that a holder leaves the project's container. When others still use it, the holder is gone at once;
-   * when it was the last, it removes the container and then calls {@link releasePort}: until then newcomers wait.
+   * when it was the last, it removes the container and then calls {@link releasePort}: until then newcomers wait. Where
+   * the container is kept, even the last is gone at once, and the assignment stays for as long as the container exists.
    */
   async beginLeave(
     project: string | undefined,
-    options: ProjectOptions & { readonly holder: Holder },
+    options: ProjectOptions & { readonly holder: Holder; readonly isContainerKept?: boolean },
   ): Promise<{ readonly isLast: boolean }> {
     const { projectKey: key } = identifyProject(project, options.instance);
     const isGone = await goneHolders(this.#surroundings);
     return this.#surroundings.store.update(async (newest) => {
-      const { document, isLast } = beginLeaveIn(newest, key, options.holder.id, isGone);
+      const { document, isLast } = beginLeaveIn(newest, key, options.holder.id, isGone, options.isContainerKept ?? false);
       return { document, result: { isLast } };
     });
   }

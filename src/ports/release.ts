@@ -31,12 +31,16 @@ export function releaseIn(
   return { document: withoutEntry(newest, entry, now), assignment: released };
 }
 
-/** Leaves the project's container. The last user stays, marked, until it has removed the container and releases. */
+/**
+ * Leaves the project's container. The last user stays, marked, until it has removed the container and releases; where
+ * the container is kept, it leaves as well, and the container alone speaks for the assignment from then on.
+ */
 export function beginLeaveIn(
   newest: RegistryDocument,
   projectKey: string,
   holderId: string,
   isGone: (holder: Holder) => boolean,
+  isContainerKept: boolean,
 ): { readonly document: RegistryDocument; readonly isLast: boolean } {
   const document = withoutGone(newest, isGone);
   const entry = entryOf(document, projectKey);
@@ -45,6 +49,6 @@ export function beginLeaveIn(
   const isLast = !others.some((holder) => holder.usesContainer);
   const mine = entry.holders.find((holder) => holder.id === holderId);
   if (mine === undefined) return { document, isLast };
-  const holders = isLast ? [...others, { ...mine, isLeaving: true }] : others;
+  const holders = isLast && !isContainerKept ? [...others, { ...mine, isLeaving: true }] : others;
   return { document: withHolders(document, projectKey, holders.map(toHolderRecord)), isLast };
 }
