@@ -9,7 +9,7 @@ import { findOccupant, ownContainerPort, type PortView } from "./occupancy.ts";
 import { containerName } from "./project.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { containersOf, type Survey } from "./survey.ts";
-import { webPortOf } from "./web-port.ts";
+import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** Who wants a port, and which. */
 export type AssignRequest = {
@@ -130,6 +130,8 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   let { assignment } = entry;
   if (request.preferredPort !== undefined) assignment = { ...assignment, assignmentType: "manual" };
   if (request.hasWebPort && assignment.webPort === undefined) {
+    checkWebPort(assignment.port);
+    if (!survey.isEngineAsked) return { document, outcome: { kind: "engine-needed" } };
     const webPort = webPortOf(assignment.port);
     const occupant = await findOccupant(webPort, view);
     if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: webPort, occupant } };

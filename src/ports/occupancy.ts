@@ -13,6 +13,8 @@ export type PortView = {
   readonly asker: { readonly projectPath: string; readonly instance: string | undefined; readonly projectKey: string };
 };
 
+const STOPPED_STATES = ["created", "exited", "dead"];
+
 /** Who occupies a port: an assignment, a container in any state, a listener of this host; undefined when it is free. */
 export async function findOccupant(port: number, view: PortView): Promise<PortOccupant | undefined> {
   const { document, probe } = view;
@@ -21,7 +23,9 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
   const publishers = containersOn(port, view.survey);
   const stranger = publishers.find((container) => !isOwn(container, view));
   if (stranger !== undefined) return { kind: "container", port, name: stranger.name };
-  if (publishers.length > 0 || probe === undefined || (await probe(port))) return undefined;
+  // What listens there is the project's own container, unless that is stopped.
+  if (publishers.some(({ state }) => !STOPPED_STATES.includes(state))) return undefined;
+  if (probe === undefined || (await probe(port))) return undefined;
   return { kind: "listener", port, name: "" };
 }
 

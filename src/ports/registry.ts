@@ -125,7 +125,13 @@ export class RegistryCore {
     const { projectKey: key } = identifyProject(project, options.instance);
     const isGone = await goneHolders(this.#surroundings);
     return this.#surroundings.store.update(async (newest) => {
-      const { document, isLast } = beginLeaveIn(newest, key, options.holder.id, isGone, options.isContainerKept ?? false);
+      const { document, isLast } = beginLeaveIn(
+        newest,
+        key,
+        options.holder.id,
+        isGone,
+        options.isContainerKept ?? false,
+      );
       return { document, result: { isLast } };
     });
   }

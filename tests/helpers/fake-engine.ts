@@ -1,0 +1,51 @@
+import type { ContainerEngine, EngineContainer } from "../../src/ports/engine.ts";
+import { ContainerEngineError } from "../../src/ports/errors.ts";
+
+/** An engine in memory, for states that a real one cannot be brought into on demand. */
+export class FakeEngine implements ContainerEngine {
+  endpoint = "unix:///fake/docker.sock";
+  isLocal = true;
+  isReachable = true;
+  /** Refuses to remove containers. */
+  isStubborn = false;
+  timesListed = 0;
+  containers: EngineContainer[] = [];
+  /** Called while a list is on its way, before it is made. */
+  onList: () => Promise<void> | void = () => {};
+  /** Called after a list was made and before it arrives. */
+  onListed: () => Promise<void> | void = () => {};
+  #ids = 0;
+
+  async listContainers(): Promise<readonly EngineContainer[]> {
+    this.timesListed++;
+    await this.onList();
+    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it." });
+    const listed = [...this.containers];
+    await this.onListed();
+    return listed;
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    if (this.isStubborn) throw new ContainerEngineError({ what: "The engine refuses.", remedy: "ask again." });
+    this.containers = this.containers.filter((container) => container.id !== id);
+  }
+
+  /** `docker run`, or with another state `docker create` and what may follow. */
+  run(container: Partial<Omit<EngineContainer, "id">> & { name: string }): EngineContainer {
+    const made = {
+      id: `id-${++this.#ids}`,
+      image: "any-image",
+      state: "running",
+      labels: {},
+      hostPorts: [],
+      ...container,
+    };
+    this.containers.push(made);
+    return made;
+  }
+
+  /** `docker rm --force`. */
+  remove(name: string): void {
+    this.containers = this.containers.filter((container) => container.name !== name);
+  }
+}

@@ -1,0 +1,80 @@
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { RegistryCore, type RegistryOptions } from "../../src/ports/registry.ts";
+import { FakeEngine } from "./fake-engine.ts";
+import { freePorts } from "./free-ports.ts";
+
+/** A directory of the test's own, gone when the test is. */
+export function temporaryDirectory(): string {
+  const path = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "iris-ports-test-")));
+  onTestFinished(() => fs.rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A registry of the test's own, its engine, and projects to use it for. */
+export class TestRegistry {
+  readonly directory = temporaryDirectory();
+  readonly path = join(this.directory, "port-registry.json");
+  readonly engine = new FakeEngine();
+  readonly range: readonly [first: number, last: number];
+  now = new Date("2026-11-23T05:06:07.123Z");
+  #options: RegistryOptions;
+
+  constructor(range: readonly [number, number], options: RegistryOptions) {
+    this.range = range;
+    this.#options = options;
+  }
+
+  static async create(portCount = 5, options: RegistryOptions = {}): Promise<TestRegistry> {
+    return new TestRegistry(await freePorts(portCount), options);
+  }
+
+  /** Another `RegistryCore` on the same document, as another process would have one. */
+  open(options: RegistryOptions = {}): RegistryCore {
+    return new RegistryCore({
+      registryPath: this.path,
+      portRange: this.range,
+      engine: this.engine,
+      isDurable: false,
+      clock: () => this.now,
+      ...this.#options,
+      ...options,
+    });
+  }
+
+  /** The same, on a machine whose engine cannot be found. */
+  openWithoutEngine(): RegistryCore {
+    const { engine: _, ...options } = this.#options;
+    return new RegistryCore({
+      registryPath: this.path,
+      portRange: this.range,
+      isDurable: false,
+      clock: () => this.now,
+      ...options,
+    });
+  }
+
+  /** A project's directory, which exists. */
+  project(name: string): string {
+    const path = join(this.directory, "projects", name);
+    fs.mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  passTime(milliseconds: number): void {
+    this.now = new Date(this.now.getTime() + milliseconds);
+  }
+
+  /** The document as any program reads it. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it by name.
+  json(): any {
+    return JSON.parse(fs.readFileSync(this.path, "utf8"));
+  }
+
+  /** Puts the document there as another program would. */
+  write(document: unknown): void {
+    fs.writeFileSync(this.path, typeof document === "string" ? document : JSON.stringify(document, null, 2));
+  }
+}
