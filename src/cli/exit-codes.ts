@@ -53,5 +53,8 @@ Exit codes:
   130  interrupted (128 + the signal's number)
   run  the command's own; 126 not executable, 127 not found
 
-Environment: IRIS_PORT_REGISTRY, IRIS_PORT_RANGE, IRIS_PORTS_PROJECT, DOCKER_HOST, NO_COLOR,
-DEBUG=iris-ports* (traces, and stack traces of errors)`;
+Environment:
+  IRIS_PORT_REGISTRY, IRIS_PORT_RANGE       instead of --registry and --range
+  IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   instead of the working directory
+  DOCKER_HOST, NO_COLOR, FORCE_COLOR        as everywhere
+  DEBUG=iris-ports*                         traces, and stack traces of errors`;

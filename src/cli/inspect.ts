@@ -1,6 +1,6 @@
 import type { ListedAssignment } from "../ports/assignment.ts";
 import { PortNotAssignedError } from "../ports/errors.ts";
-import { canonicalProject } from "../ports/project.ts";
+import { identifyProject } from "../ports/project.ts";
 import { describeHolder } from "../ports/staleness.ts";
 import { formatAge } from "./age.ts";
 import { assignmentJson } from "./assignment-json.ts";
@@ -17,7 +17,7 @@ export async function inspect(
   const { instance } = options;
   const registry = openRegistry(options);
   const assignment = await registry.inspect(project, instance === undefined ? {} : { instance });
-  if (!assignment) throw notAssigned(canonicalProject(project), instance);
+  if (!assignment) throw notAssigned(identifyProject(project, instance).projectKey);
   const terminal = standardOutput();
   terminal.write(
     options.json ? `${plainJson(assignmentJson(assignment))}\n` : describe(assignment, terminal, new Date()),
@@ -45,8 +45,7 @@ function describe(assignment: ListedAssignment, terminal: Terminal, now: Date): 
   return shown.map(([name, value]) => `${terminal.paint("heading", name.padEnd(9))}  ${plainText(value)}\n`).join("");
 }
 
-function notAssigned(projectPath: string, instance: string | undefined): PortNotAssignedError {
-  const project = instance === undefined ? projectPath : `${projectPath}#${instance}`;
+function notAssigned(project: string): PortNotAssignedError {
   return new PortNotAssignedError({
     what: `Project ${project} has no port assigned.`,
     remedy: "see who has one with `iris-ports list`, or take one with `iris-ports assign`.",

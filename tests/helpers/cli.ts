@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "./free-ports.ts";
 
-const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
+/** The command as it is packed; the global setup builds it. */
+export const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
 
 /** How a command line ended and what it said. */
 export type CliResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
@@ -21,7 +22,8 @@ export class CliSandbox implements Disposable {
   }
 
   static async create(): Promise<CliSandbox> {
-    return new CliSandbox(await findFreePorts(10));
+    const [firstPort] = await freePorts(10);
+    return new CliSandbox(firstPort);
   }
 
   /** Starts `iris-ports` as a user would, with its standard input closed. */
@@ -35,6 +37,7 @@ export class CliSandbox implements Disposable {
         IRIS_PORT_REGISTRY: this.registryPath,
         IRIS_PORT_RANGE: `${this.firstPort}-${this.firstPort + 9}`,
         IRIS_PORTS_PROJECT: undefined,
+        IRIS_PORTS_INSTANCE: undefined,
         NO_COLOR: undefined,
         FORCE_COLOR: undefined,
         ...env,
@@ -95,22 +98,5 @@ export function said(child: ChildProcess, words: RegExp): Promise<RegExpMatchArr
       if (match) resolve(match);
     });
     child.on("close", () => reject(new Error(`ended without saying ${words}: ${text}`)));
-  });
-}
-
-/** The first of some neighbouring ports below the ephemeral range that nobody listens on. */
-async function findFreePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * (10_000 - count));
-    const probes = Array.from({ length: count }, (_, index) => isFree(first + index));
-    if ((await Promise.all(probes)).every(Boolean)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const listener = createServer();
-    listener.once("error", () => resolve(false));
-    listener.listen(port, () => listener.close(() => resolve(true)));
   });
 }

@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { BIN } from "../helpers/cli.ts";
 
-const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
 const run = (...args: string[]) => spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
 
 describe("iris-ports --help", () => {
@@ -49,8 +48,11 @@ describe("iris-ports --help", () => {
         130  interrupted (128 + the signal's number)
         run  the command's own; 126 not executable, 127 not found
 
-      Environment: IRIS_PORT_REGISTRY, IRIS_PORT_RANGE, IRIS_PORTS_PROJECT, DOCKER_HOST, NO_COLOR,
-      DEBUG=iris-ports* (traces, and stack traces of errors)
+      Environment:
+        IRIS_PORT_REGISTRY, IRIS_PORT_RANGE       instead of --registry and --range
+        IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   instead of the working directory
+        DOCKER_HOST, NO_COLOR, FORCE_COLOR        as everywhere
+        DEBUG=iris-ports*                         traces, and stack traces of errors
       "
     `);
   });

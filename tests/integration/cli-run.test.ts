@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CliSandbox, resultOf, said } from "../helpers/cli.ts";
+import { BIN, CliSandbox, resultOf, said } from "../helpers/cli.ts";
 
 describe("iris-ports run", () => {
   let sandbox: CliSandbox;
@@ -28,6 +28,13 @@ describe("iris-ports run", () => {
     child.kill("SIGTERM");
     expect(await resultOf(child)).toMatchObject({ exitCode: 143 });
     expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("lets what the command starts join the same assignment, instance and all", async () => {
+    const args = ["run", "--project", "shop", "--instance", "two", "--", process.execPath, BIN, "assign", "--json"];
+    const { stdout } = await sandbox.run(args);
+    expect(JSON.parse(stdout)).toMatchObject({ projectKey: `${sandbox.directory}/shop#two`, port: sandbox.firstPort });
+    expect(await sandbox.json("list")).toMatchObject([{ instance: "two", holders: [{ kind: "manual" }] }]);
   });
 
   it("passes the arguments on as they are", async () => {

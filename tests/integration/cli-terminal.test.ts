@@ -1,9 +1,6 @@
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CliSandbox, resultOf } from "../helpers/cli.ts";
-
-const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
+import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
 describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => {
@@ -25,6 +22,8 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
       env: {
         ...process.env,
         TERM: "xterm",
+        // Node takes no CI system that it does not know for one that shows colours.
+        CI: undefined,
         HOME: sandbox.directory,
         IRIS_PORT_REGISTRY: sandbox.registryPath,
         NO_COLOR: undefined,

@@ -2,12 +2,13 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import { DockerodeEngine } from "../../src/docker/dockerode-engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
 
 describe("DockerodeEngine on a real engine", () => {
   let image: string;
@@ -29,7 +30,7 @@ describe("DockerodeEngine on a real engine", () => {
   }
 
   it("sees the port of a container that was created and never started", async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const name = create("create", "--publish", `${port}:1972`, "--label", "io.iris-ports.project=/shop");
     const containers = await new DockerodeEngine().listContainers();
     expect(containers.find((container) => container.name === name)).toEqual({
@@ -44,7 +45,7 @@ describe("DockerodeEngine on a real engine", () => {
 
   it("sees the port of a running, a stopped and a paused container", async () => {
     const engine = new DockerodeEngine();
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const name = create("run", "--publish", `127.0.0.1:${port}:1972`);
     const seen = async () => (await engine.listContainers()).find((container) => container.name === name);
     expect(await seen()).toMatchObject({ state: "running", hostPorts: [port] });
@@ -261,12 +262,4 @@ describe.skipIf(process.platform === "win32")("DockerodeEngine on an engine that
 
 function docker(...args: string[]): string {
   return execFileSync("docker", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
-}
-
-async function freePort(): Promise<number> {
-  const listener = createTcpServer().listen(0);
-  await new Promise((resolve) => listener.once("listening", resolve));
-  const { port } = listener.address() as AddressInfo;
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
 }
