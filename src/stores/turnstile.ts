@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import lockfile from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "./errors.ts";
+import { lockNeighbour, NeighbourBusyError, neighbourLockPath } from "./neighbour-lock.ts";
 import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:lock");
@@ -60,13 +61,28 @@ export class Turnstile {
       if (before !== undefined) await this.#inTime(before, deadline);
       const release = await this.#lock(deadline);
       try {
-        return await work();
+        return await this.#besideNeighbour(work, deadline);
       } finally {
         unlock(release);
       }
     } finally {
       done.resolve();
       if (queues.get(this.#lockPath) === turn) queues.delete(this.#lockPath);
+    }
+  }
+
+  async #besideNeighbour<T>(work: () => Promise<T>, deadline: number): Promise<T> {
+    let release: () => void;
+    try {
+      release = await lockNeighbour(this.#registryPath, deadline - performance.now());
+    } catch (cause) {
+      if (!(cause instanceof NeighbourBusyError)) throw cause;
+      throw this.#timeout(neighbourLockPath(this.#registryPath), "the Python tool iris-devtester", cause);
+    }
+    try {
+      return await work();
+    } finally {
+      release();
     }
   }
 
@@ -145,16 +161,18 @@ export class Turnstile {
     }
   }
 
-  #timeout(): PortAssignmentTimeoutError {
-    const lockOwner = this.#owner();
+  #timeout(lockPath = this.#lockPath, lockOwner = this.#owner(), cause?: unknown): PortAssignmentTimeoutError {
+    const isOurs = lockPath === this.#lockPath;
+    const removal = `if nothing seems to work on the registry, remove the lock: rmdir '${lockPath}' (harmless: commits are fenced)`;
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
-      state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "somebody unknown"}. Nothing was changed.`,
-      remedy: `run it again; if nothing seems to work on the registry, remove the lock: rmdir '${this.#lockPath}' (harmless: commits are fenced). On a slow disk raise lockTimeoutMs.`,
+      state: `Registry ${this.#registryPath}, lock ${lockPath}, last taken by ${lockOwner ?? "somebody unknown"}. Nothing was changed.`,
+      remedy: `run it again; ${isOurs ? removal : `find who has it: fuser '${lockPath}'`}. On a slow disk raise lockTimeoutMs.`,
       registryPath: this.#registryPath,
-      lockPath: this.#lockPath,
+      lockPath,
       timeoutMs: this.#timeoutMs,
       lockOwner,
+      cause,
     });
   }
 }

@@ -1,0 +1,39 @@
+// One of the processes that contend for a registry: assigns and releases until the time is up, then tells what it saw.
+import { join } from "node:path";
+import { PortRegistry } from "../src/ports.ts";
+
+const [directory, name, seconds, isDurable, isEngineAsked] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+const registry = new PortRegistry({
+  registryPath: join(directory, "registry.json"),
+  portRange: [23_000, 23_031],
+  isDurable: isDurable === "true",
+  ...(isEngineAsked === "true" ? {} : { engine: false }),
+});
+const project = join(directory, name);
+const waits: number[] = [];
+const held: [port: number, from: string, to: string][] = [];
+let errors = 0;
+const end = performance.now() + Number(seconds) * 1_000;
+while (performance.now() < end) {
+  const startedAt = performance.now();
+  try {
+    const { port } = await registry.assignPort(project);
+    const from = process.hrtime.bigint();
+    const assignedMs = performance.now() - startedAt;
+    const to = process.hrtime.bigint();
+    const releasedAt = performance.now();
+    await registry.releasePort(project);
+    held.push([port, String(from), String(to)]);
+    waits.push(assignedMs, performance.now() - releasedAt);
+  } catch (error) {
+    errors++;
+    process.stderr.write(`${error}\n`);
+  }
+}
+process.stdout.write(JSON.stringify({ waits, held, errors }));

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import createDebug from "debug";
+import { osCode } from "./safe-file.ts";
+
+const debug = createDebug("iris-ports:neighbour");
+
+/** What takes a flock(2) on its descriptor 3 and leaves it behind when it ends: the first that the system has is used. */
+const LOCKERS: readonly (readonly [command: string, args: (timeoutS: number) => readonly string[]])[] = [
+  ["flock", (timeoutS) => ["--exclusive", "--wait", String(timeoutS), "3"]],
+  ["perl", (timeoutS) => ["-e", `alarm ${timeoutS}; open(my $f, "+<&=", 3) or die; flock($f, 2) or die`]],
+  ["python3", (timeoutS) => ["-c", `import fcntl, signal; signal.alarm(${timeoutS}); fcntl.flock(3, fcntl.LOCK_EX)`]],
+];
+let found: (typeof LOCKERS)[number] | "none" | undefined;
+
+/** The file that the Python tool `iris-devtester` locks while it writes the document. */
+export function neighbourLockPath(documentPath: string): string {
+  return join(dirname(documentPath), `${basename(documentPath, extname(documentPath))}.lock`);
+}
+
+/** Says that the other tool held its lock for longer than we would wait. */
+export class NeighbourBusyError extends Error {}
+
+/**
+ * Takes the Python tool's lock as well, where that tool is in use, and returns what gives it back. The lock belongs to
+ * the open file, not to the process that took it, so that it ends with ours at the latest.
+ * @throws NeighbourBusyError
+ */
+export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<() => void> {
+  const fd = openLock(neighbourLockPath(documentPath));
+  if (fd === undefined) return () => {};
+  try {
+    await takeLock(fd, Math.max(1, Math.ceil(timeoutMs / 1_000)));
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+  return () => fs.closeSync(fd);
+}
+
+function openLock(path: string): number | undefined {
+  // Windows has no flock; the Python tool takes another kind of lock there, which ours cannot meet.
+  if (process.platform === "win32") return undefined;
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  try {
+    return fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  } catch (cause) {
+    if (osCode(cause) !== "ENOENT") debug("%s cannot be locked: %o", path, cause);
+    return undefined;
+  }
+}
+
+async function takeLock(fd: number, timeoutS: number): Promise<void> {
+  for (const locker of found === undefined ? LOCKERS : found === "none" ? [] : [found]) {
+    const [command, args] = locker;
+    const code = await run(command, args(timeoutS), fd);
+    if (code === undefined) continue;
+    found = locker;
+    if (code === 0) return;
+    throw new NeighbourBusyError(`${command} did not get the lock within ${timeoutS} s`);
+  }
+  found = "none";
+  debug("nothing on this system can take the Python tool's lock");
+}
+
+/** The exit code; undefined where there is no such command. */
+function run(command: string, args: readonly string[], fd: number): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ["ignore", "ignore", "ignore", fd] });
+    child.once("error", (error) => (osCode(error) === "ENOENT" ? resolve(undefined) : reject(error)));
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+}
