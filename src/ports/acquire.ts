@@ -6,7 +6,7 @@ import { cleanUp } from "./clean.ts";
 import { checkDurationMs } from "./config.ts";
 import { entryOf, withoutWaiter, withWaiter } from "./edit-document.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
-import type { Holder } from "./holder.ts";
+import { type Holder, processHolder } from "./holder.ts";
 import { timeText, toHolderRecord } from "./records.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
 import { lookAround, type Surroundings, type Survey } from "./survey.ts";
@@ -107,8 +107,12 @@ class Patience {
     return performance.now() - this.#startedAt;
   }
 
+  get leftMs(): number {
+    return this.#waitTimeoutMs - this.waitedMs;
+  }
+
   get isWaiting(): boolean {
-    return this.waitedMs < this.#waitTimeoutMs;
+    return this.leftMs > 0;
   }
 
   /** True at first, and again when a holder may have died since the last cleaning. */
@@ -139,8 +143,9 @@ async function hasNewChance(
     patience.cleaned();
     return true;
   }
-  if (patience.isWaiting) await waitInQueue(outside, request, patience.waitedMs, onWait);
-  return patience.isWaiting;
+  if (!patience.isWaiting) return false;
+  await waitInQueue(outside, request, patience, onWait);
+  return true;
 }
 
 /** Looks around, then decides on the newest document. */
@@ -187,22 +192,25 @@ async function refusal(
 async function waitInQueue(
   { store, clock }: Surroundings,
   request: AssignRequest,
-  waitedMs: number,
+  patience: Patience,
   onWait: AssignOptions["onWait"],
 ): Promise<void> {
+  const now = clock();
+  // Whoever is to hold the port, the one that waits is this process; who cannot see it sees its patience end.
+  const expiresAt = new Date(now.getTime() + patience.leftMs + QUEUE_LOOK_MS);
   const ticket = {
     id: request.waiterId,
     project: request.projectKey,
     range: request.preferredPort === undefined ? request.portRange : onlyPort(request.preferredPort),
-    since: timeText(clock()),
-    holder: toHolderRecord(request.holder),
+    since: timeText(now),
+    holder: toHolderRecord({ ...(await processHolder()), expiresAt }),
   };
   const position = await store.update(async (newest) => {
     const document = withWaiter(newest, ticket);
     const place = document.waiters.findIndex((waiter) => waiter.id === ticket.id);
     return { document, result: place + 1 };
   });
-  onWait?.({ position, waitedMs });
+  onWait?.({ position, waitedMs: patience.waitedMs });
   await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
 }
 

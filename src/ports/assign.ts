@@ -127,22 +127,17 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   const { holder } = request;
   const others = entry.holders.filter((other) => other.id !== holder.id);
   const before = entry.holders.find((other) => other.id === holder.id);
-  let { assignment } = entry;
-  if (request.preferredPort !== undefined) assignment = { ...assignment, assignmentType: "manual" };
-  if (request.hasWebPort && assignment.webPort === undefined) {
-    checkWebPort(assignment.port);
-    if (!survey.isEngineAsked) return { document, outcome: { kind: "engine-needed" } };
-    const webPort = webPortOf(assignment.port);
-    const occupant = await findOccupant(webPort, view);
-    if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: webPort, occupant } };
-    assignment = { ...assignment, webPort };
-  }
-  const isUsed = [...others, ...(before ? [before] : [])].some((other) => other.usesContainer);
-  const startsTenure = entry.detail === undefined || (holder.usesContainer === true && !isUsed);
-  const tenure = startsTenure ? newTenure() : (entry.detail?.tenure as string);
-  const isUnchanged =
-    before !== undefined && assignment === entry.assignment && tenure === entry.detail?.tenure && !before.isLeaving;
-  if (isUnchanged)
+  const needsWebPort = request.hasWebPort && entry.assignment.webPort === undefined;
+  const obstacle = needsWebPort ? await webPortObstacle(entry.assignment.port, view) : undefined;
+  if (obstacle !== undefined) return { document, outcome: obstacle };
+  const assignment: PortAssignment = {
+    ...entry.assignment,
+    ...(request.preferredPort === undefined ? {} : { assignmentType: "manual" }),
+    ...(needsWebPort ? { webPort: webPortOf(entry.assignment.port) } : {}),
+  };
+  const tenure = tenureFor(holder, entry);
+  const isUnchanged = tenure === entry.detail?.tenure && !needsWebPort && isSameHolder(before, holder);
+  if (isUnchanged && assignment.assignmentType === entry.assignment.assignmentType)
     return { document: withoutWaiter(document, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
   const detail = {
     ...entry.detail,
@@ -155,6 +150,30 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   const holders = [...others, { ...holder, since: before?.since ?? holder.since }];
   const joined = withEntry(document, { assignment, detail, holders });
   return { document: withoutWaiter(joined, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
+}
+
+/** A new one where nobody has used the project's container until now. */
+function tenureFor(holder: Holder, { detail, holders }: Entry): string {
+  const isFirstUser = holder.usesContainer === true && !holders.some((other) => other.usesContainer);
+  return detail === undefined || isFirstUser ? newTenure() : detail.tenure;
+}
+
+/** What keeps a port that is held already from getting a web port beside it. */
+async function webPortObstacle(port: number, view: AssignView): Promise<AssignOutcome | undefined> {
+  checkWebPort(port);
+  if (!view.survey.isEngineAsked) return { kind: "engine-needed" };
+  const occupant = await findOccupant(webPortOf(port), view);
+  return occupant && { kind: "conflict", port: occupant.port, occupant };
+}
+
+/** True where the document says already what it would say afterwards. */
+function isSameHolder(before: Holder | undefined, holder: Holder): boolean {
+  return (
+    before !== undefined &&
+    !before.isLeaving &&
+    (before.usesContainer ?? false) === (holder.usesContainer ?? false) &&
+    before.expiresAt?.getTime() === holder.expiresAt?.getTime()
+  );
 }
 
 async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
@@ -201,16 +220,22 @@ async function firstFree(view: AssignView): Promise<number | undefined> {
   const free: number[] = [];
   for (const port of order) {
     if ((await firstOccupant(port, view)) !== undefined) continue;
-    if (earlier.length === 0) return port;
     free.push(port);
+    // Only so many can be reserved: no need to probe the rest.
+    if (free.length > earlier.length) break;
   }
   return withoutReserved(free, earlier)[0];
 }
 
-/** Who stands in the queue before the asker; everybody, for one who does not stand there. */
+/**
+ * Who stands in the queue before the asker (everybody, for one who does not stand there) and still needs a port: each
+ * project once, because those who wait in one project share its port.
+ */
 function waitersBefore({ document, request }: AssignView): readonly WaiterRecord[] {
   const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
-  return place < 0 ? document.waiters : document.waiters.slice(0, place);
+  const before = place < 0 ? document.waiters : document.waiters.slice(0, place);
+  const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
+  return before.filter(({ project }) => !served.has(project) && served.add(project));
 }
 
 /** Somebody who has waited longer for just this port. */

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { InvalidArgumentError, PortConflictError } from "../../src/ports/errors.ts";
-import { manualHolder, processHolder } from "../../src/ports/holder.ts";
+import { jobHolder, manualHolder, processHolder } from "../../src/ports/holder.ts";
 import { LABEL_INSTANCE, LABEL_PROJECT } from "../../src/ports/labels.ts";
 import { containerName } from "../../src/ports/project.ts";
 import { listenOn } from "../helpers/listener.ts";
@@ -96,6 +96,20 @@ describe("R2: the same project gets the same port", () => {
       "manual",
       "process",
     ]);
+  });
+});
+
+describe("a holder that asks again", () => {
+  test("is kept once, since its first time, with what it says of itself now", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const holder = jobHolder({ id: "job", expiresAt: new Date(machine.now.getTime() + 60_000) });
+    await registry.assignPort(machine.project("a"), { holder });
+    const expiresAt = new Date(machine.now.getTime() + 3_600_000);
+    const again = { ...holder, since: new Date(), expiresAt, usesContainer: true };
+    await registry.assignPort(machine.project("a"), { holder: again });
+    const { holders } = (await registry.inspect(machine.project("a"))) ?? {};
+    expect(holders).toEqual([{ ...again, since: holder.since }]);
   });
 });
 

@@ -1,0 +1,203 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { PortExhaustedError } from "../../src/ports/errors.ts";
+import { manualHolder, processHolder } from "../../src/ports/holder.ts";
+import type { RegistryCore } from "../../src/ports/registry.ts";
+import { listenOn } from "../helpers/listener.ts";
+import { IdleProcess } from "../helpers/processes.ts";
+import { TestRegistry } from "../helpers/registry.ts";
+
+const WAIT = { waitTimeoutMs: 15_000 };
+
+describe("R4: when all ports are taken", () => {
+  test("the error lists assignments, other occupants, free ports outside, and what to do", async () => {
+    const machine = await TestRegistry.create(6);
+    const [first, last] = machine.range;
+    const registry = machine.open({ portRange: [first, first + 3] });
+    await registry.assignPort(machine.project("a"));
+    await registry.assignPort(machine.project("b"), { instance: "two", holder: manualHolder() });
+    machine.engine.run({ name: "stranger", hostPorts: [first + 2] });
+    await listenOn(first + 3);
+    const error = await registry.assignPort(machine.project("c")).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(PortExhaustedError);
+    expect(error).toMatchObject({
+      code: "PORT_EXHAUSTED",
+      portRange: [first, first + 3],
+      assignments: [{ port: first }, { port: first + 1, instance: "two" }],
+      occupants: [
+        { kind: "container", port: first + 2, name: "stranger" },
+        { kind: "listener", port: first + 3, name: expect.stringContaining(`process ${process.pid}`) },
+      ],
+    });
+    const { message, freeOutside } = error as PortExhaustedError;
+    expect(freeOutside.slice(0, 2)).toEqual([first + 4, last]);
+    expect(message).toContain(`${machine.project("b")}#two: a person`);
+    expect(message).toContain(`IRIS_PORT_RANGE=${first}-${first + 4}`);
+    expect(message).toContain(`To fix: `);
+    expect(message).toContain(`iris-ports release '${machine.project("a")}'`);
+  });
+
+  test("stale assignments are cleaned first, and their ports given away", async () => {
+    const machine = await TestRegistry.create(1);
+    const idle = await IdleProcess.start();
+    await machine.open().assignPort(machine.project("dead"), { holder: idle.holder() });
+    await idle.kill();
+    expect((await machine.open().assignPort(machine.project("a"))).port).toBe(machine.range[0]);
+    expect(await machine.open().getAssignment(machine.project("dead"))).toBeUndefined();
+  });
+
+  test("nothing is written, and nobody is left in the queue", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const before = machine.json();
+    for (const waitTimeoutMs of [0, 1, 200])
+      await expect(registry.assignPort(machine.project("b"), { waitTimeoutMs })).rejects.toThrow(PortExhaustedError);
+    expect(machine.json().assignments).toEqual(before.assignments);
+    expect(machine.json().iris_ports.waiters).toEqual([]);
+  });
+});
+
+describe("the queue", () => {
+  /** Somebody with a place in the queue, who got it before this returns. */
+  async function waiter(registry: RegistryCore, project: string, options: { portRange?: unknown } = {}) {
+    const positions: number[] = [];
+    const queued = Promise.withResolvers<void>();
+    const holder = await processHolder({ id: `waiter ${Math.random()}` });
+    const assignment = registry.assignPort(project, {
+      ...WAIT,
+      ...options,
+      holder,
+      onWait: ({ position }) => {
+        positions.push(position);
+        queued.resolve();
+      },
+    });
+    await Promise.race([queued.promise, assignment]);
+    return { assignment, positions };
+  }
+
+  test("gives a released port to those who wait, in the order of arrival, and not to newcomers", async () => {
+    const machine = await TestRegistry.create(1);
+    const [port] = machine.range;
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const first = await waiter(machine.open(), machine.project("b"));
+    const second = await waiter(machine.open(), machine.project("c"));
+    expect([first.positions[0], second.positions[0]]).toEqual([1, 2]);
+    await registry.releasePort(machine.project("a"));
+    await expect(registry.assignPort(machine.project("newcomer"))).rejects.toThrow(PortExhaustedError);
+    expect((await first.assignment).port).toBe(port);
+    expect(await registry.getAssignment(machine.project("c"))).toBeUndefined();
+    await registry.releasePort(machine.project("b"));
+    expect((await second.assignment).port).toBe(port);
+  });
+
+  test("several who wait in one project reserve one port, and share it", async () => {
+    const machine = await TestRegistry.create(2);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    await registry.assignPort(machine.project("b"));
+    const waiters = [];
+    for (let index = 0; index < 3; index++) waiters.push(await waiter(machine.open(), machine.project("team")));
+    // Both at once, as a document that another program wrote: the team needs one of them, a newcomer gets the other.
+    const { iris_ports } = machine.json();
+    machine.write({ schema_version: "1.0", assignments: [], iris_ports });
+    const newcomer = await registry.assignPort(machine.project("newcomer"));
+    const ports = new Set((await Promise.all(waiters.map(({ assignment }) => assignment))).map(({ port }) => port));
+    expect(ports.size).toBe(1);
+    expect(ports).not.toContain(newcomer.port);
+  });
+
+  test("a place ends with the process that waits, whoever it waits for", async () => {
+    const machine = await TestRegistry.create(1);
+    const [port] = machine.range;
+    const dead = await IdleProcess.start();
+    await dead.kill();
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const waiting = await waiter(machine.open(), machine.project("b"));
+    const { iris_ports, ...rest } = machine.json();
+    expect(iris_ports.waiters).toMatchObject([{ holder: { kind: "process", process: { pid: process.pid } } }]);
+    const gone = { ...iris_ports.waiters[0], id: "gone", project: "/gone" };
+    gone.holder = { ...gone.holder, process: { ...gone.holder.process, pid: dead.identity.pid } };
+    machine.write({ ...rest, iris_ports: { ...iris_ports, waiters: [gone, ...iris_ports.waiters] } });
+    await registry.releasePort(machine.project("a"));
+    expect((await waiting.assignment).port).toBe(port);
+    expect(machine.json().iris_ports.waiters).toEqual([]);
+  });
+
+  test("a person's place ends as well: what counts is the process that waits for them", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const queued = Promise.withResolvers<void>();
+    const onWait = () => queued.resolve();
+    const assignment = registry.assignPort(machine.project("b"), { ...WAIT, holder: manualHolder(), onWait });
+    await queued.promise;
+    const [place] = machine.json().iris_ports.waiters;
+    expect(place.holder).toMatchObject({ kind: "process", process: { pid: process.pid } });
+    expect(Date.parse(place.holder.expires_at) - machine.now.getTime()).toBeGreaterThan(WAIT.waitTimeoutMs - 1_000);
+    await registry.releasePort(machine.project("a"));
+    await assignment;
+  });
+
+  test("whoever gives up by an error of their own leaves no place behind", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const onWait = () => {
+      throw new Error("the caller's own");
+    };
+    await expect(registry.assignPort(machine.project("b"), { ...WAIT, onWait })).rejects.toThrow("the caller's own");
+    expect(machine.json().iris_ports.waiters).toEqual([]);
+  });
+
+  test("a wait shorter than one look still ends with a look", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const onWait = () => void registry.releasePort(machine.project("a")).catch(() => undefined);
+    const assignment = await registry.assignPort(machine.project("b"), { waitTimeoutMs: 20, onWait });
+    expect(assignment.port).toBe(machine.range[0]);
+  });
+
+  test("those who wait for ports of another range are not in the way", async () => {
+    const machine = await TestRegistry.create(4);
+    const [first] = machine.range;
+    const registry = machine.open({ portRange: [first, first + 1] });
+    await registry.assignPort(machine.project("a"));
+    const narrow = machine.open({ portRange: [first, first] });
+    const waiting = await waiter(narrow, machine.project("b"));
+    expect((await registry.assignPort(machine.project("c"))).port).toBe(first + 1);
+    await registry.releasePort(machine.project("a"));
+    expect((await waiting.assignment).port).toBe(first);
+  });
+
+  test("a wide range is not probed as a whole because somebody waits", async () => {
+    const machine = await TestRegistry.create(1);
+    let probes = 0;
+    const probe = async () => {
+      probes++;
+      return true;
+    };
+    await machine.open().assignPort(machine.project("a"));
+    const waiting = await waiter(machine.open(), machine.project("b"));
+    await machine.open({ portRange: [40_000, 49_999], probe }).assignPort(machine.project("c"));
+    expect(probes).toBeLessThan(10);
+    await machine.open().releasePort(machine.project("a"));
+    await waiting.assignment;
+  });
+
+  test("a wait ends in time with the same error", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const outcome = registry.assignPort(machine.project("b"), { waitTimeoutMs: 300 });
+    const first = await Promise.race([
+      outcome.catch((error: unknown) => error),
+      delay(10_000, "too late", { ref: false }),
+    ]);
+    expect(first).toBeInstanceOf(PortExhaustedError);
+  });
+});

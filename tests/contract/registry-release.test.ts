@@ -1,0 +1,209 @@
+import { describe, expect, test } from "vitest";
+import { PortConflictError, PortNotAssignedError } from "../../src/ports/errors.ts";
+import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import { listenOn } from "../helpers/listener.ts";
+import { IdleProcess } from "../helpers/processes.ts";
+import { TestRegistry } from "../helpers/registry.ts";
+
+const user = () => uniqueProcessHolder({ usesContainer: true });
+
+describe("R5: releasing", () => {
+  test("gives the port back, whoever holds it, and returns the assignment", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const held = await registry.assignPort(machine.project("a"));
+    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+    expect(await registry.releasePort(machine.project("a"))).toEqual({ ...held, status: "released" });
+    expect(machine.json().assignments).toEqual([]);
+    expect(machine.json().iris_ports).toMatchObject({ holders: {}, details: {} });
+    expect(machine.json().iris_ports.history).toEqual([
+      { project: machine.project("a"), port: held.port, released_at: "2026-11-23T05:06:07.123+00:00" },
+    ]);
+  });
+
+  test("of a project that has none is an error", async () => {
+    const machine = await TestRegistry.create();
+    const refused = machine.open().releasePort(machine.project("a"), { instance: "second" });
+    await expect(refused).rejects.toThrow(PortNotAssignedError);
+    await expect(refused).rejects.toMatchObject({
+      code: "PORT_NOT_ASSIGNED",
+      project: `${machine.project("a")}#second`,
+      remedy: expect.stringContaining("iris-ports list"),
+    });
+  });
+
+  test("with a holder lets only that one leave; the port goes back with the last", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const [one, other] = [await processHolder({ id: "one" }), await processHolder({ id: "other" })];
+    await registry.assignPort(machine.project("a"), { holder: one });
+    await registry.assignPort(machine.project("a"), { holder: other });
+    const stranger = await processHolder({ id: "stranger" });
+    expect(await registry.releasePort(machine.project("a"), { holder: stranger })).toMatchObject({ status: "active" });
+    expect(await registry.releasePort(machine.project("a"), { holder: one })).toMatchObject({ status: "active" });
+    expect((await registry.inspect(machine.project("a")))?.holders.map(({ id }) => id)).toEqual(["other"]);
+    expect(await registry.releasePort(machine.project("a"), { holder: other })).toMatchObject({ status: "released" });
+    expect(await registry.getAssignment(machine.project("a"))).toBeUndefined();
+  });
+
+  test("with a holder gives the port back when all others are provably gone", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const mine = await processHolder();
+    await registry.assignPort(machine.project("a"), { holder: idle.holder() });
+    await registry.assignPort(machine.project("a"), { holder: mine });
+    await idle.kill();
+    expect(await registry.releasePort(machine.project("a"), { holder: mine })).toMatchObject({ status: "released" });
+  });
+});
+
+describe("R7: looking", () => {
+  test("lists active and stale assignments in the order of ports, with holders and evidence", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const b = await registry.assignPort(machine.project("b"), { holder: idle.holder() });
+    const a = await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+    await idle.kill();
+    expect(await registry.listAll()).toMatchObject([
+      {
+        port: b.port,
+        status: "stale",
+        holders: [{ kind: "process" }],
+        evidence: [{ verdict: "gone" }, { verdict: "gone" }],
+      },
+      {
+        port: a.port,
+        status: "active",
+        evidence: [{ kind: "holder", verdict: "alive", text: "a person" }, { kind: "container" }],
+      },
+    ]);
+    expect(await registry.inspect(machine.project("b"))).toMatchObject({ status: "stale" });
+    expect(await registry.inspect(machine.project("nobody"))).toBeUndefined();
+    expect(machine.json().assignments).toHaveLength(2);
+  });
+
+  test("looking at a registry that is not there makes none", async () => {
+    const machine = await TestRegistry.create();
+    expect(await machine.open().listAll()).toEqual([]);
+    expect(await machine.open().getAssignment(machine.project("a"))).toBeUndefined();
+    expect(() => machine.json()).toThrow("ENOENT");
+  });
+
+  test("clearing forgets every assignment and every memory", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const a = await registry.assignPort(machine.project("a"));
+    const b = await registry.assignPort(machine.project("b"));
+    const again = await registry.assignPort(machine.project("c"));
+    await registry.releasePort(machine.project("c"));
+    expect(await registry.clearAll()).toEqual([a, b].map((assignment) => ({ ...assignment, status: "released" })));
+    expect(await registry.listAll()).toEqual([]);
+    expect((await registry.assignPort(machine.project("new"))).port).toBe(a.port);
+    expect(again.port).toBe(b.port + 1);
+  });
+});
+
+describe("leaving the project's container", () => {
+  test("the last user is told so, and a newcomer waits until it has released", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const [one, other, newcomer] = [await user(), await user(), await user()];
+    const first = await registry.acquire(machine.project("a"), { holder: one });
+    const joined = await registry.acquire(machine.project("a"), { holder: other });
+    expect(joined.tenure).toBe(first.tenure);
+    expect(await registry.beginLeave(machine.project("a"), { holder: one })).toEqual({ isLast: false });
+    expect(await registry.beginLeave(machine.project("a"), { holder: other })).toEqual({ isLast: true });
+    let hasCome = false;
+    const coming = registry.acquire(machine.project("a"), { holder: newcomer }).finally(() => {
+      hasCome = true;
+    });
+    await registry.assignPort(machine.project("b"));
+    expect(hasCome).toBe(false);
+    await registry.releasePort(machine.project("a"), { holder: other });
+    const next = await coming;
+    expect(next.assignment.port).toBe(first.assignment.port);
+    expect(next.tenure).not.toBe(first.tenure);
+  });
+
+  test("a newcomer does not wait for one that died while leaving", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const leaver = idle.holder("leaver", { usesContainer: true });
+    const first = await registry.acquire(machine.project("a"), { holder: leaver });
+    await registry.beginLeave(machine.project("a"), { holder: leaver });
+    const coming = registry.acquire(machine.project("a"), { holder: await user() });
+    await idle.kill();
+    expect((await coming).assignment.port).toBe(first.assignment.port);
+  });
+
+  test("of a kept container leaves the assignment to the container", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const holder = await user();
+    const { assignment } = await registry.acquire(machine.project("a"), { holder });
+    machine.engine.run({ name: assignment.containerName, hostPorts: [assignment.port] });
+    expect(await registry.beginLeave(machine.project("a"), { holder, isContainerKept: true })).toEqual({
+      isLast: true,
+    });
+    expect(await registry.inspect(machine.project("a"))).toMatchObject({ status: "active", holders: [] });
+    machine.engine.remove(assignment.containerName);
+    expect(await registry.inspect(machine.project("a"))).toMatchObject({ status: "stale" });
+  });
+
+  test("of a project without assignment, or as a stranger, changes nothing", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    expect(await registry.beginLeave(machine.project("a"), { holder: await user() })).toEqual({ isLast: true });
+    await registry.assignPort(machine.project("a"), { holder: await user() });
+    expect(await registry.beginLeave(machine.project("a"), { holder: await user() })).toEqual({ isLast: false });
+    expect((await registry.inspect(machine.project("a")))?.holders).toHaveLength(1);
+  });
+});
+
+describe("a port that the engine refused", () => {
+  test("is exchanged for another, for everybody who waits for the same container", async () => {
+    const machine = await TestRegistry.create(3);
+    const [first] = machine.range;
+    const registry = machine.open();
+    const [one, other] = [await user(), await user()];
+    await registry.acquire(machine.project("a"), { holder: one });
+    await registry.acquire(machine.project("a"), { holder: other });
+    const moved = await registry.reassign(machine.project("a"), { holder: one, refusedPorts: [first] });
+    expect(moved.assignment.port).toBe(first + 1);
+    const again = await registry.reassign(machine.project("a"), { holder: other, refusedPorts: [first] });
+    expect(again).toMatchObject({ tenure: moved.tenure, assignment: { port: first + 1 } });
+    expect((await registry.inspect(machine.project("a")))?.holders.map(({ id }) => id).sort()).toEqual(
+      [one.id, other.id].sort(),
+    );
+  });
+
+  test("is not exchanged when it was asked for by number, or somebody else has it in hand", async () => {
+    const machine = await TestRegistry.create(3);
+    const [first] = machine.range;
+    const registry = machine.open();
+    const holder = await user();
+    await registry.acquire(machine.project("manual"), { holder, preferredPort: first });
+    await listenOn(first);
+    const manual = registry.reassign(machine.project("manual"), { holder, refusedPorts: [first] });
+    await expect(manual).rejects.toThrow(PortConflictError);
+    await expect(manual).rejects.toThrow(`process ${process.pid}`);
+    await registry.acquire(machine.project("shared"), { holder });
+    await registry.assignPort(machine.project("shared"), { holder: manualHolder() });
+    const shared = registry.reassign(machine.project("shared"), { holder, refusedPorts: [first + 1] });
+    await expect(shared).rejects.toThrow(PortConflictError);
+    expect(machine.json().assignments).toHaveLength(2);
+  });
+
+  test("is kept when there is no other", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    const holder = await user();
+    const { assignment } = await registry.acquire(machine.project("a"), { holder });
+    const refused = registry.reassign(machine.project("a"), { holder, refusedPorts: [assignment.port] });
+    await expect(refused).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    expect(await registry.getAssignment(machine.project("a"))).toEqual(assignment);
+  });
+});
