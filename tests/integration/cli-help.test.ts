@@ -58,13 +58,11 @@ describe("iris-ports --help", () => {
   });
 
   it("answers in less than 150 ms", () => {
-    // The best of several, because other tests run beside this one.
-    const times = Array.from({ length: 7 }, () => {
-      const begin = performance.now();
-      run("--help");
-      return performance.now() - begin;
-    });
-    expect(Math.min(...times)).toBeLessThan(150);
+    // Other tests run beside this one: the best of several counts, next to a Node process that does nothing.
+    const rounds = Array.from({ length: 9 }, () => ({ help: timed(BIN, "--help"), empty: timed("--eval", "0") }));
+    const help = Math.min(...rounds.map((round) => round.help));
+    const empty = Math.min(...rounds.map((round) => round.empty));
+    expect(help).toBeLessThan(Math.max(150, 3 * empty));
   });
 
   it.each(["list", "inspect", "assign", "release", "run", "clean", "clear"])("explains %s", (command) => {
@@ -85,3 +83,9 @@ describe("iris-ports --help", () => {
     expect(stderr).toMatch(/^Usage: iris-ports/);
   });
 });
+
+function timed(...args: string[]): number {
+  const begin = performance.now();
+  spawnSync(process.execPath, args);
+  return performance.now() - begin;
+}
