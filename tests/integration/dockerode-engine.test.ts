@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTcpServer } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import { DockerodeEngine } from "../../src/docker/dockerode-engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
@@ -242,6 +242,21 @@ describe.skipIf(process.platform === "win32")("DockerodeEngine on an engine that
     });
     for (const _ of [1, 2, 3, 4, 5]) await engine.listContainers();
     expect(sockets.size).toBe(1);
+  });
+
+  it.each(["127.0.0.1", "::1"])("is reached over TCP on %s, whatever DOCKER_HOST says", async (host) => {
+    const paths: unknown[] = [];
+    server = createServer((request, response) => {
+      paths.push(request.url);
+      response.end("[]");
+    }).listen(0, host);
+    await new Promise((resolve) => server?.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    vi.stubEnv("DOCKER_HOST", "tcp://192.0.2.1:2376");
+    const dockerHost = `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    expect(await new DockerodeEngine({ dockerHost }).listContainers()).toEqual([]);
+    vi.unstubAllEnvs();
+    expect(paths).toEqual(["/containers/json?all=true"]);
   });
 
   it("waits for a removal that is in progress already", async () => {
