@@ -3,8 +3,8 @@ import type { RegistryDocument } from "../stores/document.ts";
 import type { ListedAssignment } from "./assignment.ts";
 import { entriesOf, withoutEntry, withoutGone } from "./edit-document.ts";
 import type { EngineContainer } from "./engine.ts";
-import type { Holder } from "./holder.ts";
-import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
+import { parseProcessText } from "./holder.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { lookAround, type Surroundings, type Survey } from "./survey.ts";
 
@@ -26,12 +26,12 @@ export async function cleanUp(outside: Surroundings): Promise<ListedAssignment[]
 }
 
 /** Removes the orphans, and what is left of the survey without them. */
-async function withoutOrphans({ store, engine }: Surroundings, survey: Survey): Promise<Survey> {
+async function withoutOrphans(outside: Surroundings, survey: Survey): Promise<Survey> {
+  const { engine } = outside;
   const report = survey.engine;
   if (!report.isReachable || engine === undefined) return survey;
-  const isGone = (holder: Holder) => survey.verdictOf(holder) === "gone";
   const removed = new Set<EngineContainer>();
-  for (const orphan of findOrphans(report.containers, await store.read(), store.location, isGone)) {
+  for (const orphan of await findOrphans(outside, report.containers, survey)) {
     try {
       await engine.removeContainer(orphan.id);
       removed.add(orphan);
@@ -65,25 +65,29 @@ async function cleanIn(
 
 /**
  * The containers that this registry's holders left behind: made to live as long as somebody uses them, and nobody does.
- * `document` must have been read after the containers were listed: who makes a container is in the document before it.
+ * The document is read after the containers were listed: who makes a container is in the document before it.
  */
-function findOrphans(
+async function findOrphans(
+  { store, liveness }: Surroundings,
   containers: readonly EngineContainer[],
-  document: RegistryDocument,
-  registryPath: string,
-  isGone: (holder: Holder) => boolean,
-): readonly EngineContainer[] {
-  const used = new Set(
-    entriesOf(document)
-      .filter((entry) => entry.holders.some((holder) => holder.usesContainer && !isGone(holder)))
-      .map(({ assignment }) => nameOf(assignment.projectPath, assignment.instance)),
+  survey: Survey,
+): Promise<readonly EngineContainer[]> {
+  const users = new Map(
+    entriesOf(await store.read()).map(({ assignment, holders }) => [
+      nameOf(assignment.projectPath, assignment.instance),
+      holders.filter((holder) => holder.usesContainer && survey.verdictOf(holder) !== "gone").length,
+    ]),
   );
-  return containers.filter(
-    ({ labels }) =>
-      labels[LABEL_REGISTRY] === registryPath &&
-      labels[LABEL_LIFETIME] === "holders" &&
-      !used.has(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined)),
-  );
+  const isOrphan = async ({ labels }: EngineContainer) => {
+    if (labels[LABEL_REGISTRY] !== store.location || labels[LABEL_LIFETIME] !== "holders") return false;
+    const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
+    if (count !== undefined) return count === 0;
+    // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
+    const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+    return maker !== undefined && (await liveness(maker)) === "gone";
+  };
+  const verdicts = await Promise.all(containers.map(isOrphan));
+  return containers.filter((_, index) => verdicts[index]);
 }
 
 function nameOf(projectPath: string, instance: string | undefined): string {

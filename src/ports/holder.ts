@@ -69,3 +69,19 @@ export function jobHolder(
 ): JobHolder {
   return { ...options, kind: "job", since: new Date() };
 }
+
+/** The process behind a holder, on one line for a label; undefined where none is known. */
+export function processText(holder: Holder): string | undefined {
+  const identity = holder.kind === "manual" ? undefined : holder.process;
+  if (identity === undefined) return undefined;
+  return [identity.host, identity.bootId, identity.pidNamespace, identity.pid, identity.startTime].join("|");
+}
+
+/** Reads {@link processText}; undefined for anything else. */
+export function parseProcessText(text: string | undefined): ProcessIdentity | undefined {
+  const [host, bootId, pidNamespace, pidText, startTime, ...rest] = (text ?? "").split("|");
+  const pid = Number(pidText);
+  if (!host || !bootId || !pidNamespace || !startTime || rest.length > 0 || !Number.isSafeInteger(pid) || pid < 1)
+    return undefined;
+  return { host, bootId, pidNamespace, pid, startTime };
+}

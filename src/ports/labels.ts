@@ -13,3 +13,5 @@ export const LABEL_TENURE = "io.iris-ports.tenure";
 export const LABEL_CREATOR = "io.iris-ports.creator";
 /** Salted digests of what it was configured with; see `src/containers/fingerprint.ts`. */
 export const LABEL_FINGERPRINT = "io.iris-ports.fingerprint";
+/** The process that created it, where it is known: tells whether it lives also when the registry's document is lost. */
+export const LABEL_CREATOR_PROCESS = "io.iris-ports.creator-process";
