@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
-import type { AssignOutcome, AssignRequest, Decision } from "./assign.ts";
+import type { Decision } from "./assign.ts";
 import type { PortAssignment } from "./assignment.ts";
 import { cleanUp } from "./clean.ts";
 import { checkDurationMs } from "./config.ts";
@@ -9,6 +9,7 @@ import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { type Holder, processHolder } from "./holder.ts";
 import { timeText, toHolderRecord } from "./records.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
+import type { AssignOutcome, AssignRequest } from "./request.ts";
 import { lookAround, type Surroundings, type Survey } from "./survey.ts";
 
 const debug = createDebug("iris-ports:acquire");

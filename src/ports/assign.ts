@@ -1,48 +1,11 @@
-import { randomBytes } from "node:crypto";
-import type { RegistryDocument, WaiterRecord } from "../stores/document.ts";
-import type { PortAssignment } from "./assignment.ts";
-import { portsInOrder, withoutReserved } from "./choose-port.ts";
+import type { RegistryDocument } from "../stores/document.ts";
 import { type Entry, entryOf, withEntry, withoutEntry, withoutGone, withoutWaiter } from "./edit-document.ts";
-import type { PortOccupant } from "./errors.ts";
-import type { Holder } from "./holder.ts";
-import { findOccupant, ownContainerPort, type PortView } from "./occupancy.ts";
-import { containerName } from "./project.ts";
+import { findOccupant } from "./occupancy.ts";
+import type { Assigned, AssignRequest, AssignView } from "./request.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { containersOf, type Survey } from "./survey.ts";
+import { newTenure, takePort } from "./take-port.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
-
-/** Who wants a port, and which. */
-export type AssignRequest = {
-  readonly projectPath: string;
-  readonly instance: string | undefined;
-  readonly projectKey: string;
-  readonly holder: Holder;
-  readonly preferredPort: number | undefined;
-  readonly hasWebPort: boolean;
-  readonly portRange: readonly [number, number];
-  /** Ports that the engine refused: they look free from here, and are not. */
-  readonly refusedPorts: readonly number[];
-  /** The place in the queue, for somebody who waits. */
-  readonly waiterId: string;
-};
-
-/** What came of a request. Everything but `assigned` leaves the document as it was, holders that are gone excepted. */
-export type AssignOutcome =
-  | { readonly kind: "assigned"; readonly assignment: PortAssignment; readonly tenure: string }
-  /** The engine was not asked, and has to be. */
-  | { readonly kind: "engine-needed" }
-  /** The last user of the project's container is just removing it. */
-  | { readonly kind: "leaving"; readonly assignment: PortAssignment }
-  | { readonly kind: "conflict"; readonly port: number; readonly occupant: PortOccupant }
-  /** The project holds another port than the preferred one. */
-  | { readonly kind: "other-port"; readonly assignment: PortAssignment }
-  /** Another project and instance have the same key. */
-  | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
-  | { readonly kind: "exhausted" };
-
-type AssignView = PortView & { readonly request: AssignRequest };
-
-export type Assigned = { readonly document: RegistryDocument; readonly outcome: AssignOutcome };
 
 /** {@link assignIn} or {@link reassignIn}. */
 export type Decision = typeof assignIn;
@@ -174,82 +137,4 @@ function isSameHolder(before: Holder | undefined, holder: Holder): boolean {
     (before.usesContainer ?? false) === (holder.usesContainer ?? false) &&
     before.expiresAt?.getTime() === holder.expiresAt?.getTime()
   );
-}
-
-async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
-  const { document, request, survey } = view;
-  const { preferredPort, projectKey } = request;
-  const port = preferredPort ?? (await firstFree(view));
-  if (port === undefined) return { document, outcome: { kind: "exhausted" } };
-  if (preferredPort !== undefined) {
-    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view);
-    if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: occupant.port, occupant } };
-  }
-  const assignment: PortAssignment = {
-    projectPath: request.projectPath,
-    ...(request.instance === undefined ? {} : { instance: request.instance }),
-    projectKey,
-    port,
-    ...(request.hasWebPort ? { webPort: webPortOf(port) } : {}),
-    assignedAt: now,
-    assignmentType: preferredPort === undefined ? "auto" : "manual",
-    status: "active",
-    containerName: containerName(projectKey, port),
-  };
-  const tenure = newTenure();
-  const detail = {
-    port,
-    tenure,
-    ...(request.instance === undefined ? {} : { instance: request.instance }),
-    ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
-    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
-  };
-  const taken = withEntry(document, { assignment, detail, holders: [...others, request.holder] });
-  return { document: withoutWaiter(taken, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
-}
-
-async function firstFree(view: AssignView): Promise<number | undefined> {
-  const { document, request } = view;
-  const order = portsInOrder({
-    range: request.portRange,
-    projectKey: request.projectKey,
-    history: document.history,
-    ownContainerPort: ownContainerPort(view, request.portRange),
-  }).filter((port) => !request.refusedPorts.includes(port));
-  const earlier = waitersBefore(view);
-  const free: number[] = [];
-  for (const port of order) {
-    if ((await firstOccupant(port, view)) !== undefined) continue;
-    free.push(port);
-    // Only so many can be reserved: no need to probe the rest.
-    if (free.length > earlier.length) break;
-  }
-  return withoutReserved(free, earlier)[0];
-}
-
-/**
- * Who stands in the queue before the asker (everybody, for one who does not stand there) and still needs a port: each
- * project once, because those who wait in one project share its port.
- */
-function waitersBefore({ document, request }: AssignView): readonly WaiterRecord[] {
-  const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
-  const before = place < 0 ? document.waiters : document.waiters.slice(0, place);
-  const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
-  return before.filter(({ project }) => !served.has(project) && served.add(project));
-}
-
-/** Somebody who has waited longer for just this port. */
-function earlierWaiter(port: number, view: AssignView): PortOccupant | undefined {
-  const waiter = waitersBefore(view).find(({ range }) => range[0] === port && range[1] === port);
-  return waiter && { kind: "assignment", port, name: `${waiter.project}, which has waited for it` };
-}
-
-async function firstOccupant(port: number, view: AssignView): Promise<PortOccupant | undefined> {
-  const occupant = await findOccupant(port, view);
-  if (occupant !== undefined || !view.request.hasWebPort) return occupant;
-  return findOccupant(webPortOf(port), view);
-}
-
-function newTenure(): string {
-  return randomBytes(6).toString("hex");
 }

@@ -3,8 +3,7 @@ import type { RegistryDocument } from "../stores/document.ts";
 import type { ListedAssignment } from "./assignment.ts";
 import { entriesOf, withoutEntry, withoutGone } from "./edit-document.ts";
 import type { EngineContainer } from "./engine.ts";
-import { parseProcessText } from "./holder.ts";
-import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
+import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { lookAround, type Surroundings, type Survey } from "./survey.ts";
 
@@ -68,7 +67,7 @@ async function cleanIn(
  * The document is read after the containers were listed: who makes a container is in the document before it.
  */
 async function findOrphans(
-  { store, liveness }: Surroundings,
+  { store }: Surroundings,
   containers: readonly EngineContainer[],
   survey: Survey,
 ): Promise<readonly EngineContainer[]> {
@@ -78,16 +77,14 @@ async function findOrphans(
       holders.filter((holder) => holder.usesContainer && survey.verdictOf(holder) !== "gone").length,
     ]),
   );
-  const isOrphan = async ({ labels }: EngineContainer) => {
+  return containers.filter((container) => {
+    const { labels } = container;
     if (labels[LABEL_REGISTRY] !== store.location || labels[LABEL_LIFETIME] !== "holders") return false;
     const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
     if (count !== undefined) return count === 0;
     // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
-    const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
-    return maker !== undefined && (await liveness(maker)) === "gone";
-  };
-  const verdicts = await Promise.all(containers.map(isOrphan));
-  return containers.filter((_, index) => verdicts[index]);
+    return survey.makerVerdictOf(container) === "gone";
+  });
 }
 
 function nameOf(projectPath: string, instance: string | undefined): string {

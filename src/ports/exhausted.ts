@@ -1,10 +1,10 @@
 import type { RegistryDocument } from "../stores/document.ts";
-import type { AssignRequest } from "./assign.ts";
 import type { ListedAssignment } from "./assignment.ts";
 import { entriesOf } from "./edit-document.ts";
 import { PortExhaustedError, type PortOccupant } from "./errors.ts";
 import { findOccupant, type PortView } from "./occupancy.ts";
 import { describeOccupant, nameListener, releaseCommand } from "./refusals.ts";
+import type { AssignRequest } from "./request.ts";
 import { judge } from "./staleness.ts";
 import type { EngineReport } from "./survey.ts";
 

@@ -1,7 +1,7 @@
 import { FileStore } from "../stores/file-store.ts";
 import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./acquire.ts";
-import { type AssignRequest, assignIn, reassignIn } from "./assign.ts";
+import { assignIn, reassignIn } from "./assign.ts";
 import type { ListedAssignment, PortAssignment } from "./assignment.ts";
 import { cleanUp } from "./clean.ts";
 import {
@@ -20,6 +20,7 @@ import { bindProbe, type PortProbe } from "./port-probe.ts";
 import { identifyProject } from "./project.ts";
 import { toAssignment } from "./records.ts";
 import { beginLeaveIn, releaseIn } from "./release.ts";
+import type { AssignRequest } from "./request.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { goneHolders, lookAround, type Surroundings } from "./survey.ts";
 import { checkWebPort } from "./web-port.ts";

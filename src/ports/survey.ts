@@ -3,8 +3,8 @@ import type { RegistryDocument } from "../stores/document.ts";
 import type { Store } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
-import type { Holder, ProcessIdentity } from "./holder.ts";
-import { LABEL_INSTANCE, LABEL_PROJECT } from "./labels.ts";
+import { type Holder, type ProcessIdentity, parseProcessText } from "./holder.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { holderVerdict, type Liveness, type Verdict } from "./liveness.ts";
 import type { PortProbe } from "./port-probe.ts";
 import { toHolder } from "./records.ts";
@@ -25,6 +25,8 @@ export type Survey = {
   /** False where the engine was not asked, because nothing new was to be chosen. */
   readonly isEngineAsked: boolean;
   verdictOf(holder: Holder): Verdict;
+  /** The process that made a container of this registry, as its label tells; `unknown` without such a label. */
+  makerVerdictOf(container: EngineContainer): Verdict;
 };
 
 /** What the registry works on and looks at. */
@@ -39,14 +41,20 @@ export type Surroundings = {
 
 /** Observes the document's holders and, where something new is to be chosen, asks the engine. */
 export async function lookAround(
-  { engine, clock, liveness }: Surroundings,
+  { store, engine, clock, liveness }: Surroundings,
   document: RegistryDocument,
   isEngineAsked: boolean,
 ): Promise<Survey> {
   // Holders first: who was gone before the containers were listed can have made none that is not in the list.
   const verdictOf = await observeHolders(document, liveness, clock());
   const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
-  return { engine: isEngineAsked ? await askEngine(engine) : notAsked, isEngineAsked, verdictOf };
+  const report = isEngineAsked ? await askEngine(engine) : notAsked;
+  return {
+    engine: report,
+    isEngineAsked,
+    verdictOf,
+    makerVerdictOf: await observeMakers(report, store.location, liveness),
+  };
 }
 
 /** Tells which of the present holders are provably gone. */
@@ -89,6 +97,19 @@ async function observeHolders(
     const verdict = observed.get(keyOf(holder));
     return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
   };
+}
+
+async function observeMakers(
+  report: EngineReport,
+  registryPath: string,
+  liveness: Liveness,
+): Promise<(container: EngineContainer) => Verdict> {
+  const verdicts = new Map<string, Verdict>();
+  for (const { id, labels } of report.isReachable ? report.containers : []) {
+    const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+    if (maker !== undefined && labels[LABEL_REGISTRY] === registryPath) verdicts.set(id, await liveness(maker));
+  }
+  return ({ id }) => verdicts.get(id) ?? "unknown";
 }
 
 /** The containers of a project: by the name its assignment gives them, or by their labels. */
