@@ -1,7 +1,9 @@
 import type { RegistryDocument } from "../stores/document.ts";
+import type { PortAssignment } from "./assignment.ts";
 import { type Entry, entryOf, withEntry, withoutEntry, withoutGone, withoutWaiter } from "./edit-document.ts";
+import type { Holder } from "./holder.ts";
 import { findOccupant } from "./occupancy.ts";
-import type { Assigned, AssignRequest, AssignView } from "./request.ts";
+import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { containersOf, type Survey } from "./survey.ts";
 import { newTenure, takePort } from "./take-port.ts";

@@ -1,6 +1,6 @@
 import { osCode } from "../stores/safe-file.ts";
 import type { Holder, ProcessIdentity } from "./holder.ts";
-import { currentMachine, startTimeOf, UNKNOWN } from "./process-identity.ts";
+import { currentMachine, ENDED, startTimeOf, UNKNOWN } from "./process-identity.ts";
 
 /** Whether somebody is provably there (`alive`), provably not (`gone`), or neither. */
 export type Verdict = "alive" | "gone" | "unknown";
@@ -20,6 +20,7 @@ export const observeProcess: Liveness = async (identity) => {
   if (identity.pidNamespace !== here.pidNamespace) return "unknown";
   if (!isPidTaken(identity.pid)) return "gone";
   const startTime = await startTimeOf(identity.pid);
+  if (startTime === ENDED) return "gone";
   if (startTime === identity.startTime) return identity.startTime === UNKNOWN ? "unknown" : "alive";
   if (identity.startTime === UNKNOWN) return "unknown";
   // It may have ended between the two looks; a start time that cannot be read proves nothing.

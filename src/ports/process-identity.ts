@@ -10,6 +10,8 @@ const debug = createDebug("iris-ports:liveness");
 const run = promisify(execFile);
 
 export const UNKNOWN = "unknown";
+/** Instead of a start time: the process has ended, only its parent has not asked for its exit code yet. */
+export const ENDED = "ended";
 
 /** What tells one boot of one machine, and one pid namespace of it, from another. */
 type Machine = Pick<ProcessIdentity, "host" | "bootId" | "pidNamespace">;
@@ -54,6 +56,7 @@ function linuxStartTime(pid: number): string {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
   // The command's name stands in parentheses and may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[0] === "Z" || fields[0] === "X") return ENDED;
   return fields[19] ?? UNKNOWN;
 }
 
