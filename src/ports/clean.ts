@@ -64,17 +64,22 @@ async function cleanIn(
 
 /**
  * The containers that this registry's holders left behind: made to live as long as somebody uses them, and nobody does.
- * The document is read after the containers were listed: who makes a container is in the document before it.
+ * The document is read after the containers were listed: who makes a container is in the document before it. The dead
+ * leave it first: whoever comes from then on finds no user of the container, and does not join it while it is removed.
  */
 async function findOrphans(
   { store }: Surroundings,
   containers: readonly EngineContainer[],
   survey: Survey,
 ): Promise<readonly EngineContainer[]> {
+  const document = await store.update(async (newest) => {
+    const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+    return { document: living, result: living };
+  });
   const users = new Map(
-    entriesOf(await store.read()).map(({ assignment, holders }) => [
+    entriesOf(document).map(({ assignment, holders }) => [
       nameOf(assignment.projectPath, assignment.instance),
-      holders.filter((holder) => holder.usesContainer && survey.verdictOf(holder) !== "gone").length,
+      holders.filter((holder) => holder.usesContainer).length,
     ]),
   );
   return containers.filter((container) => {

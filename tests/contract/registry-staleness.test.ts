@@ -1,0 +1,299 @@
+import { describe, expect, test } from "vitest";
+import type { Holder, ProcessIdentity } from "../../src/ports/holder.ts";
+import { jobHolder, manualHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
+import { listenOn } from "../helpers/listener.ts";
+import { IdleProcess, Program } from "../helpers/processes.ts";
+import { TestRegistry } from "../helpers/registry.ts";
+
+const MINUTE = 60_000;
+
+/** What becomes of an assignment that only this holder speaks for. */
+async function fate(machine: TestRegistry, holder: Holder): Promise<"kept" | "stale"> {
+  await machine.open().assignPort(machine.project("held"), { holder });
+  const removed = await machine.open().cleanupStale();
+  expect(removed.every(({ status }) => status === "stale")).toBe(true);
+  return removed.some(({ projectPath }) => projectPath === machine.project("held")) ? "stale" : "kept";
+}
+
+describe("section 5: a process holder", () => {
+  test("speaks for its assignment while it runs, and no longer", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    expect(await fate(machine, idle.holder())).toBe("kept");
+    await idle.kill();
+    expect(await fate(machine, idle.holder())).toBe("stale");
+    expect(machine.json().assignments).toEqual([]);
+  });
+
+  test.each<[string, Partial<ProcessIdentity>, "kept" | "stale"]>([
+    ["whose pid was given to another process is gone", { startTime: "1" }, "stale"],
+    ["of an earlier boot is gone", { bootId: "00000000-0000-0000-0000-000000000000" }, "stale"],
+    ["of an unknown boot cannot be judged", { bootId: "unknown", startTime: "1" }, "kept"],
+    ["in another pid namespace cannot be judged", { pidNamespace: "pid:[1]", startTime: "1" }, "kept"],
+    ["on another host cannot be judged", { host: "elsewhere", bootId: "other", startTime: "1" }, "kept"],
+    ["of an unknown start time cannot be judged", { startTime: "unknown" }, "kept"],
+  ])("%s", async (_, change, expected) => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const holder = idle.holder();
+    expect(await fate(machine, { ...holder, process: { ...holder.process, ...change } })).toBe(expected);
+  });
+
+  test("that cannot be seen is gone once it has expired, one that is seen to run is not", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const expiresAt = new Date(machine.now.getTime() + MINUTE);
+    const seen = idle.holder("seen", { expiresAt });
+    const unseen: Holder = { ...seen, id: "unseen", process: { ...seen.process, host: "elsewhere" } };
+    expect(await fate(machine, unseen)).toBe("kept");
+    machine.passTime(MINUTE);
+    expect(await fate(machine, unseen)).toBe("stale");
+    expect(await fate(machine, seen)).toBe("kept");
+  });
+
+  test("that ended while nobody has waited for it (a zombie) is gone", async () => {
+    const machine = await TestRegistry.create();
+    // The parent lives on and never asks how its child ended.
+    const parent = new Program("python3", ["-c", ZOMBIE_PARENT]);
+    const pid = Number(await parent.nextLine());
+    const idle = await IdleProcess.start();
+    const { identifyProcess } = await import("../../src/ports/process-identity.ts");
+    const { startTime } = await identifyProcess(pid);
+    const [, seen] = [await parent.nextLine(), await parent.nextLine()];
+    const holder = idle.holder("zombie");
+    expect(startTime === "unknown").toBe(false);
+    expect(await fate(machine, { ...holder, process: { ...holder.process, pid, startTime: String(seen) } })).toBe(
+      "stale",
+    );
+  });
+
+  test("that is gone is dropped at every assignment, without asking the engine", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"), { holder: idle.holder() });
+    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+    await registry.assignPort(machine.project("b"), { holder: idle.holder() });
+    await registry.assignPort(machine.project("b"), { holder: manualHolder() });
+    await idle.kill();
+    const { timesListed } = machine.engine;
+    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+    expect(Object.values(machine.json().iris_ports.holders).flat()).toMatchObject([{ id: "manual" }, { id: "manual" }]);
+    expect(machine.engine.timesListed).toBe(timesListed);
+  });
+});
+
+const ZOMBIE_PARENT = `
+import os, sys, time
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+def stat():
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()
+while stat()[0] != "Z":
+    pass
+print(pid, flush=True)
+print("zombie", flush=True)
+print(stat()[19], flush=True)
+time.sleep(600)
+`;
+
+describe("section 5: other holders", () => {
+  test("a job lives as long as its worker process", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const job = jobHolder({ id: "job", process: idle.identity, expiresAt: new Date(0) });
+    expect(await fate(machine, job)).toBe("kept");
+    await idle.kill();
+    expect(await fate(machine, job)).toBe("stale");
+  });
+
+  test("a job whose worker cannot be seen lives until it expires, one without a time for ever", async () => {
+    const machine = await TestRegistry.create();
+    const job = jobHolder({ id: "job", expiresAt: new Date(machine.now.getTime() + MINUTE) });
+    expect(await fate(machine, job)).toBe("kept");
+    machine.passTime(MINUTE + 1);
+    expect(await fate(machine, job)).toBe("stale");
+    expect(await fate(machine, jobHolder({ id: "timeless" }))).toBe("kept");
+    machine.passTime(1_000 * 24 * 60 * MINUTE);
+    expect(await machine.open().cleanupStale()).toEqual([]);
+  });
+
+  test("a person holds until they release", async () => {
+    const machine = await TestRegistry.create();
+    expect(await fate(machine, manualHolder())).toBe("kept");
+    machine.passTime(1_000 * 24 * 60 * MINUTE);
+    expect(await machine.open().cleanupStale()).toEqual([]);
+  });
+});
+
+describe("section 5: a container", () => {
+  test.each(["created", "running", "paused", "restarting", "removing", "exited", "dead"])(
+    "in state %s speaks for the assignment, by its name or its labels",
+    async (state) => {
+      const machine = await TestRegistry.create();
+      const registry = machine.open();
+      const idle = await IdleProcess.start();
+      const a = await registry.assignPort(machine.project("a"), { holder: idle.holder() });
+      await registry.assignPort(machine.project("b"), { instance: "two", holder: idle.holder() });
+      machine.engine.run({ name: a.containerName, state });
+      const labels = { [LABEL_PROJECT]: machine.project("b"), [LABEL_INSTANCE]: "two" };
+      machine.engine.run({ name: "renamed", state, labels });
+      await idle.kill();
+      expect(await registry.cleanupStale()).toEqual([]);
+      machine.engine.remove(a.containerName);
+      machine.engine.remove("renamed");
+      expect(await registry.cleanupStale()).toMatchObject([{ projectPath: a.projectPath }, { instance: "two" }]);
+    },
+  );
+
+  test("of another engine cannot be judged by this one", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
+    await idle.kill();
+    machine.engine.endpoint = "tcp://build-host:2376";
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    machine.engine.endpoint = "unix:///fake/docker.sock";
+    expect(await machine.open().cleanupStale()).toHaveLength(1);
+  });
+
+  test("of an engine that does not answer cannot be judged", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
+    await idle.kill();
+    machine.engine.isReachable = false;
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    expect(await machine.openWithoutEngine().cleanupStale()).toEqual([]);
+  });
+});
+
+describe("section 5: an entry of the Python tool", () => {
+  /** As that tool writes it: six keys, local time without an offset. */
+  function writeForeign(machine: TestRegistry, ageMs: number, containerName: string | null = null) {
+    const local = new Date(machine.now.getTime() - ageMs - machine.now.getTimezoneOffset() * MINUTE);
+    const entry = {
+      project_path: machine.project("python"),
+      port: machine.range[0],
+      assigned_at: local.toISOString().replace("Z", "456"),
+      assignment_type: "auto",
+      status: "active",
+      container_name: containerName,
+    };
+    machine.write({ schema_version: "1.0", assignments: [entry] });
+    return entry;
+  }
+
+  test("is kept while it is younger than 15 minutes", async () => {
+    const machine = await TestRegistry.create();
+    writeForeign(machine, 14.9 * MINUTE);
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    machine.passTime(0.2 * MINUTE);
+    expect(await machine.open().cleanupStale()).toHaveLength(1);
+  });
+
+  test("is kept while its port is in use", async () => {
+    const machine = await TestRegistry.create();
+    const entry = writeForeign(machine, 24 * 60 * MINUTE);
+    const { close } = await listenOn(entry.port);
+    expect(await machine.open().listAll()).toMatchObject([{ status: "active" }]);
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    await close();
+    expect(await machine.open().listAll()).toMatchObject([{ status: "stale" }]);
+    expect(await machine.open().cleanupStale()).toHaveLength(1);
+  });
+
+  test("is kept while its container is there, under either name", async () => {
+    const machine = await TestRegistry.create();
+    writeForeign(machine, 24 * 60 * MINUTE, "its_own_name");
+    machine.engine.run({ name: "its_own_name" });
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    machine.engine.remove("its_own_name");
+    expect(await machine.open().cleanupStale()).toHaveLength(1);
+  });
+
+  test("is kept where its port cannot be probed", async () => {
+    const machine = await TestRegistry.create();
+    writeForeign(machine, 24 * 60 * MINUTE);
+    machine.engine.isLocal = false;
+    expect(await machine.open().cleanupStale()).toEqual([]);
+  });
+
+  test("is joined by its project, and stays when our holders leave", async () => {
+    const machine = await TestRegistry.create();
+    const entry = writeForeign(machine, MINUTE);
+    const holder = await uniqueProcessHolder();
+    const registry = machine.open();
+    expect((await registry.assignPort(machine.project("python"), { holder })).port).toBe(entry.port);
+    expect(await registry.releasePort(machine.project("python"), { holder })).toMatchObject({ status: "active" });
+    expect(machine.json().assignments).toMatchObject([{ project_path: entry.project_path, port: entry.port }]);
+    expect(await registry.releasePort(machine.project("python"))).toMatchObject({ status: "released" });
+  });
+});
+
+describe("R8: cleaning removes the containers that dead holders left", () => {
+  const made = (machine: TestRegistry, project: string, lifetime: string, registry = machine.path) => ({
+    [LABEL_PROJECT]: machine.project(project),
+    [LABEL_REGISTRY]: registry,
+    [LABEL_LIFETIME]: lifetime,
+  });
+
+  test("and with them the assignment; kept ones, used ones and other registries' stay", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const holder = idle.holder("user", { usesContainer: true });
+    for (const name of ["orphaned", "kept", "elsewhere", "used"])
+      await registry.assignPort(machine.project(name), { holder });
+    await registry.assignPort(machine.project("used"), { holder: await uniqueProcessHolder({ usesContainer: true }) });
+    machine.engine.run({ name: "1", labels: made(machine, "orphaned", "holders") });
+    machine.engine.run({ name: "2", labels: made(machine, "kept", "kept") });
+    machine.engine.run({ name: "3", labels: made(machine, "elsewhere", "holders", "/another/registry.json") });
+    machine.engine.run({ name: "4", labels: made(machine, "used", "holders") });
+    await idle.kill();
+    expect(await registry.cleanupStale()).toMatchObject([
+      { projectPath: machine.project("orphaned"), status: "stale" },
+    ]);
+    expect(machine.engine.containers.map(({ name }) => name)).toEqual(["2", "3", "4"]);
+  });
+
+  test("one that the engine does not remove keeps its assignment, and is in nobody's way", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const holder = idle.holder("user", { usesContainer: true });
+    const { port } = await registry.assignPort(machine.project("a"), { holder });
+    machine.engine.run({ name: "1", labels: made(machine, "a", "holders"), hostPorts: [port] });
+    await idle.kill();
+    machine.engine.isStubborn = true;
+    expect(await registry.cleanupStale()).toEqual([]);
+    await expect(registry.assignPort(machine.project("b"))).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    machine.engine.isStubborn = false;
+    expect((await registry.assignPort(machine.project("b"))).port).toBe(port);
+  });
+
+  test("one that is just being removed is not joined by a newcomer that knew its holder alive", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const registry = machine.open();
+    const holder = idle.holder("user", { usesContainer: true });
+    const first = await registry.acquire(machine.project("a"), { holder });
+    machine.engine.run({ name: "1", labels: made(machine, "a", "holders") });
+    await idle.kill();
+    // To the newcomer the dead holder still looks alive: it looked a moment before.
+    const newcomer = machine.open({ liveness: async () => "alive" });
+    const { removeContainer } = machine.engine;
+    let joined: { tenure: string } | undefined;
+    machine.engine.removeContainer = async (id) => {
+      const mine = await uniqueProcessHolder({ usesContainer: true });
+      joined = await newcomer.acquire(machine.project("a"), { holder: mine });
+      await removeContainer.call(machine.engine, id);
+    };
+    await registry.cleanupStale();
+    expect(joined).toBeDefined();
+    expect(joined?.tenure).not.toBe(first.tenure);
+  });
+});
