@@ -1,0 +1,69 @@
+import { type ContainerRuntimeClient, ImageName } from "testcontainers";
+import type { PortAssignment } from "../ports/assignment.ts";
+import { ContainerMismatchError } from "../ports/errors.ts";
+import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../ports/labels.ts";
+import type { Inspected } from "./engine-containers.ts";
+import { isMissing } from "./engine-refusal.ts";
+import { differingParts, type Part } from "./fingerprint.ts";
+
+/** What a start asks of a container that it is going to join. */
+export type WantedContainer = {
+  /** Undefined: any will do. */
+  readonly imageName: ImageName | undefined;
+  readonly containerPort: number;
+  readonly isWebPortWanted: boolean;
+  readonly parts: readonly Part[];
+};
+
+/** @throws ContainerMismatchError when the project's running container is not what is asked for */
+export async function checkMatch(
+  client: ContainerRuntimeClient,
+  assignment: PortAssignment,
+  running: Inspected,
+  wanted: WantedContainer,
+): Promise<void> {
+  const labels = running.Config.Labels;
+  const differences = [...(await differingParts(labels[LABEL_FINGERPRINT], wanted.parts))];
+  const { imageName, containerPort } = wanted;
+  if (imageName !== undefined && !(await isSameImage(client, running, imageName)))
+    differences.unshift(`image (${running.Config.Image} instead of ${imageName.string})`);
+  if (!publishes(running, containerPort, assignment.port))
+    differences.push(`container port (it does not publish ${containerPort} on ${assignment.port})`);
+  if (wanted.isWebPortWanted && labels[LABEL_WEB_PORT] !== String(assignment.webPort))
+    differences.push("web port (it was started without withWebPort())");
+  if (differences.length === 0) return;
+  throw new ContainerMismatchError({
+    what: `The project's container ${assignment.containerName} runs already, with another ${differences.join(", another ")}.`,
+    state: `It serves project ${assignment.projectKey} on port ${assignment.port}. Nothing was changed.`,
+    remedy:
+      "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +
+      `withInstance(name); to replace it, stop it first: docker rm --force ${assignment.containerName}`,
+    containerName: assignment.containerName,
+  });
+}
+
+/** One image may have several names. */
+async function isSameImage(client: ContainerRuntimeClient, running: Inspected, wanted: ImageName): Promise<boolean> {
+  if (ImageName.fromString(running.Config.Image).string === wanted.string) return true;
+  try {
+    return (await client.image.inspect(wanted)).Id === running.Image;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function publishes(running: Inspected, containerPort: number, hostPort: number): boolean {
+  const bindings = publishedBindings(running, containerPort);
+  return bindings.some(({ HostPort }) => Number(HostPort) === hostPort);
+}
+
+/** The addresses of the host on which a port of the container is published. */
+export function publishedAddresses(running: Inspected, containerPort: number): readonly string[] {
+  return publishedBindings(running, containerPort).map(({ HostIp }) => HostIp ?? "");
+}
+
+function publishedBindings(running: Inspected, containerPort: number) {
+  const bindings = running.HostConfig.PortBindings as Record<string, { HostIp?: string; HostPort?: string }[] | null>;
+  return bindings?.[`${containerPort}/tcp`] ?? [];
+}

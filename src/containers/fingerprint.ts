@@ -1,0 +1,57 @@
+import { randomBytes, scrypt } from "node:crypto";
+import { promisify } from "node:util";
+
+/** One thing a container is configured with. */
+export type Part = {
+  /** For people: `environment`, `password of _SYSTEM`. */
+  readonly name: string;
+  readonly value: unknown;
+  /** What the image has anyway: such a part is not noted. */
+  readonly isDefault?: boolean;
+};
+
+// Slow enough that a password cannot be tried out of a label by the million, fast enough for a start (about 3 ms).
+const COST = { N: 2 ** 10, r: 8, p: 1 };
+const DIGEST_BYTES = 9;
+const derive = promisify<string, Buffer, number, typeof COST, Buffer>(scrypt);
+
+/** What a container was configured with, as a label: `{"salt": ..., "<name>": <digest>}`; undefined when nothing was. */
+export async function fingerprint(parts: readonly Part[]): Promise<string | undefined> {
+  const noted = parts.filter((part) => !part.isDefault);
+  if (noted.length === 0) return undefined;
+  const salt = randomBytes(DIGEST_BYTES);
+  const digests = await Promise.all(noted.map(async ({ name, value }) => [name, await digest(value, salt)] as const));
+  return JSON.stringify({ salt: salt.toString("base64"), ...Object.fromEntries(digests) });
+}
+
+/**
+ * The names of the parts that a container with this label does not have as they are asked for. What is not asked for is
+ * not compared: whoever asks for less than there is gets along with it.
+ */
+export async function differingParts(label: string | undefined, parts: readonly Part[]): Promise<readonly string[]> {
+  const noted = parseLabel(label);
+  const salt = Buffer.from(noted.get("salt") ?? "", "base64");
+  const differs = await Promise.all(
+    parts.map(async ({ name, value, isDefault }) => {
+      const has = noted.get(name);
+      return has === undefined ? !isDefault : has !== (await digest(value, salt));
+    }),
+  );
+  return parts.filter((_, index) => differs[index]).map(({ name }) => name);
+}
+
+async function digest(value: unknown, salt: Buffer): Promise<string> {
+  return (await derive(JSON.stringify(value), salt, DIGEST_BYTES, COST)).toString("base64");
+}
+
+/** A label that cannot be read notes nothing. */
+function parseLabel(label: string | undefined): ReadonlyMap<string, string> {
+  if (label === undefined) return new Map();
+  try {
+    const parsed: unknown = JSON.parse(label);
+    return new Map(Object.entries(parsed ?? {}).filter(([, value]) => typeof value === "string"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return new Map();
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { getContainerRuntimeClient, type WaitStrategy } from "testcontainers";
+import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
+import { diagnoseLog, READY_LINE } from "../iris/log-lines.ts";
+import { SCRIPT_VARIABLE, type SetupOptions, SHELL_SESSION_COMMAND, setupScript } from "../iris/session-scripts.ts";
+import { parseSetupOutput, type SetupResult } from "../iris/setup-output.ts";
+import type { EngineContainerHandle } from "./engine-containers.ts";
+import { engineWords, isMissing } from "./engine-refusal.ts";
+import { readLog, startError } from "./start-failure.ts";
+
+const FIRST_RETRY_MS = 40;
+const LONGEST_RETRY_MS = 500;
+
+type BoundPorts = Parameters<WaitStrategy["waitUntilReady"]>[1];
+
+/**
+ * Ready is an IRIS that has said so in its log, lets a session in, and has carried out the session's script, which creates
+ * the user and the namespace. The port opens long before that, and the image's health check is looked at once a minute.
+ * A log that tells of a failure, or a container that ends, fails at once.
+ */
+export class IrisReadiness implements WaitStrategy {
+  readonly #script: string;
+  readonly #usersOwn: WaitStrategy | undefined;
+  #startupTimeoutMs = IRIS_STARTUP_TIMEOUT_MS;
+  #isTimeoutSet = false;
+
+  /** @param usersOwn is waited for instead of the line of the log */
+  constructor(setup: SetupOptions, usersOwn?: WaitStrategy) {
+    this.#script = setupScript(setup);
+    this.#usersOwn = usersOwn;
+  }
+
+  withStartupTimeout(startupTimeoutMs: number): this {
+    this.#startupTimeoutMs = startupTimeoutMs;
+    this.#isTimeoutSet = true;
+    return this;
+  }
+
+  isStartupTimeoutSet(): boolean {
+    return this.#isTimeoutSet;
+  }
+
+  getStartupTimeout(): number {
+    return this.#startupTimeoutMs;
+  }
+
+  async waitUntilReady(container: EngineContainerHandle, boundPorts: BoundPorts, startTime?: Date): Promise<void> {
+    const deadline = performance.now() + this.#startupTimeoutMs;
+    if (this.#usersOwn === undefined) await this.#waitForLog(container, startTime);
+    else await this.#withTimeout(this.#usersOwn).waitUntilReady(container, boundPorts, startTime);
+    await this.#waitForSession(container, deadline);
+  }
+
+  #withTimeout(strategy: WaitStrategy): WaitStrategy {
+    return strategy.isStartupTimeoutSet() ? strategy : strategy.withStartupTimeout(this.#startupTimeoutMs);
+  }
+
+  async #waitForLog(container: EngineContainerHandle, startTime: Date | undefined): Promise<void> {
+    const client = await getContainerRuntimeClient();
+    const since = startTime === undefined ? 0 : startTime.getTime() / 1000;
+    const stream = await client.container.logs(container, { since });
+    const timer = setTimeout(() => stream.destroy(new LogTimeout()), this.#startupTimeoutMs);
+    let log = "";
+    try {
+      for await (const chunk of stream) {
+        log += chunk;
+        if (diagnoseLog(log) !== undefined) break;
+        if (READY_LINE.test(log)) return;
+      }
+    } catch (error) {
+      if (error instanceof LogTimeout)
+        throw await this.#timeoutError(container, "its log does not say that it started");
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    throw await endError(container);
+  }
+
+  async #waitForSession(container: EngineContainerHandle, deadline: number): Promise<void> {
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 1.5, LONGEST_RETRY_MS)) {
+      const result = await this.#runSession(container, deadline - performance.now());
+      if (result?.isOk) return;
+      if (result && result.failed.length > 0) throw await refusedError(container, result);
+      if (diagnoseLog(await readLog(container)) !== undefined) throw await endError(container);
+      if (performance.now() > deadline)
+        throw await this.#timeoutError(container, `a session says ${result?.words ?? "nothing that is understood"}`);
+      await delay(retryMs);
+    }
+  }
+
+  /** Undefined when the session does not come to an end in time. */
+  async #runSession(container: EngineContainerHandle, timeoutMs: number): Promise<SetupResult | undefined> {
+    const client = await getContainerRuntimeClient();
+    const timer = new AbortController();
+    try {
+      const env = { [SCRIPT_VARIABLE]: this.#script };
+      const session = client.container.exec(container, [...SHELL_SESSION_COMMAND], { env });
+      const late = delay(Math.max(timeoutMs, 1), undefined, { signal: timer.signal });
+      const result = await Promise.race([session, late]);
+      return result && parseSetupOutput(result.stdout);
+    } catch (cause) {
+      throw await endError(container, cause);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  #timeoutError(container: EngineContainerHandle, state: string) {
+    return startError(container, {
+      what: `IRIS was not ready within ${this.#startupTimeoutMs / 1000} s: ${state}.`,
+      remedy:
+        "give it more time with withStartupTimeout(milliseconds), or the container engine more processors and memory",
+    });
+  }
+}
+
+class LogTimeout extends Error {}
+
+/** Why IRIS, or its container, is not running as it should, as far as its log tells. */
+async function endError(container: EngineContainerHandle, cause?: unknown) {
+  const [diagnosis, end] = await Promise.all([
+    readLog(container).then(diagnoseLog, () => undefined),
+    describeEnd(container),
+  ]);
+  return startError(container, {
+    what: diagnosis?.what ?? `IRIS stopped before it was ready: ${end}.`,
+    ...(diagnosis === undefined ? {} : { state: `The container: ${end}.` }),
+    remedy:
+      diagnosis?.remedy ?? "read the last lines of its log; `docker run` with the same image shows the whole of it",
+    cause,
+  });
+}
+
+async function describeEnd(container: EngineContainerHandle): Promise<string> {
+  try {
+    const { State } = await container.inspect();
+    if (State.OOMKilled) return "the container was killed because it ran out of memory";
+    return State.Running ? "the container runs" : `the container ended with exit code ${State.ExitCode}`;
+  } catch (error) {
+    return isMissing(error) ? "the container is gone" : engineWords(error);
+  }
+}
+
+function refusedError(container: EngineContainerHandle, { failed }: SetupResult) {
+  const refusals = failed.map(({ step, words }) => `${STEPS[step]}: ${words}`);
+  return startError(container, {
+    what: `IRIS refused what it was asked to set up. ${refusals.join("; ")}.`,
+    remedy: "correct withUsername(), withPassword() or withNamespace() by what IRIS says",
+  });
+}
+
+const STEPS = {
+  ping: "Answering",
+  passwords: "Lifting the expiry of the passwords",
+  user: "Creating the user",
+  namespace: "Creating the namespace",
+  end: "Ending the session",
+} as const;

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { ContainerRuntimeClient, WaitStrategy } from "testcontainers";
+import {
+  DEFAULT_IRIS_IMAGE,
+  DEFAULT_IRIS_NAMESPACE,
+  DEFAULT_IRIS_PASSWORD,
+  DEFAULT_IRIS_USERNAME,
+  IRIS_CPF_MERGE_VARIABLE,
+  IRIS_LICENSE_KEY_PATH,
+} from "../iris/image.ts";
+import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
+import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
+import type { SetupOptions } from "../iris/session-scripts.ts";
+import { InvalidArgumentError } from "../ports/errors.ts";
+import type { Inspected } from "./engine-containers.ts";
+import type { Part } from "./fingerprint.ts";
+import { IrisReadiness } from "./iris-readiness.ts";
+import { RegistryContainer } from "./registry-container.ts";
+import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
+
+const CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
+
+/**
+ * An InterSystems IRIS on its project's host port. It is started when sessions are let in, and the user and the namespace
+ * exist.
+ */
+export class IrisRegistryContainer extends RegistryContainer {
+  protected override readonly webContainerPort = IRIS_WEB_PORT;
+  protected override readonly isAnyImageFine: boolean;
+  #namespace: string | undefined;
+  #username: string | undefined;
+  #password: string | undefined;
+
+  /** @param image of InterSystems, or one based on it; default: the current Community Edition */
+  constructor(image?: string) {
+    super(image ?? DEFAULT_IRIS_IMAGE, IRIS_SUPERSERVER_PORT);
+    this.isAnyImageFine = image === undefined;
+  }
+
+  /** The namespace to work in, which is created unless it exists. @default `USER` */
+  withNamespace(namespace: string): this {
+    this.#namespace = validNamespace(namespace);
+    return this;
+  }
+
+  /** The user to log in as, who is created with the role %ALL unless it exists. @default `_SYSTEM` */
+  withUsername(username: string): this {
+    this.#username = validUsername(username);
+    return this;
+  }
+
+  /** The user's password. @default `SYS` */
+  withPassword(password: string): this {
+    this.#password = validPassword(password);
+    return this;
+  }
+
+  /**
+   * The file with the licence key, for images that come without one.
+   * @throws InvalidArgumentError when there is no such file
+   */
+  withLicenseKey(path: string): this {
+    const source = resolve(path);
+    checkFile(source, "licenseKey");
+    return this.withCopyFilesToContainer([{ source, target: IRIS_LICENSE_KEY_PATH, mode: 0o644 }]);
+  }
+
+  /**
+   * Merges settings into IRIS's configuration before it starts, such as `memoryCapCpf(256)`.
+   * @param merge the path of a merge file; or its content, which it is when it has a line break
+   * @throws InvalidArgumentError when there is no such file
+   * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACMF
+   */
+  withCpfMerge(merge: string): this {
+    if (!merge.includes("\n")) checkFile(merge, "cpfMerge");
+    const content = merge.includes("\n") ? merge : readFileSync(merge, "utf8");
+    this.withEnvironment({ [IRIS_CPF_MERGE_VARIABLE]: CPF_MERGE_PATH });
+    return this.withCopyContentToContainer([{ content, target: CPF_MERGE_PATH, mode: 0o644 }]);
+  }
+
+  /** The web server, too, gets a host port of the registry: 52773 + (port - 1972). Otherwise it gets a random one. */
+  withWebPort(): this {
+    this.isWebPortWanted = true;
+    return this;
+  }
+
+  override async start(): Promise<StartedIrisRegistryContainer> {
+    const namespace = this.#namespace ?? DEFAULT_IRIS_NAMESPACE;
+    return new StartedIrisRegistryContainer(await this.startUse(), { namespace, ...this.#login });
+  }
+
+  /** A wait strategy of the user's own takes the place of the line in the log; the session comes after it. */
+  protected override async readiness(
+    _client: ContainerRuntimeClient,
+    _inspected: Inspected,
+    waitStrategy: WaitStrategy | undefined,
+  ): Promise<WaitStrategy> {
+    return new IrisReadiness(this.#setup, waitStrategy);
+  }
+
+  protected override configuration(): readonly Part[] {
+    const { username, password } = this.#login;
+    // IRIS does not tell users by case.
+    const name = `password of the user ${username.toLowerCase()}`;
+    const isDefault = username.toLowerCase() === "_system" && password === DEFAULT_IRIS_PASSWORD;
+    return [...super.configuration(), { name, value: password, isDefault }];
+  }
+
+  get #login() {
+    return { username: this.#username ?? DEFAULT_IRIS_USERNAME, password: this.#password ?? DEFAULT_IRIS_PASSWORD };
+  }
+
+  get #setup(): SetupOptions {
+    const isLoginWanted = this.#username !== undefined || this.#password !== undefined;
+    return { namespace: this.#namespace, ...(isLoginWanted ? this.#login : {}) };
+  }
+}
+
+function checkFile(path: string, argument: string): void {
+  if (existsSync(path)) return;
+  throw new InvalidArgumentError({
+    what: `There is no file ${path}.`,
+    remedy: "give the path of a file on this machine",
+    argument,
+    value: path,
+  });
+}

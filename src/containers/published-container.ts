@@ -1,0 +1,128 @@
+import type { StartedTestContainer } from "testcontainers";
+import { type ContainerRuntimeClient, GenericContainer, PullPolicy, type WaitStrategy } from "testcontainers";
+import { InvalidArgumentError } from "../ports/errors.ts";
+import type { Inspected } from "./engine-containers.ts";
+import type { Part } from "./fingerprint.ts";
+import { GuardedWait } from "./guarded-wait.ts";
+
+/** A port of the container and where on the host it goes; host port 0 is whatever is free. */
+export type Publication = {
+  readonly containerPort: number;
+  readonly hostPort: number;
+  readonly addresses: readonly string[];
+};
+
+/** What a start gives the container besides what its user configured. */
+export type Creation = {
+  readonly publications: readonly Publication[];
+  readonly name?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It outlives this process. */
+  readonly isKept: boolean;
+};
+
+/** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
+export abstract class PublishedContainer extends GenericContainer {
+  #guard: GuardedWait | undefined;
+  #isJoining = false;
+
+  /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
+  protected async create({ publications, name, labels, isKept }: Creation): Promise<StartedTestContainer> {
+    return this.#withRestoredOptions(() => {
+      for (const publication of publications) this.#publish(publication);
+      if (name !== undefined) this.createOpts.name = name;
+      this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
+      // Ryuk would remove it.
+      if (isKept) this.autoCleanup = false;
+      // It has been pulled by now.
+      this.pullPolicy = PullPolicy.defaultPolicy();
+      return super.start();
+    });
+  }
+
+  /** Waits until a container is ready that others use, too. It is not removed when it does not get ready. */
+  protected async joinRunning(
+    client: ContainerRuntimeClient,
+    { Id }: Inspected,
+    containerPorts: readonly number[],
+  ): Promise<StartedTestContainer> {
+    return this.#withRestoredOptions(async () => {
+      for (const port of containerPorts) if (!this.hasExposedPort(port)) this.withExposedPorts(port);
+      this.#isJoining = true;
+      try {
+        // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
+        const started = await this["reuseContainer"](client, client.container.getById(Id));
+        this.#guard?.endSharing();
+        return started;
+      } finally {
+        this.#isJoining = false;
+      }
+    });
+  }
+
+  protected override async selectWaitStrategy(
+    client: ContainerRuntimeClient,
+    inspected: Inspected,
+    waitStrategy = this.waitStrategy,
+  ): Promise<WaitStrategy> {
+    this.#guard = new GuardedWait(await this.readiness(client, inspected, waitStrategy), this.#isJoining);
+    return this.#guard;
+  }
+
+  /** When the container counts as ready. */
+  protected readiness(
+    client: ContainerRuntimeClient,
+    inspected: Inspected,
+    waitStrategy: WaitStrategy | undefined,
+  ): Promise<WaitStrategy> {
+    return super.selectWaitStrategy(client, inspected, waitStrategy);
+  }
+
+  /** What it is configured with, as far as two starts of one project have to agree on it. */
+  protected configuration(): readonly Part[] {
+    const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
+    const content = this.contentsToCopy.map(({ target, content }) => [target, String(content)]);
+    const files = [...this.filesToCopy, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
+    const parts: Part[] = [
+      ...Object.entries(this.environment).map(([name, value]) => ({ name: `value of ${name}`, value })),
+      { name: "command", value: Cmd },
+      { name: "entry point", value: Entrypoint },
+      { name: "user of its processes", value: User },
+      { name: "working directory", value: WorkingDir },
+      { name: "network", value: this.networkMode },
+      { name: "set of bind mounts", value: this.hostConfig.Binds },
+      { name: "copied content", value: content.length > 0 ? content : undefined },
+      { name: "set of copied files", value: files.length > 0 ? files : undefined },
+    ];
+    return parts.filter(({ value }) => value !== undefined);
+  }
+
+  /** @throws InvalidArgumentError when the user gave it a name, which is the registry's to give */
+  protected checkUnnamed(): void {
+    const { name } = this.createOpts;
+    if (name === undefined) return;
+    throw new InvalidArgumentError({
+      what: `The container cannot be named ${JSON.stringify(name)}: by its name the processes of a project find it.`,
+      remedy: "leave withName() out, or go without the registry: withoutPortRegistry()",
+      argument: "name",
+      value: name,
+    });
+  }
+
+  #publish({ containerPort, hostPort, addresses }: Publication): void {
+    if (!this.hasExposedPort(containerPort)) this.withExposedPorts(containerPort);
+    const bindings = addresses.map((HostIp) => ({ HostIp, HostPort: String(hostPort) }));
+    this.hostConfig.PortBindings = { ...this.hostConfig.PortBindings, [`${containerPort}/tcp`]: bindings };
+  }
+
+  async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
+    const { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy } = this;
+    this.createOpts = { ...createOpts };
+    this.hostConfig = { ...hostConfig };
+    try {
+      return await start();
+    } finally {
+      Object.assign(this, { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy });
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { text } from "node:stream/consumers";
+import createDebug from "debug";
+import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
+import { ContainerStartError, IrisPortsError } from "../ports/errors.ts";
+import type { EngineContainerHandle } from "./engine-containers.ts";
+import { engineWords } from "./engine-refusal.ts";
+
+const debug = createDebug("iris-ports:containers");
+const TAIL_LINES = 40;
+
+/** What a failed start says: all but the log, which is added. */
+export type StartFailure = {
+  readonly what: string;
+  readonly state?: string;
+  readonly remedy: string;
+  readonly cause?: unknown;
+};
+
+/** A failed start with the container's last words, which are read before it is removed. */
+export async function startError(
+  container: EngineContainerHandle,
+  failure: StartFailure,
+): Promise<ContainerStartError> {
+  const logTail = await readLogTail(container);
+  const lastWords = logTail ? `The last lines of its log:\n${indent(logTail)}` : "Its log is empty.";
+  const state = failure.state === undefined ? lastWords : `${failure.state}\n${lastWords}`;
+  return new ContainerStartError({ ...failure, state, logTail });
+}
+
+/** Whatever a start of Testcontainers failed with, as an error of ours. */
+export function typedStartError(error: unknown, endpoint: string, image: string): IrisPortsError {
+  if (error instanceof IrisPortsError) return error;
+  // The connection failed, so the engine went away or was never there.
+  if (statusOf(error) === undefined && systemCodeOf(error) !== undefined) return engineError(endpoint, error);
+  return new ContainerStartError({
+    what: `A container of the image ${image} could not be started.`,
+    state: `The reason: ${engineWords(error)}`,
+    remedy: "change what the reason names; DEBUG=testcontainers shows every step of the start",
+    cause: error,
+  });
+}
+
+/** What the container has written so far, both streams as they came. */
+export async function readLog(container: EngineContainerHandle, tail?: number): Promise<string> {
+  const options = { follow: false, stdout: true, stderr: true, ...(tail === undefined ? {} : { tail }) } as const;
+  const raw: unknown = await container.logs(options);
+  if (Buffer.isBuffer(raw)) return withoutFrames(raw);
+  return typeof raw === "string" ? raw : text(raw as NodeJS.ReadableStream);
+}
+
+async function readLogTail(container: EngineContainerHandle): Promise<string | undefined> {
+  try {
+    return (await readLog(container, TAIL_LINES)).trim() || undefined;
+  } catch (error) {
+    debug("the log of %s cannot be read: %s", container.id, engineWords(error));
+    return undefined;
+  }
+}
+
+/**
+ * The engine's frames: a byte for the stream, three of zero, four of length; none where the container has a terminal.
+ * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
+ */
+function withoutFrames(raw: Buffer): string {
+  const parts: Buffer[] = [];
+  let at = 0;
+  while (at + 8 <= raw.length) {
+    const isFrame = (raw[at] as number) <= 2 && raw.readUIntBE(at + 1, 3) === 0;
+    if (!isFrame) return raw.toString("utf8");
+    const length = raw.readUInt32BE(at + 4);
+    parts.push(raw.subarray(at + 8, at + 8 + length));
+    at += 8 + length;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function indent(lines: string): string {
+  return lines.replaceAll(/^/gm, "  ");
+}

@@ -1,0 +1,109 @@
+import {
+  AbstractStartedContainer,
+  type StartedTestContainer,
+  type StopOptions,
+  type StoppedTestContainer,
+} from "testcontainers";
+import type { PortAssignment } from "../ports/assignment.ts";
+import { isInTheWay, isMissing } from "./engine-refusal.ts";
+import type { RyukSession } from "./ryuk-session.ts";
+import type { Tenancy } from "./tenancy.ts";
+
+/** A container in use, and what its use has to give back. */
+export type ContainerUse = {
+  readonly container: StartedTestContainer;
+  readonly containerPort: number;
+  /** Where its ports are reached. */
+  readonly host: string;
+  /** None where the port did not come from a registry. */
+  readonly tenancy: Tenancy | undefined;
+  /** Somebody else wants it to stay: even its last user leaves it alone. */
+  readonly isKept: boolean;
+  /** Whether `stop()` removes it, unless told otherwise. */
+  readonly isRemovedByStop: boolean;
+  readonly session: RyukSession | undefined;
+};
+
+/** A container on its project's port. Several of them, in any number of processes, may stand for one container. */
+export class StartedRegistryContainer extends AbstractStartedContainer {
+  readonly #use: ContainerUse;
+  #stopped: Promise<StoppedTestContainer> | undefined;
+
+  constructor(use: ContainerUse) {
+    super(use.container);
+    this.#use = use;
+  }
+
+  /** Where the port is: `127.0.0.1` with a local engine. */
+  override getHost(): string {
+    return this.#use.host;
+  }
+
+  /** The host port, which is the project's own. */
+  getPort(): number {
+    return this.getMappedPort(this.#use.containerPort);
+  }
+
+  /** The same as {@link getPort}. */
+  getAssignedPort(): number {
+    return this.getPort();
+  }
+
+  /** The directory the port belongs to; undefined where it did not come from a registry. */
+  getProjectPath(): string | undefined {
+    return this.getAssignment()?.projectPath;
+  }
+
+  /** The assignment as it was when the container was started; undefined where the port did not come from a registry. */
+  getAssignment(): PortAssignment | undefined {
+    return this.#use.tenancy?.assignment;
+  }
+
+  /**
+   * Stops using the container. Its last user removes it and gives the port back; while others use it, it stays. With
+   * `remove: false` the last user stops it only, and the port stays the project's for as long as the container exists.
+   * A port that cannot be given back is reported as a warning of the process, not thrown.
+   */
+  override stop(options: Partial<StopOptions> = {}): Promise<StoppedTestContainer> {
+    this.#stopped ??= this.#leave(options).catch((error: unknown) => {
+      this.#stopped = undefined;
+      throw error;
+    });
+    return this.#stopped;
+  }
+
+  async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
+    const { tenancy, isKept, isRemovedByStop, session } = this.#use;
+    if (tenancy === undefined) return super.stop(options);
+    const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
+    try {
+      const { isLast } = await tenancy.beginLeave(!isRemoved);
+      if (!isLast || isKept) return this.#left();
+      const stopped = await this.#end(tenancy, options);
+      if (isRemoved) await tenancy.release();
+      return stopped;
+    } finally {
+      session?.close();
+    }
+  }
+
+  async #end(tenancy: Tenancy, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
+    try {
+      return await super.stop(options);
+    } catch (error) {
+      // Somebody else has removed it, or is just doing so.
+      if (isMissing(error) || isInTheWay(error)) return this.#left();
+      // Nobody has to wait for it any longer: the next start of the project removes it.
+      await tenancy.beginLeave(true);
+      throw error;
+    }
+  }
+
+  #left(): StoppedTestContainer {
+    const { container } = this.#use;
+    return {
+      getId: () => container.getId(),
+      copyArchiveFromContainer: (path) => container.copyArchiveFromContainer(path),
+    };
+  }
+}

@@ -1,0 +1,157 @@
+import createDebug from "debug";
+import type { Acquisition, AssignOptions } from "../ports/acquire.ts";
+import type { PortAssignment } from "../ports/assignment.ts";
+import { PortNotAssignedError } from "../ports/errors.ts";
+import { type Holder, uniqueProcessHolder } from "../ports/holder.ts";
+import {
+  LABEL_CREATOR,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PORT,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+  LABEL_TENURE,
+  LABEL_WEB_PORT,
+} from "../ports/labels.ts";
+import type { RegistryCore } from "../ports/registry.ts";
+
+const debug = createDebug("iris-ports:containers");
+
+/** What a start asks of its assignment. */
+export type TenancyOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
+  readonly project: string | undefined;
+};
+
+/** One start's part in a project's assignment, from before its container exists until after it has left it. */
+export class Tenancy {
+  readonly registry: RegistryCore;
+  readonly #options: AssignOptions & { readonly holder: Holder };
+  readonly #refusedPorts: number[] = [];
+  #acquisition: Acquisition;
+
+  private constructor(
+    registry: RegistryCore,
+    options: AssignOptions & { readonly holder: Holder },
+    acquisition: Acquisition,
+  ) {
+    this.registry = registry;
+    this.#options = options;
+    this.#acquisition = acquisition;
+  }
+
+  /** Takes or joins the project's assignment. */
+  static async begin(registry: RegistryCore, { project, ...wanted }: TenancyOptions): Promise<Tenancy> {
+    const holder = await uniqueProcessHolder({ usesContainer: true });
+    const acquisition = await registry.acquire(project, { ...wanted, holder });
+    // What the environment named stays this tenancy's, whatever becomes of the environment.
+    const { instance } = acquisition.assignment;
+    const options = { ...wanted, ...(instance === undefined ? {} : { instance }), holder };
+    return new Tenancy(registry, options, acquisition);
+  }
+
+  get assignment(): PortAssignment {
+    return this.#acquisition.assignment;
+  }
+
+  get tenure(): string {
+    return this.#acquisition.tenure;
+  }
+
+  get holderId(): string {
+    return this.#options.holder.id;
+  }
+
+  /** The host ports that belong to the assignment. */
+  get hostPorts(): readonly number[] {
+    const { port, webPort } = this.assignment;
+    return webPort === undefined ? [port] : [port, webPort];
+  }
+
+  /** The labels of a container that is made for it. */
+  labels(lifetime: "holders" | "kept"): Record<string, string> {
+    const { projectPath, port, instance, webPort } = this.assignment;
+    return {
+      [LABEL_PROJECT]: projectPath,
+      [LABEL_PORT]: String(port),
+      ...(instance === undefined ? {} : { [LABEL_INSTANCE]: instance }),
+      ...(webPort === undefined ? {} : { [LABEL_WEB_PORT]: String(webPort) }),
+      [LABEL_REGISTRY]: this.registry.registryPath,
+      [LABEL_LIFETIME]: lifetime,
+      [LABEL_TENURE]: this.tenure,
+      [LABEL_CREATOR]: this.holderId,
+    };
+  }
+
+  /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */
+  async renew(): Promise<void> {
+    this.#acquisition = await this.registry.acquire(this.assignment.projectPath, this.#options);
+  }
+
+  /**
+   * Exchanges the port, which the engine refused.
+   * @throws PortConflictError when it was asked for by number, or others rely on it
+   */
+  async move(): Promise<void> {
+    this.#refusedPorts.push(this.assignment.port);
+    this.#acquisition = await this.registry.reassign(this.assignment.projectPath, {
+      ...this.#options,
+      refusedPorts: this.#refusedPorts,
+    });
+  }
+
+  /** The ids of the others who use the container. After {@link renew} none of them is known to be gone. */
+  async others(): Promise<ReadonlySet<string>> {
+    const listed = await this.registry.inspect(this.assignment.projectPath, this.#project);
+    const others = (listed?.holders ?? []).filter(({ id, usesContainer }) => usesContainer && id !== this.holderId);
+    return new Set(others.map(({ id }) => id));
+  }
+
+  /**
+   * Leaves the container, and says whether nobody else uses it: then newcomers wait until {@link release}. A registry that
+   * cannot be written to is reported; what can still be read of it decides.
+   */
+  async beginLeave(isContainerKept: boolean): Promise<{ readonly isLast: boolean }> {
+    const { holder } = this.#options;
+    try {
+      return await this.registry.beginLeave(this.assignment.projectPath, { ...this.#project, holder, isContainerKept });
+    } catch (error) {
+      report(`Leaving the container of ${this.assignment.projectKey}`, error);
+      return { isLast: !(await this.#hasVisibleOthers()) };
+    }
+  }
+
+  /** Gives the port back. A failure is reported, not thrown: it must not take the place of a test's own result. */
+  async release(): Promise<void> {
+    const { holder } = this.#options;
+    try {
+      await this.registry.releasePort(this.assignment.projectPath, { ...this.#project, holder });
+    } catch (error) {
+      // Somebody has cleared the registry: the port has been given back already.
+      if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
+      else report(`Releasing port ${this.assignment.port}`, error);
+    }
+  }
+
+  async #hasVisibleOthers(): Promise<boolean> {
+    try {
+      return (await this.others()).size > 0;
+    } catch (error) {
+      debug("the holders of %s cannot be told: %o", this.assignment.projectKey, error);
+      return false;
+    }
+  }
+
+  get #project(): { readonly instance?: string } {
+    const { instance } = this.assignment;
+    return instance === undefined ? {} : { instance };
+  }
+}
+
+/** Node prints it on standard error, once, and tools can listen for it. */
+function report(attempt: string, error: unknown): void {
+  const code = (error as { code?: unknown } | null)?.code;
+  process.emitWarning(`${attempt} failed: ${error instanceof Error ? error.message : String(error)}`, {
+    type: "IrisPortsWarning",
+    ...(typeof code === "string" ? { code } : {}),
+  });
+}
