@@ -1,0 +1,49 @@
+import { exportVariable, setOutput, setSecret } from "@actions/core";
+import { assignmentJson } from "../src/cli/assignment-json.ts";
+import { DEFAULT_IRIS_NAMESPACE, DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../src/iris/image.ts";
+import { connectionUri } from "../src/iris/urls.ts";
+import type { PortAssignment } from "../src/ports/assignment.ts";
+import type { Inputs, IrisInputs } from "./inputs.ts";
+
+/** Tells the job's later steps which port they have, and the library in them which assignment to join. */
+export function exportAssignment(assignment: PortAssignment, inputs: Inputs, host: string): void {
+  const { port, webPort, projectPath, instance = "", containerName } = assignment;
+  exportVariable(inputs.envName, String(port));
+  exportVariable("IRIS_PORTS_PROJECT", projectPath);
+  // Empty, it takes back what another use of the action in this job may have said.
+  exportVariable("IRIS_PORTS_INSTANCE", instance);
+  exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
+  if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
+  if (webPort !== undefined) exportVariable("IRIS_WEB_PORT", String(webPort));
+  setOutput("port", String(port));
+  setOutput("host", host);
+  setOutput("project", projectPath);
+  setOutput("instance", instance);
+  setOutput("container-name", containerName);
+  setOutput("web-port", webPort === undefined ? "" : String(webPort));
+  setOutput("registry-path", inputs.registryPath);
+  setOutput("assignment", JSON.stringify(assignmentJson(assignment)));
+}
+
+/** Tells them how to log in. */
+export function exportIris({ port, containerName }: PortAssignment, iris: IrisInputs, host: string): void {
+  const username = iris.username ?? DEFAULT_IRIS_USERNAME;
+  const password = iris.password ?? DEFAULT_IRIS_PASSWORD;
+  const namespace = iris.namespace ?? DEFAULT_IRIS_NAMESPACE;
+  const uri = connectionUri({ host, port, namespace, username, password });
+  exportVariable("IRIS_HOST", host);
+  exportVariable("IRIS_NAMESPACE", namespace);
+  exportVariable("IRIS_USERNAME", username);
+  exportVariable("IRIS_PASSWORD", password);
+  exportVariable("IRIS_CONTAINER_NAME", containerName);
+  exportVariable("IRIS_CONNECTION_URI", uri);
+  setOutput("connection-uri", uri);
+}
+
+/** Has the runner hide the password in the log of the whole job, in every form in which it is handed on. */
+export function maskPassword({ password }: IrisInputs): void {
+  // The well-known default is no secret, and hiding "SYS" would garble every log that speaks of %SYS.
+  if (password === undefined || password === DEFAULT_IRIS_PASSWORD) return;
+  setSecret(password);
+  if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+}

@@ -1,0 +1,30 @@
+import { ContainerEngineError } from "../src/ports/errors.ts";
+import type { DockerCli } from "./docker-cli.ts";
+import type { IrisInputs } from "./inputs.ts";
+import { abortable } from "./interruption.ts";
+import { inGroup } from "./log.ts";
+
+/**
+ * Makes sure that the engine has the image, before any port is taken for it.
+ * @throws ContainerEngineError when it cannot be had
+ */
+export async function ensureImage(cli: DockerCli, { image, pull }: IrisInputs, signal: AbortSignal): Promise<void> {
+  if (pull !== "always") {
+    const inspected = await cli.run(["image", "inspect", "--format", "{{.Id}}", image]);
+    if (inspected.exitCode === 0) return;
+    if (!/no such image/i.test(inspected.stderr)) throw cli.refusal(inspected);
+    if (pull === "never") throw imageError(image, "The engine does not have it, and `pull` is `never`.");
+  }
+  const pulled = await inGroup(`docker pull ${image}`, (print) =>
+    abortable(cli.run(["pull", image], { onLine: print }), signal),
+  );
+  if (pulled.exitCode !== 0) throw imageError(image, pulled.stderr.trim());
+}
+
+function imageError(image: string, state: string): ContainerEngineError {
+  return new ContainerEngineError({
+    what: `The image ${image} is not there and cannot be pulled.`,
+    state,
+    remedy: `try \`docker pull ${image}\` on the runner; a private registry needs docker/login-action in a step before.`,
+  });
+}

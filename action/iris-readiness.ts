@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { diagnoseLog, READY_LINE } from "../src/iris/log-lines.ts";
+import { SESSION_COMMAND, setupScript } from "../src/iris/session-scripts.ts";
+import { parseSetupOutput } from "../src/iris/setup-output.ts";
+import { ContainerStartError } from "../src/ports/errors.ts";
+import type { DockerCli } from "./docker-cli.ts";
+import type { IrisInputs } from "./inputs.ts";
+import { abortable } from "./interruption.ts";
+import { inGroup } from "./log.ts";
+
+const SESSION_RETRY_MS = 200;
+const KEPT_LINES = 2_000;
+const SHOWN_LINES = 30;
+
+/**
+ * Shows the container's log in a folded group until IRIS has started, then has a session create what is asked for: only
+ * a session that answers proves that IRIS lets anybody in.
+ * @throws ContainerStartError when it does not, with IRIS's own words
+ */
+export async function waitUntilReady(
+  cli: DockerCli,
+  container: { readonly id: string; readonly name: string },
+  iris: IrisInputs,
+  interruption: AbortSignal,
+): Promise<void> {
+  const log: string[] = [];
+  const timeout = AbortSignal.timeout(iris.startTimeoutMs);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([interruption, timeout, ended.signal]);
+  try {
+    await inGroup(`Log of ${container.name} (${iris.image})`, async (print) => {
+      const started = Promise.withResolvers<void>();
+      const watch = (line: string) => {
+        print(line);
+        log.splice(0, log.push(line) - KEPT_LINES);
+        if (READY_LINE.test(line)) started.resolve();
+        // Only these lines can change what the log says.
+        if (/\[FATAL\]|Invalid Community Edition license/.test(line)) ended.abort();
+      };
+      const following = cli.follow(["logs", "--follow", container.id], watch, signal).finally(() => ended.abort());
+      await abortable(Promise.race([started.promise, following]), signal);
+      signal.throwIfAborted();
+      await setUp(cli, container.id, iris, signal);
+      ended.abort();
+      await following;
+    });
+  } catch (cause) {
+    interruption.throwIfAborted();
+    if (cause instanceof ContainerStartError) throw cause;
+    if (!signal.aborted) throw cause;
+    throw await startError(cli, container, log, { iris, isTimeout: timeout.aborted });
+  }
+}
+
+async function setUp(cli: DockerCli, id: string, iris: IrisInputs, signal: AbortSignal): Promise<void> {
+  const script = setupScript(iris);
+  for (;;) {
+    const session = await abortable(
+      cli.run(["exec", "--interactive", id, ...SESSION_COMMAND], { input: script }),
+      signal,
+    );
+    const result = parseSetupOutput(session.stdout);
+    if (result.isOk) return;
+    if (result.failed.length > 0) {
+      const refusals = result.failed.map(({ step, words }) => `${step}: ${words}`);
+      throw new ContainerStartError({
+        what: "IRIS refused to set up what the step asks for.",
+        state: refusals.join("\n"),
+        remedy: "correct the inputs `username`, `password` and `namespace` after these words of IRIS.",
+      });
+    }
+    await delay(SESSION_RETRY_MS, undefined, { signal });
+  }
+}
+
+async function startError(
+  cli: DockerCli,
+  { id, name }: { readonly id: string; readonly name: string },
+  log: readonly string[],
+  { iris, isTimeout }: { readonly iris: IrisInputs; readonly isTimeout: boolean },
+): Promise<ContainerStartError> {
+  const logTail = log.slice(-SHOWN_LINES).join("\n");
+  const diagnosis = diagnoseLog(log.join("\n"));
+  if (diagnosis !== undefined) return new ContainerStartError({ ...diagnosis, logTail });
+  if (isTimeout) {
+    return new ContainerStartError({
+      what: `IRIS in ${name} did not let a session in within ${iris.startTimeoutMs / 1_000} s.`,
+      remedy: "read the container's log above; a slow host needs a longer `start-timeout`.",
+      logTail,
+    });
+  }
+  const { stdout } = await cli.run(["inspect", "--format", "{{.State.ExitCode}}", id]);
+  return new ContainerStartError({
+    what: `The container ${name} ended with exit code ${stdout.trim() || "unknown"} before IRIS was ready.`,
+    remedy: `read its log above, and check that ${iris.image} is an image of IRIS.`,
+    logTail,
+  });
+}

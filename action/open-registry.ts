@@ -1,0 +1,27 @@
+import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/ports/config.ts";
+import { RegistryCore } from "../src/ports/registry.ts";
+import { FileStore } from "../src/stores/file-store.ts";
+import type { Store } from "../src/stores/store.ts";
+import { DockerCliEngine } from "./docker-cli-engine.ts";
+
+/** A registry, the store behind it, and the engine that it asks. */
+export type OpenRegistry = {
+  readonly registry: RegistryCore;
+  readonly store: Store;
+  readonly engine: DockerCliEngine;
+};
+
+/** Everything explicit: a step of the job may have changed the environment since. */
+export function openRegistry(options: {
+  readonly registryPath: string;
+  readonly portRange: readonly [number, number];
+  readonly isInContainer: boolean;
+}): OpenRegistry {
+  const engine = new DockerCliEngine({ isHostShared: !options.isInContainer });
+  const store = new FileStore({
+    path: options.registryPath,
+    lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS,
+    isDurable: true,
+  });
+  return { engine, store, registry: new RegistryCore({ store, engine, portRange: options.portRange }) };
+}

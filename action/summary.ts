@@ -1,0 +1,55 @@
+import { summary } from "@actions/core";
+import type { ListedAssignment, PortAssignment } from "../src/ports/assignment.ts";
+import { logText, warn } from "./log.ts";
+import type { Claim, Outcome } from "./state.ts";
+
+/** What the job's summary tells. */
+export type SummaryFacts = {
+  readonly claim: Claim;
+  readonly outcome: Outcome | undefined;
+  readonly assignments: readonly PortAssignment[];
+  readonly removedContainers: readonly string[];
+  readonly cleaned: readonly ListedAssignment[];
+};
+
+/** Adds a short table to the summary of the job, where the runner takes one. */
+export async function writeSummary(facts: SummaryFacts): Promise<void> {
+  if (!process.env["GITHUB_STEP_SUMMARY"]) return;
+  try {
+    const rows = summaryRows(facts);
+    const headings = rows.map(([data]) => ({ data, header: true }));
+    await summary
+      .addHeading("iris-ports", 4)
+      .addTable([headings, rows.map(([, data]) => data)])
+      .write();
+  } catch (error) {
+    warn(`The job's summary could not be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function summaryRows({ claim, outcome, assignments, removedContainers, cleaned }: SummaryFacts): [string, string][] {
+  const released = assignments.find(({ status }) => status === "released");
+  const project = outcome?.projectKey ?? released?.projectKey ?? claim.projectPath;
+  const port = outcome?.port ?? released?.port;
+  return [
+    ["Port", port === undefined ? "none" : cell(String(port))],
+    ["Project", cell(project)],
+    ["Image", claim.image === null ? "none" : cell(claim.image)],
+    ["Started in", outcome?.startedInMs == null ? "–" : `${(outcome.startedInMs / 1_000).toFixed(1)} s`],
+    ["Released", [releasedText(assignments), ...removedContainers.map(cell)].join(", ")],
+    [
+      "Cleaned",
+      cleaned.length === 0 ? "nothing" : cleaned.map((stale) => `${cell(stale.projectKey)} (${stale.port})`).join(", "),
+    ],
+  ];
+}
+
+function releasedText(assignments: readonly PortAssignment[]): string {
+  if (assignments.length === 0) return "nothing was held";
+  return assignments.some(({ status }) => status === "released") ? "yes" : "no, others hold it";
+}
+
+/** In code, GitHub makes no links, mentions or pictures of what a path or an image is called; a line is never broken. */
+function cell(text: string): string {
+  return `<code>${logText(text).replaceAll(/[&<>"'`|]/g, (character) => `&#${character.charCodeAt(0)};`)}</code>`;
+}

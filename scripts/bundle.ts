@@ -1,0 +1,59 @@
+/**
+ * Bundles the action into dist/main/ and dist/post/, which are committed: GitHub runs them as they are. The same sources
+ * and packages give the same bytes in every directory. `--out <directory>`: there instead of dist/.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+const root = join(import.meta.dirname, "..");
+const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
+const target = resolve(values.out);
+// Within the repository, so that ncc finds its packages; not by process, so that no name differs between two builds.
+const scratch = join(root, "build", "action");
+
+const ENTRIES = ["main", "post"];
+/** Compiled programs, and what drags them in, must not get into the bundle. */
+const UNWANTED = /\.(node|exe|dll|so|dylib|proto|map)$/;
+
+try {
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(join(scratch, "js"), { recursive: true });
+  compile();
+  for (const entry of ENTRIES) bundle(entry);
+} catch (error) {
+  // The program that failed has said what is wrong; a stack trace of this script would only bury it.
+  if ((error as { status?: unknown }).status === undefined) throw error;
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+function compile(): void {
+  const config = {
+    extends: relative(scratch, join(root, "tsconfig.json")),
+    compilerOptions: { noEmit: false, noCheck: true, removeComments: true, rootDir: root, outDir: "js" },
+    files: ENTRIES.map((entry) => relative(scratch, join(root, "action", `${entry}.ts`))),
+    include: [],
+  };
+  writeFileSync(join(scratch, "tsconfig.json"), JSON.stringify(config));
+  run(join("typescript", "bin", "tsc"), ["--project", join(scratch, "tsconfig.json")]);
+}
+
+function bundle(entry: string): void {
+  const output = join(scratch, entry);
+  const input = join(scratch, "js", "action", `${entry}.js`);
+  const options = ["--minify", "--no-cache", "--quiet", "--license", "licenses.txt", "--out", output];
+  run(join("@vercel", "ncc", "dist", "ncc", "cli.js"), ["build", input, ...options]);
+  const unwanted = globSync("**/*", { cwd: output }).filter((path) => UNWANTED.test(path));
+  if (unwanted.length > 0) throw new Error(`dist/${entry} must not contain ${unwanted.join(", ")}`);
+  mkdirSync(target, { recursive: true });
+  const former = join(scratch, `${entry}-former`);
+  if (existsSync(join(target, entry))) renameSync(join(target, entry), former);
+  renameSync(output, join(target, entry));
+}
+
+function run(script: string, args: readonly string[]): void {
+  execFileSync(process.execPath, [join(root, "node_modules", script), ...args], { cwd: root, stdio: "inherit" });
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { identifyProcess } from "../../src/ports/process-identity.ts";
+import { FakeHost } from "../helpers/fake-runner.ts";
+
+test("a job gets a port, tells the steps that follow, and gives it back at its end", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const main = await job.main();
+  expect(main).toMatchObject({ code: 0, stderr: "" });
+
+  const [assignment] = host.assignments;
+  const port = host.ports[0];
+  expect(assignment).toMatchObject({ project_path: job.workspace, port });
+  expect(main.outputs).toMatchObject({
+    port: String(port),
+    host: "127.0.0.1",
+    project: job.workspace,
+    instance: "",
+    "container-name": assignment?.container_name,
+    "web-port": "",
+    "registry-path": host.registryPath,
+  });
+  expect(JSON.parse(main.outputs.assignment as string)).toMatchObject({
+    projectPath: job.workspace,
+    port,
+    status: "active",
+  });
+  expect(main.env).toEqual({
+    IRIS_PORT: String(port),
+    IRIS_PORTS_PROJECT: job.workspace,
+    IRIS_PORTS_INSTANCE: "",
+    IRIS_PORT_REGISTRY: host.registryPath,
+    IRIS_PORT_RANGE: host.ports.join("-"),
+  });
+
+  const [holder] = host.document.iris_ports.holders[job.workspace];
+  const worker = await identifyProcess(job.worker.pid as number);
+  expect(holder).toMatchObject({
+    kind: "job",
+    description: expect.stringMatching(/^shop\/shop CI\/test run 12\.1 on /),
+    process: { pid: worker.pid, start_time: worker.startTime, boot_id: worker.bootId },
+  });
+  expect(holder.expires_at).toBeUndefined();
+
+  const post = await job.post(main.state);
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).toContain(`has given port ${port} back`);
+  expect(host.assignments).toEqual([]);
+  expect(post.summary).toContain("<th>Port</th>");
+  expect(post.summary).toContain(`<code>${port}</code>`);
+  expect(post.summary).toContain(`<code>${job.workspace}</code>`);
+});
+
+test("everything but the mistakes of a job is said without warnings or errors", async () => {
+  const host = await FakeHost.create();
+  const job = host.job({ matrix: { iris: "latest-em", suite: "api" } });
+  const main = await job.main();
+  const post = await job.post(main.state);
+  expect(main.stdout + post.stdout).not.toMatch(/^::(warning|error)/m);
+  expect(main.outputs.instance).toBe("latest-em_api");
+});
