@@ -28,6 +28,7 @@ export class Tenancy {
   readonly #options: AssignOptions & { readonly holder: Holder };
   readonly #refusedPorts: number[] = [];
   #acquisition: Acquisition;
+  #isFailureReported = false;
 
   private constructor(
     registry: RegistryCore,
@@ -116,6 +117,7 @@ export class Tenancy {
       return await this.registry.beginLeave(this.assignment.projectPath, { ...this.#project, holder, isContainerKept });
     } catch (error) {
       report(`Leaving the container of ${this.assignment.projectKey}`, error);
+      this.#isFailureReported = true;
       return { isLast: !(await this.#hasVisibleOthers()) };
     }
   }
@@ -128,7 +130,7 @@ export class Tenancy {
     } catch (error) {
       // Somebody has cleared the registry: the port has been given back already.
       if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
-      else report(`Releasing port ${this.assignment.port}`, error);
+      else if (!this.#isFailureReported) report(`Releasing port ${this.assignment.port}`, error);
     }
   }
 

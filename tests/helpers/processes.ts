@@ -72,9 +72,9 @@ export class Program {
   }
 
   /** Runs a TypeScript program of tests/fixtures. */
-  static node(fixture: string, args: readonly unknown[] = []): Program {
+  static node(fixture: string, args: readonly unknown[] = [], env: Record<string, string> = {}): Program {
     const path = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
-    return new Program(process.execPath, ["--disable-warning=ExperimentalWarning", path, ...args.map(String)]);
+    return new Program(process.execPath, ["--disable-warning=ExperimentalWarning", path, ...args.map(String)], { env });
   }
 
   get isRunning(): boolean {
