@@ -1,11 +1,14 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
+import { inspect } from "node:util";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** The default first and last port of the range, both included. */
 export const DEFAULT_PORT_RANGE = [1972, 1981] as const;
 /** How long an assignment waits for the registry's lock by default, in milliseconds. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 5_000;
+
+const SHOWN_LENGTH = 200;
 
 /** Every environment variable that iris-ports reads, by what it means; empty ones count as not set. */
 export function environment() {
@@ -36,9 +39,9 @@ export function resolveRegistryPath(path?: string): string {
   const { registryPath, home } = environment();
   const [argument, value] = path === undefined ? ["IRIS_PORT_REGISTRY", registryPath] : ["registryPath", path];
   if (value === undefined) return join(home, ".iris-devtester", "port-registry.json");
-  if (value.trim() === "" || hasControlCharacter(value)) {
+  if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value)) {
     throw new InvalidArgumentError({
-      what: `${argument} is not a usable path: ${JSON.stringify(value)}.`,
+      what: `${argument} is not a usable path: ${shown(value)}.`,
       remedy: "give the path of a file, e.g. /var/lib/iris-ports/port-registry.json.",
       argument,
       value,
@@ -61,7 +64,7 @@ export function resolvePortRange(range?: string | readonly [number, number]): re
   if (isPort(first) && isPort(last) && first <= last) return [first, last];
   const reversed = isPort(first) && isPort(last) ? " It is reversed: the first port comes first." : "";
   throw new InvalidArgumentError({
-    what: `${argument} is not a range of ports: ${JSON.stringify(value)}.${reversed}`,
+    what: `${argument} is not a range of ports: ${shown(value)}.${reversed}`,
     remedy: "write first-last with ports from 1 to 65535, e.g. 1972-1981.",
     argument,
     value,
@@ -75,7 +78,7 @@ export function resolvePortRange(range?: string | readonly [number, number]): re
 export function checkPort(value: unknown, argument: string): number {
   if (isPort(value)) return value;
   throw new InvalidArgumentError({
-    what: `${argument} is not a port: ${JSON.stringify(value)}.`,
+    what: `${argument} is not a port: ${shown(value)}.`,
     remedy: "give a whole number from 1 to 65535.",
     argument,
     value,
@@ -89,7 +92,7 @@ export function checkPort(value: unknown, argument: string): number {
 export function checkDurationMs(value: unknown, argument: string): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
   throw new InvalidArgumentError({
-    what: `${argument} is not a duration: ${JSON.stringify(value)}.`,
+    what: `${argument} is not a duration: ${shown(value)}.`,
     remedy: "give a number of milliseconds from 0 on.",
     argument,
     value,
@@ -99,6 +102,12 @@ export function checkDurationMs(value: unknown, argument: string): number {
 /** True where a text has characters that could break a line, a terminal or a label: C0, DEL, C1. */
 export function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
+}
+
+/** A value as a message shows it; quoted where it is text. */
+export function shown(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
 }
 
 function isPort(value: unknown): value is number {

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { shown } from "./config.ts";
+import { InvalidArgumentError } from "./errors.ts";
 import { currentProcess } from "./process-identity.ts";
 
 /** Where and when a process lives, so that a later process with the same pid is not taken for it. */
@@ -84,4 +86,41 @@ export function parseProcessText(text: string | undefined): ProcessIdentity | un
   if (!host || !bootId || !pidNamespace || !startTime || rest.length > 0 || !Number.isSafeInteger(pid) || pid < 1)
     return undefined;
   return { host, bootId, pidNamespace, pid, startTime };
+}
+
+/**
+ * A holder given by a caller: one that the document could not hold would make it unreadable for everybody.
+ * @throws InvalidArgumentError
+ */
+export function checkHolder(holder: Holder): Holder {
+  const problem = holderProblem(holder);
+  if (problem === undefined) return holder;
+  throw new InvalidArgumentError({
+    what: `holder ${problem}: ${shown(holder)}.`,
+    remedy: "make it with processHolder(), jobHolder() or manualHolder().",
+    argument: "holder",
+    value: holder,
+  });
+}
+
+function holderProblem(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return "is none";
+  const { id, kind, since, expiresAt, description, process } = value as Record<string, unknown>;
+  if (typeof id !== "string" || id === "") return "has no id";
+  if (!["process", "job", "manual"].includes(kind as string)) return "is of no known kind";
+  if (!isTime(since)) return "is since no time";
+  if (expiresAt !== undefined && !isTime(expiresAt)) return "expires at no time";
+  if (description !== undefined && typeof description !== "string") return "has a description that is no text";
+  const isSeen = process !== undefined || kind === "process";
+  return isSeen && !isIdentity(process) ? "is a process that cannot be identified" : undefined;
+}
+
+function isTime(value: unknown): boolean {
+  return value instanceof Date && !Number.isNaN(value.getTime());
+}
+
+function isIdentity(value: unknown): boolean {
+  const { host, bootId, pidNamespace, pid, startTime } = (value ?? {}) as Partial<ProcessIdentity>;
+  const isText = [host, bootId, pidNamespace, startTime].every((text) => typeof text === "string");
+  return isText && Number.isSafeInteger(pid) && (pid as number) > 0;
 }

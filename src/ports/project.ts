@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { environment, hasControlCharacter } from "./config.ts";
+import { environment, hasControlCharacter, shown } from "./config.ts";
 import { InvalidArgumentError } from "./errors.ts";
+
+/** More than any system has room for: on Windows 32,767. */
+const LONGEST_PATH = 32_767;
 
 /**
  * What owns a port: an absolute path with symbolic links resolved, no trailing slash, the drive letter in capitals. It
@@ -13,7 +16,9 @@ export function canonicalProject(project?: string): string {
   const fromEnvironment = environment().project;
   const [argument, value] =
     project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? process.cwd()] : ["project", project];
-  if (typeof value !== "string" || value.trim() === "") throw invalidProject(argument, value, "is empty");
+  if (typeof value !== "string") throw invalidProject(argument, value, "is not a path");
+  if (value.trim() === "") throw invalidProject(argument, value, "is empty");
+  if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
   // Every process has a working directory of its own, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
@@ -47,15 +52,20 @@ export function identifyProject(project?: string, instance?: string): ProjectIde
  */
 export function projectKey(projectPath: string, instance?: string): string {
   if (instance === undefined) return projectPath;
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(instance)) {
+  if (!isInstanceName(instance)) {
     throw new InvalidArgumentError({
-      what: `instance is not a usable name: ${JSON.stringify(instance)}.`,
+      what: `instance is not a usable name: ${shown(instance)}.`,
       remedy: "use up to 100 letters, digits, dots, underscores and hyphens, beginning with a letter or digit.",
       argument: "instance",
       value: instance,
     });
   }
   return `${projectPath}#${instance}`;
+}
+
+/** True for what may name an instance. */
+export function isInstanceName(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value);
 }
 
 /** The name a project's container has: the Python tool's rule, so that both tools recognise each other's. */
@@ -65,18 +75,21 @@ export function containerName(key: string, port: number): string {
 
 /** The real path of what exists of it, and the rest as given. */
 function realPath(path: string): string {
-  try {
-    return fs.realpathSync.native(path);
-  } catch {
-    // Any failure means the same here: this part cannot be resolved, its parent perhaps can.
-    const parent = dirname(path);
-    return parent === path ? path : join(realPath(parent), basename(path));
+  const missing: string[] = [];
+  for (let existing = path; ; existing = dirname(existing)) {
+    try {
+      return join(fs.realpathSync.native(existing), ...missing);
+    } catch {
+      // Any failure means the same here: this part cannot be resolved, its parent perhaps can.
+      if (dirname(existing) === existing) return path;
+      missing.unshift(basename(existing));
+    }
   }
 }
 
 function invalidProject(argument: string, value: unknown, problem: string): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: `${argument} ${problem}: ${JSON.stringify(value)}.`,
+    what: `${argument} ${problem}: ${shown(value)}.`,
     remedy: "give the absolute path of the project's directory.",
     argument,
     value,

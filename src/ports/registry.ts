@@ -14,10 +14,11 @@ import {
 import { emptied, entriesOf } from "./edit-document.ts";
 import type { ContainerEngine } from "./engine.ts";
 import { PortNotAssignedError } from "./errors.ts";
-import { type Holder, processHolder } from "./holder.ts";
+import { checkHolder, type Holder, processHolder } from "./holder.ts";
 import { type Liveness, observeProcess } from "./liveness.ts";
 import { bindProbe, type PortProbe } from "./port-probe.ts";
 import { identifyProject } from "./project.ts";
+import { type Rebuilt, rebuildDocument } from "./rebuild.ts";
 import { toAssignment } from "./records.ts";
 import { beginLeaveIn, releaseIn } from "./release.ts";
 import type { AssignRequest } from "./request.ts";
@@ -206,6 +207,15 @@ export class RegistryCore {
     return cleanUp(this.#surroundings);
   }
 
+  /**
+   * Puts back what the document lost: an assignment for each container of this registry that has none. A document that
+   * cannot be read is replaced, and its bytes are kept beside it; one that can be read keeps all it has.
+   * @throws ContainerEngineError when the engine does not answer, unless `isEngineOptional`
+   */
+  async rebuild(options: { readonly isEngineOptional?: boolean } = {}): Promise<Rebuilt> {
+    return rebuildDocument(this.#surroundings, this.portRange, options.isEngineOptional ?? false);
+  }
+
   async #request(
     project: string | undefined,
     options: AssignOptions,
@@ -215,7 +225,7 @@ export class RegistryCore {
     const preferredPort =
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
-    const holder = options.holder ?? (await processHolder());
+    const holder = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
     return {
       ...identity,
       holder,

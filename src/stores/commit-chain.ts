@@ -84,7 +84,10 @@ export class CommitChain {
       this.#dropHeadless();
       fs.renameSync(prepared, this.directory);
     } catch (cause) {
-      if (!["ENOTEMPTY", "EEXIST", "EPERM"].includes(osCode(cause)) || !fs.existsSync(this.directory)) throw cause;
+      const isTaken = ["ENOTEMPTY", "EEXIST"].includes(osCode(cause));
+      // So Windows says that it is taken; elsewhere a directory of another user may not be replaced.
+      const mayBeTaken = osCode(cause) === "EPERM" && this.head() !== undefined;
+      if (!isTaken && !mayBeTaken) throw cause;
     } finally {
       fs.rmSync(prepared, { recursive: true, force: true });
     }
@@ -150,7 +153,8 @@ function parseHead(name: string): CommitToken | undefined {
   return parseToken(name, "head");
 }
 
-function parseToken(name: string, kind: "head" | "data"): CommitToken | undefined {
+/** Reads a name in the commit directory; undefined for one that is of another kind, or not ours. */
+export function parseToken(name: string, kind: "head" | "data"): CommitToken | undefined {
   const match = /^(head|data)\.(\d{1,15})\.([0-9a-f]{1,64})$/.exec(name);
   return match?.[1] === kind ? { revision: Number(match[2]), commit: match[3] as string } : undefined;
 }

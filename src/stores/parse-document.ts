@@ -36,12 +36,13 @@ export function parseDocument(text: string): ParsedDocument {
   checkSchema(root.get("schema_version"));
   const assignments = asArray(root.get("assignments"), "assignments").map(parseAssignment);
   const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : new Map<string, unknown>();
-  const ports = new Map(assignments.map((record) => [record.project_path, record.port]));
-  if (ports.size < assignments.length) throw new DocumentError("a project has two assignments");
-  const describesEntry = (key: string, detail: DetailRecord | undefined) =>
-    detail !== undefined && ports.get(key) === detail.port;
+  const entries = new Map(assignments.map((record) => [record.project_path, record]));
+  if (entries.size < assignments.length) throw new DocumentError("a project has two assignments");
   const allDetails = mapOf(own.get("details"), "iris_ports.details", parseDetail);
-  const details = new Map([...allDetails].filter(([key, detail]) => describesEntry(key, detail)));
+  for (const [key, { instance }] of allDetails)
+    if (instance !== undefined && !key.endsWith(`#${instance}`))
+      throw new DocumentError(`instance ${JSON.stringify(instance)} is not what ${JSON.stringify(key)} ends with`);
+  const details = new Map([...allDetails].filter(([key, detail]) => describesEntry(detail, entries.get(key))));
   const holders = new Map(
     [...mapOf(own.get("holders"), "iris_ports.holders", parseHolders)].filter(([key]) => details.has(key)),
   );
@@ -76,6 +77,12 @@ function checkSchema(version: unknown): void {
   const [major, minor] = [Number(match[1]), Number(match[2])];
   const [knownMajor, knownMinor] = SCHEMA_VERSION.split(".").map(Number) as [number, number];
   if (major > knownMajor || (major === knownMajor && minor > knownMinor)) throw new NewerSchemaError(match[0]);
+}
+
+/** False where another tool has given the entry up since, or made it anew: it writes times without an offset. */
+function describesEntry(detail: DetailRecord, entry: AssignmentRecord | undefined): boolean {
+  if (entry === undefined || entry.port !== detail.port) return false;
+  return detail.foreign === true || /(Z|[+-]\d\d:\d\d)$/.test(entry.assigned_at);
 }
 
 function checkPortsDistinct(
@@ -174,7 +181,8 @@ function parseToken(own: ReadonlyMap<string, unknown>): CommitToken | undefined 
   const revision = own.get("revision");
   const commit = own.get("commit");
   if (revision === undefined && commit === undefined) return undefined;
-  if (!Number.isSafeInteger(revision) || (revision as number) < 0)
+  // Below what a name in the commit directory has digits for.
+  if (!Number.isInteger(revision) || (revision as number) < 0 || (revision as number) > 1e14)
     throw new DocumentError("iris_ports.revision is not a number of commits");
   if (typeof commit !== "string" || !/^[0-9a-f]{1,64}$/.test(commit))
     throw new DocumentError("iris_ports.commit is not a commit id");
