@@ -208,8 +208,8 @@ export class RegistryCore {
   }
 
   /**
-   * Puts back what the document lost: an assignment for each container of this registry that has none. A document that
-   * cannot be read is replaced, and its bytes are kept beside it; one that can be read keeps all it has.
+   * Puts back what the document lost, from the labels of this registry's containers. A document that cannot be read is
+   * replaced, and its bytes are kept beside it; one that can keeps all it has.
    * @throws ContainerEngineError when the engine does not answer, unless `isEngineOptional`
    */
   async rebuild(options: { readonly isEngineOptional?: boolean } = {}): Promise<Rebuilt> {

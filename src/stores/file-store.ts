@@ -1,20 +1,20 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./document.ts";
 import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
+import { keepAside } from "./kept-bytes.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
-import { accessError, osCode, readRegularFile, writeNewFile } from "./safe-file.ts";
-import type { Store, Update } from "./store.ts";
+import { accessError, osCode, readRegularFile } from "./safe-file.ts";
+import type { Store, Unreadable, Update } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
 const debug = createDebug("iris-ports:store");
 
-// The Python tool truncates the file and writes it again in place: half a document may be whole a moment later.
-const HALF_WRITTEN_MS = 250;
+/** The Python tool truncates the file and writes it again in place: half a document may be whole a moment later. */
+export const HALF_WRITTEN_MS = 250;
 const SWEEP_EVERY = 64;
 
 type FileStoreOptions = {
@@ -32,7 +32,12 @@ type Snapshot = {
   readonly token: CommitToken | undefined;
   readonly mode: number;
   readonly gid: number | undefined;
+  /** There was something that is no document: this is the empty one in its place. */
+  readonly unreadable?: Unreadable | undefined;
 };
+
+type Change<T> = (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>;
+type Read = () => Promise<Snapshot>;
 
 /** Keeps the document in one JSON file that readers may open at any time. */
 export class FileStore implements Store {
@@ -54,24 +59,32 @@ export class FileStore implements Store {
   }
 
   async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
+    return this.#change(change, () => this.#snapshot());
+  }
+
+  async replaceUnreadable<T>(change: Change<T>): Promise<T> {
+    return this.#change(change, () => this.#snapshotOrEmpty());
+  }
+
+  async #change<T>(change: Change<T>, read: Read): Promise<T> {
     await this.#guard(() => this.#prepareDirectory());
-    const done = await this.#turnstile.pass(() => this.#commit(change));
+    const done = await this.#turnstile.pass(() => this.#commit(change, read));
     if (done.isChanged && this.#isDurable) await this.#guard(async () => syncDirectory(dirname(this.location)));
     return done.result;
   }
 
-  async #commit<T>(
-    change: (document: RegistryDocument) => Promise<Update<T>>,
-  ): Promise<Update<T> & { isChanged: boolean }> {
+  async #commit<T>(change: Change<T>, read: Read): Promise<Update<T> & { isChanged: boolean }> {
     // The document's own token names the head it was published under, so the usual commit need not look for it.
-    const newest = await this.#guard(() => this.#snapshot());
-    let { base, head } = newest.token ? { base: newest, head: newest.token } : await this.#guard(() => this.#settle());
+    const newest = await this.#guard(read);
+    let { base, head } = newest.token
+      ? { base: newest, head: newest.token }
+      : await this.#guard(() => this.#settle(read));
     for (;;) {
-      const update = await change(base.document);
-      const { document } = update;
-      if (document === undefined || document === base.document) return { ...update, isChanged: false };
+      const update = await change(base.document, base.unreadable);
+      const document = update.document ?? base.document;
+      if (document === base.document && base.unreadable === undefined) return { ...update, isChanged: false };
       if (await this.#guard(() => this.#tryCommit(head, document, base))) return { ...update, isChanged: true };
-      ({ base, head } = await this.#guard(() => this.#settle()));
+      ({ base, head } = await this.#guard(() => this.#settle(read)));
     }
   }
 
@@ -91,7 +104,7 @@ export class FileStore implements Store {
     }
     if (!this.#chain.claim(from, next)) return false;
     if (!this.#chain.publish(next) && !(await this.#wasPublished(next))) return false;
-    this.#last = { ...base, bytes: Buffer.from(text), document, token: next };
+    this.#last = { ...base, bytes: Buffer.from(text), document, token: next, unreadable: undefined };
     if (next.revision % SWEEP_EVERY === 0) this.#chain.sweep(next);
     return true;
   }
@@ -103,15 +116,15 @@ export class FileStore implements Store {
   }
 
   /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */
-  async #settle(): Promise<{ base: Snapshot; head: CommitToken }> {
+  async #settle(read: Read): Promise<{ base: Snapshot; head: CommitToken }> {
     for (;;) {
       const head = this.#chain.head();
       if (head === undefined) {
-        this.#chain.begin((await this.#snapshot()).token?.revision ?? 0);
+        this.#chain.begin((await read()).token?.revision ?? 0);
         continue;
       }
       if (this.#chain.isPending(head)) this.#chain.publish(head);
-      const base = await this.#snapshot();
+      const base = await read();
       if (base.token?.commit === head.commit) return { base, head };
       const again = this.#chain.head();
       if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
@@ -141,6 +154,25 @@ export class FileStore implements Store {
     }
   }
 
+  /** An unreadable document counts as an empty one as soon as its bytes are safe. */
+  async #snapshotOrEmpty(): Promise<Snapshot> {
+    try {
+      return await this.#snapshot();
+    } catch (error) {
+      if (!(error instanceof RegistryCorruptError) || error.backupPath === undefined) throw error;
+      const { mode, gid } = fs.lstatSync(this.location, { throwIfNoEntry: false }) ?? this.#newFile();
+      const unreadable = { reason: error.what, keptAs: error.backupPath };
+      return {
+        bytes: Buffer.alloc(0),
+        document: EMPTY_DOCUMENT,
+        token: undefined,
+        mode: mode & 0o777,
+        gid,
+        unreadable,
+      };
+    }
+  }
+
   #parse(bytes: Buffer): ParsedDocument | DocumentError {
     try {
       return parseDocument(bytes.toString("utf8"));
@@ -161,24 +193,15 @@ export class FileStore implements Store {
     this.#chain.checkDirectory();
   }
 
-  /** Keeps the bytes beside the document, under a name that the same bytes always get. */
   #corrupt(cause: DocumentError, bytes: Buffer): RegistryCorruptError {
-    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
-    const copy = join(dirname(this.location), `${basename(this.location)}.corrupt-${digest}`);
-    let backupPath: string | undefined = copy;
-    try {
-      if (!fs.existsSync(copy)) writeNewFile(copy, bytes, this.#newFile(), false);
-    } catch (failure) {
-      debug("no copy of the corrupt document could be made: %o", failure);
-      backupPath = undefined;
-    }
+    const backupPath = keepAside(this.location, bytes, this.#newFile());
     return new RegistryCorruptError({
       what: `The port registry ${this.location} cannot be read: ${cause.message}.`,
       state:
         backupPath === undefined
           ? "The file was not touched."
           : `The file was not touched; a copy is kept as ${backupPath}.`,
-      remedy: `mend the file, or start over: mv '${this.location}' '${this.location}.broken' (ports of running containers and of other programs stay protected).`,
+      remedy: "let `iris-ports doctor --repair` rebuild it from the containers that exist, or mend the file yourself.",
       registryPath: this.location,
       backupPath,
       cause,

@@ -39,6 +39,12 @@ export async function lockNeighbour(documentPath: string, timeoutMs: number): Pr
   return () => fs.closeSync(fd);
 }
 
+/** The command by which the Python tool's lock can be taken on this system; undefined where it has none of them. */
+export async function findLocker(): Promise<string | undefined> {
+  for (const [command] of LOCKERS) if ((await run(command, ["--version"], "ignore")) !== undefined) return command;
+  return undefined;
+}
+
 function openLock(path: string): number | undefined {
   // Windows has no flock; the Python tool takes another kind of lock there, which ours cannot meet.
   if (process.platform === "win32") return undefined;
@@ -65,7 +71,7 @@ async function takeLock(fd: number, timeoutS: number): Promise<void> {
 }
 
 /** The exit code; undefined where there is no such command. */
-function run(command: string, args: readonly string[], fd: number): Promise<number | undefined> {
+function run(command: string, args: readonly string[], fd: number | "ignore"): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["ignore", "ignore", "ignore", fd] });
     child.once("error", (error) => (osCode(error) === "ENOENT" ? resolve(undefined) : reject(error)));

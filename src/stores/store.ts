@@ -3,6 +3,9 @@ import type { RegistryDocument } from "./document.ts";
 /** What a change makes of the document; without one, or with the very object it was given, nothing is written. */
 export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
 
+/** A document that could not be read: why, and where its bytes are kept. */
+export type Unreadable = { readonly reason: string; readonly keptAs: string };
+
 /** Where the document lives. Knows no ports: it keeps versions apart and publishes whole ones. */
 export type Store = {
   /** For messages: where the document is, e.g. its path. */
@@ -20,4 +23,12 @@ export type Store = {
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
    */
   update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T>;
+  /**
+   * The same commit, fenced alike, except that a document which cannot be read counts as an empty one and is replaced:
+   * its bytes are kept aside first, and `change` is told where. One that can be read is changed as ever.
+   * @throws RegistryCorruptError when the bytes cannot be kept; whatever else {@link Store.update} throws
+   */
+  replaceUnreadable<T>(
+    change: (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>,
+  ): Promise<T>;
 };

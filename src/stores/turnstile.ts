@@ -11,10 +11,12 @@ import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file
 const debug = createDebug("iris-ports:lock");
 
 /** proper-lockfile's smallest: a lock that was not refreshed for so long may be taken over. */
-const STALE_MS = 2_000;
+export const STALE_MS = 2_000;
 // A living owner refreshes its lock every second, so one that stays the same for longer has none, whatever its mtime
 // says: a clock that was set back must not keep a dead process's lock alive.
 const UNCHANGED_MS = 3_500;
+/** The name of the note in the commit directory that says who took the lock last. */
+export const OWNER_NOTE = "lock-owner";
 const RETRY_MS = { min: 1, max: 12 };
 
 // The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
@@ -43,7 +45,7 @@ export class Turnstile {
   constructor(registryPath: string, ownerDirectory: string, timeoutMs: number) {
     this.#registryPath = registryPath;
     this.#lockPath = `${registryPath}.lock`;
-    this.#ownerPath = join(ownerDirectory, "lock-owner");
+    this.#ownerPath = join(ownerDirectory, OWNER_NOTE);
     this.#timeoutMs = timeoutMs;
   }
 

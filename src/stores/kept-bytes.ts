@@ -1,0 +1,48 @@
+import { createHash, randomBytes } from "node:crypto";
+import fs from "node:fs";
+import createDebug from "debug";
+import { readRegularFile, removeIfThere, writeNewFile } from "./safe-file.ts";
+
+const debug = createDebug("iris-ports:store");
+
+/**
+ * Keeps bytes that are no document beside it, under a name that the same bytes always get; the path, or undefined where
+ * they could not be kept. What stands under that name already counts only if it is these very bytes: anything else was
+ * planted there, and is replaced, never followed.
+ */
+export function keepAside(
+  documentPath: string,
+  bytes: Buffer,
+  file: { readonly mode: number; readonly gid?: number | undefined },
+): string | undefined {
+  const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+  const path = `${documentPath}.corrupt-${digest}`;
+  if (holds(path, bytes)) return path;
+  const written = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    writeNewFile(written, bytes, file, true);
+    fs.renameSync(written, path);
+    return path;
+  } catch (cause) {
+    debug("no copy could be kept as %s: %o", path, cause);
+    discard(written);
+    return undefined;
+  }
+}
+
+function discard(path: string): void {
+  try {
+    removeIfThere(path);
+  } catch (cause) {
+    debug("%s cannot be removed: %o", path, cause);
+  }
+}
+
+function holds(path: string, bytes: Buffer): boolean {
+  try {
+    return readRegularFile(path)?.bytes.equals(bytes) ?? false;
+  } catch (cause) {
+    debug("%s is no copy: %o", path, cause);
+    return false;
+  }
+}

@@ -1,0 +1,149 @@
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseToken } from "./commit-chain.ts";
+import type { CommitToken, RegistryDocument } from "./document.ts";
+import type { RegistryAccessError } from "./errors.ts";
+import { type FileState, fileState, namesIn } from "./file-state.ts";
+import { HALF_WRITTEN_MS } from "./file-store.ts";
+import { neighbourLockPath } from "./neighbour-lock.ts";
+import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
+import { accessError, osCode, readRegularFile } from "./safe-file.ts";
+import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
+
+/** What the document holds. */
+export type DocumentState =
+  | { readonly kind: "missing" }
+  | { readonly kind: "readable"; readonly document: RegistryDocument; readonly token: CommitToken | undefined }
+  | { readonly kind: "corrupt"; readonly reason: string }
+  | { readonly kind: "newer"; readonly schemaVersion: string }
+  | { readonly kind: "inaccessible"; readonly error: RegistryAccessError };
+
+/** What lies in the commit directory. */
+export type CommitState = {
+  readonly file: FileState;
+  /** The newest version; several only where somebody put an old one back by hand. */
+  readonly heads: readonly CommitToken[];
+  /** The newest version is claimed, but not the document yet: its writer works on it, or was killed. */
+  readonly isPending: boolean;
+  /** Versions that can no longer be published, and directories beside that were prepared and not used. */
+  readonly leftovers: readonly string[];
+  /** What iris-ports did not put there. */
+  readonly foreign: readonly string[];
+};
+
+/** The lock, as far as it can be seen without asking for it. */
+export type LockState = {
+  readonly file: FileState;
+  /** Nobody refreshes it: its owner was killed, stopped, or never was one of us. */
+  readonly isStale: boolean;
+  /** What keeps it from being taken over: a lock is an empty directory. */
+  readonly isObstructed: boolean;
+  /** Who took it last, in the words they left. */
+  readonly owner: string | undefined;
+};
+
+/** Everything on the disk that makes a registry. */
+export type RegistryFiles = {
+  readonly directory: FileState;
+  readonly document: FileState;
+  readonly content: DocumentState;
+  readonly commits: CommitState;
+  readonly lock: LockState;
+  /** The Python tool's lock file. */
+  readonly neighbour: FileState;
+};
+
+/** Refreshed every second; twice that for a busy machine, and for clocks that differ on a network file system. */
+const LOCK_STALE_MS = 2 * STALE_MS;
+/** A prepared directory is renamed within milliseconds. */
+const PREPARED_STALE_MS = 60_000;
+
+/** Looks at a registry's files and changes nothing, whatever state they are in. */
+export async function inspectFiles(documentPath: string): Promise<RegistryFiles> {
+  const content = await readContent(documentPath);
+  const commits = inspectCommits(documentPath);
+  return {
+    directory: fileState(dirname(documentPath)),
+    document: fileState(documentPath),
+    content,
+    commits,
+    lock: inspectLock(documentPath, commits.file),
+    neighbour: fileState(neighbourLockPath(documentPath)),
+  };
+}
+
+async function readContent(path: string): Promise<DocumentState> {
+  const deadline = performance.now() + HALF_WRITTEN_MS;
+  for (;;) {
+    const state = contentNow(path);
+    if (state.kind !== "corrupt" || performance.now() > deadline) return state;
+    await delay(5);
+  }
+}
+
+function contentNow(path: string): DocumentState {
+  try {
+    const file = readRegularFile(path);
+    return file === undefined ? { kind: "missing" } : { kind: "readable", ...parseDocument(file.bytes.toString()) };
+  } catch (cause) {
+    if (cause instanceof DocumentError) return { kind: "corrupt", reason: cause.message };
+    if (cause instanceof NewerSchemaError) return { kind: "newer", schemaVersion: cause.schemaVersion };
+    if (osCode(cause) === "") throw cause;
+    return { kind: "inaccessible", error: accessError(path, path, cause) };
+  }
+}
+
+function inspectCommits(documentPath: string): CommitState {
+  const file = fileState(`${documentPath}.commit`);
+  const names = namesIn(file);
+  const heads = names.map((name) => parseToken(name, "head")).filter((token) => token !== undefined);
+  const newest = Math.max(...heads.map((head) => head.revision));
+  const isOfHead = (name: string) => heads.some((head) => name === `data.${head.revision}.${head.commit}`);
+  const isOld = (name: string) => (parseToken(name, "data")?.revision ?? Number.POSITIVE_INFINITY) <= newest;
+  const isKnown = (name: string) =>
+    name === OWNER_NOTE || (parseToken(name, "head") ?? parseToken(name, "data")) !== undefined;
+  return {
+    file,
+    heads,
+    isPending: names.some(isOfHead),
+    leftovers: [
+      ...names.filter((name) => !isOfHead(name) && isOld(name)).map((name) => join(file.path, name)),
+      ...unusedPreparations(documentPath),
+    ],
+    foreign: names.filter((name) => !isKnown(name)).map((name) => join(file.path, name)),
+  };
+}
+
+function unusedPreparations(documentPath: string): readonly string[] {
+  const directory = fileState(dirname(documentPath));
+  const prefix = `${basename(documentPath)}.commit.`;
+  return namesIn(directory)
+    .filter((name) => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length)))
+    .map((name) => fileState(join(directory.path, name)))
+    .filter(({ kind, stat }) => kind === "directory" && ageMs(stat) > PREPARED_STALE_MS)
+    .map(({ path }) => path);
+}
+
+function inspectLock(documentPath: string, commitDirectory: FileState): LockState {
+  const file = fileState(`${documentPath}.lock`);
+  return {
+    file,
+    isStale: Math.abs(ageMs(file.stat)) > LOCK_STALE_MS,
+    isObstructed: file.kind === "directory" ? namesIn(file).length > 0 : file.kind !== "missing",
+    owner: commitDirectory.kind === "directory" ? readNote(join(commitDirectory.path, OWNER_NOTE)) : undefined,
+  };
+}
+
+function readNote(path: string): string | undefined {
+  try {
+    return readRegularFile(path)?.bytes.toString().trim() || undefined;
+  } catch (cause) {
+    if (osCode(cause) === "") throw cause;
+    return undefined;
+  }
+}
+
+/** Below zero where the file is from a clock that is ahead of ours; 0 where there is none. */
+function ageMs(stat: FileState["stat"]): number {
+  return stat === undefined ? 0 : Date.now() - stat.mtimeMs;
+}

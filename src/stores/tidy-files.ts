@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { CommitChain } from "./commit-chain.ts";
+import { inspectFiles } from "./registry-files.ts";
+import { accessError, osCode } from "./safe-file.ts";
+
+/** Something in the way that was put away: deleted where it is provably of no use to anybody, else kept as `keptAs`. */
+export type Tidied = { readonly path: string; readonly keptAs?: string };
+
+/**
+ * Clears away what keeps a registry from being changed: a lock that nobody refreshes, anything else in the place of the
+ * lock or of the commit directory, and what killed processes left behind. Never touches the document. Harmless beside
+ * processes that are at work: commits are fenced.
+ * @throws RegistryAccessError
+ */
+export async function tidyFiles(documentPath: string): Promise<readonly Tidied[]> {
+  const { commits, lock } = await inspectFiles(documentPath);
+  const tidied: Tidied[] = [];
+  const attempt = (path: string, work: () => Tidied | undefined) => {
+    try {
+      const done = work();
+      if (done !== undefined) tidied.push(done);
+    } catch (cause) {
+      if (osCode(cause) === "ENOENT") return;
+      throw accessError(documentPath, path, cause);
+    }
+  };
+  if (commits.file.kind !== "missing" && commits.file.kind !== "directory")
+    attempt(commits.file.path, () => moveAside(commits.file.path));
+  if (lock.file.kind === "directory" ? lock.isStale : lock.isObstructed)
+    attempt(lock.file.path, () => (lock.isObstructed ? moveAside(lock.file.path) : removeLock(lock.file.path)));
+  for (const path of commits.leftovers) attempt(path, () => remove(path));
+  const [head] = commits.heads;
+  if (head !== undefined && commits.isPending && commits.heads.length === 1)
+    attempt(commits.file.path, () => void new CommitChain(documentPath, true).publish(head));
+  return tidied;
+}
+
+/** Only if it is still the empty directory that a lock is. */
+function removeLock(path: string): Tidied {
+  fs.rmdirSync(path);
+  return { path };
+}
+
+function remove(path: string): Tidied {
+  fs.rmSync(path, { recursive: true });
+  return { path };
+}
+
+/** Renaming moves a link itself, not what it points to. */
+function moveAside(path: string): Tidied {
+  const keptAs = `${path}.aside-${randomBytes(4).toString("hex")}`;
+  fs.renameSync(path, keptAs);
+  return { path, keptAs };
+}
