@@ -42,3 +42,12 @@ function reserve(port: number): Promise<AsyncDisposable | undefined> {
     });
   });
 }
+
+/**
+ * Several hundred numbers, for tests that only ask for ports and never listen: some may be taken, which is passed over.
+ * Apart from the blocks above, because a probe is in the way of another probe.
+ */
+export function wideRange(): readonly [first: number, last: number] {
+  const first = 33_000 + randomInt(6_000);
+  return [first, first + 700];
+}
