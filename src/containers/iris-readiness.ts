@@ -5,8 +5,7 @@ import { diagnoseLog, READY_LINE } from "../iris/log-lines.ts";
 import { SCRIPT_VARIABLE, type SetupOptions, SHELL_SESSION_COMMAND, setupScript } from "../iris/session-scripts.ts";
 import { parseSetupOutput, type SetupResult } from "../iris/setup-output.ts";
 import type { EngineContainerHandle } from "./engine-containers.ts";
-import { engineWords, isMissing } from "./engine-refusal.ts";
-import { readLog, startError } from "./start-failure.ts";
+import { endError, readLog, startError } from "./start-failure.ts";
 
 const FIRST_RETRY_MS = 40;
 const LONGEST_RETRY_MS = 500;
@@ -74,17 +73,18 @@ export class IrisReadiness implements WaitStrategy {
     } finally {
       clearTimeout(timer);
     }
-    throw await endError(container);
+    throw await endError(container, diagnoseLog);
   }
 
   async #waitForSession(container: EngineContainerHandle, deadline: number): Promise<void> {
+    let words = "nothing that is understood";
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 1.5, LONGEST_RETRY_MS)) {
       const result = await this.#runSession(container, deadline - performance.now());
       if (result?.isOk) return;
+      words = result?.words ?? words;
       if (result && result.failed.length > 0) throw await refusedError(container, result);
-      if (diagnoseLog(await readLog(container)) !== undefined) throw await endError(container);
-      if (performance.now() > deadline)
-        throw await this.#timeoutError(container, `a session says ${result?.words ?? "nothing that is understood"}`);
+      if (diagnoseLog(await readLog(container)) !== undefined) throw await endError(container, diagnoseLog);
+      if (performance.now() > deadline) throw await this.#timeoutError(container, `a session says ${words}`);
       await delay(retryMs);
     }
   }
@@ -100,7 +100,7 @@ export class IrisReadiness implements WaitStrategy {
       const result = await Promise.race([session, late]);
       return result && parseSetupOutput(result.stdout);
     } catch (cause) {
-      throw await endError(container, cause);
+      throw await endError(container, diagnoseLog, cause);
     } finally {
       timer.abort();
     }
@@ -116,31 +116,6 @@ export class IrisReadiness implements WaitStrategy {
 }
 
 class LogTimeout extends Error {}
-
-/** Why IRIS, or its container, is not running as it should, as far as its log tells. */
-async function endError(container: EngineContainerHandle, cause?: unknown) {
-  const [diagnosis, end] = await Promise.all([
-    readLog(container).then(diagnoseLog, () => undefined),
-    describeEnd(container),
-  ]);
-  return startError(container, {
-    what: diagnosis?.what ?? `IRIS stopped before it was ready: ${end}.`,
-    ...(diagnosis === undefined ? {} : { state: `The container: ${end}.` }),
-    remedy:
-      diagnosis?.remedy ?? "read the last lines of its log; `docker run` with the same image shows the whole of it",
-    cause,
-  });
-}
-
-async function describeEnd(container: EngineContainerHandle): Promise<string> {
-  try {
-    const { State } = await container.inspect();
-    if (State.OOMKilled) return "the container was killed because it ran out of memory";
-    return State.Running ? "the container runs" : `the container ended with exit code ${State.ExitCode}`;
-  } catch (error) {
-    return isMissing(error) ? "the container is gone" : engineWords(error);
-  }
-}
 
 function refusedError(container: EngineContainerHandle, { failed }: SetupResult) {
   const refusals = failed.map(({ step, words }) => `${STEPS[step]}: ${words}`);

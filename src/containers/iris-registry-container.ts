@@ -9,6 +9,7 @@ import {
   IRIS_CPF_MERGE_VARIABLE,
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
+import { diagnoseLog, type LogDiagnosis } from "../iris/log-lines.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
@@ -97,6 +98,10 @@ export class IrisRegistryContainer extends RegistryContainer {
     waitStrategy: WaitStrategy | undefined,
   ): Promise<WaitStrategy> {
     return new IrisReadiness(this.#setup, waitStrategy);
+  }
+
+  protected override diagnose(log: string): LogDiagnosis | undefined {
+    return diagnoseLog(log);
   }
 
   protected override configuration(): readonly Part[] {

@@ -1,9 +1,17 @@
-import type { StartedTestContainer } from "testcontainers";
-import { type ContainerRuntimeClient, GenericContainer, PullPolicy, type WaitStrategy } from "testcontainers";
+import {
+  type ContainerRuntimeClient,
+  GenericContainer,
+  getContainerRuntimeClient,
+  PullPolicy,
+  type StartedTestContainer,
+  type WaitStrategy,
+} from "testcontainers";
 import { InvalidArgumentError } from "../ports/errors.ts";
+import { EarlyDeath } from "./early-death.ts";
 import type { Inspected } from "./engine-containers.ts";
 import type { Part } from "./fingerprint.ts";
 import { GuardedWait } from "./guarded-wait.ts";
+import { type Diagnosis, endError } from "./start-failure.ts";
 
 /** A port of the container and where on the host it goes; host port 0 is whatever is free. */
 export type Publication = {
@@ -24,11 +32,12 @@ export type Creation = {
 /** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
 export abstract class PublishedContainer extends GenericContainer {
   #guard: GuardedWait | undefined;
+  #death: EarlyDeath | undefined;
   #isJoining = false;
 
   /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
   protected async create({ publications, name, labels, isKept }: Creation): Promise<StartedTestContainer> {
-    return this.#withRestoredOptions(() => {
+    return this.#withRestoredOptions(async () => {
       for (const publication of publications) this.#publish(publication);
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
@@ -36,8 +45,28 @@ export abstract class PublishedContainer extends GenericContainer {
       if (isKept) this.autoCleanup = false;
       // It has been pulled by now.
       this.pullPolicy = PullPolicy.defaultPolicy();
-      return super.start();
+      const death = new EarlyDeath((container) => endError(container, (log) => this.diagnose(log)));
+      this.#death = death;
+      try {
+        return await death.orElse(super.start());
+      } finally {
+        death.stopWatching();
+      }
     });
+  }
+
+  /** What the log of a container that ended tells of, for images whose log is understood. */
+  protected diagnose(_log: string): Diagnosis | undefined {
+    return undefined;
+  }
+
+  protected override async containerCreated(id: string): Promise<void> {
+    this.#death?.watch((await getContainerRuntimeClient()).container.getById(id));
+  }
+
+  protected override async containerStarting(): Promise<void> {
+    // From here on the wait strategy notices.
+    this.#death?.stopWatching();
   }
 
   /** Waits until a container is ready that others use, too. It is not removed when it does not get ready. */

@@ -7,7 +7,6 @@ import type { ContainerEngine } from "../ports/engine.ts";
 import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
 import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
 import { identifyProject } from "../ports/project.ts";
-import type { RegistryCore } from "../ports/registry.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
 import { checkMatch, publishedAddresses } from "./container-match.ts";
 import { findContainer, type Inspected, removeCreatedBy } from "./engine-containers.ts";
@@ -44,7 +43,7 @@ export class RegistryContainer extends PublishedContainer {
   readonly #containerPort: number | undefined;
   #project: string | undefined;
   #instance: string | undefined;
-  #registry: RegistryCore | string | undefined;
+  #registry: PortRegistry | string | undefined;
   #portRange: readonly [number, number] | string | undefined;
   #preferredPort: number | undefined;
   #bindAddress: string | undefined;
@@ -71,7 +70,7 @@ export class RegistryContainer extends PublishedContainer {
   }
 
   /** The registry, or the path of its document. @default `IRIS_PORT_REGISTRY`, else the one of this user */
-  withRegistry(registry: RegistryCore | string): this {
+  withRegistry(registry: PortRegistry | string): this {
     this.#registry = registry;
     return this;
   }
@@ -147,7 +146,7 @@ export class RegistryContainer extends PublishedContainer {
     }
   }
 
-  #openRegistry(): RegistryCore {
+  #openRegistry(): PortRegistry {
     const registry = this.#registry;
     const portRange = this.#portRange === undefined ? {} : { portRange: this.#portRange };
     if (registry === undefined) return new PortRegistry(portRange);
@@ -161,7 +160,7 @@ export class RegistryContainer extends PublishedContainer {
     });
   }
 
-  async #lookAround(engine: ContainerEngine, registry: RegistryCore | undefined): Promise<Surroundings> {
+  async #lookAround(engine: ContainerEngine, registry: PortRegistry | undefined): Promise<Surroundings> {
     const client = await connectEngine(engine);
     if (!(await this.#isAnyRunning(client, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
@@ -172,14 +171,14 @@ export class RegistryContainer extends PublishedContainer {
   }
 
   /** True where no image has to be pulled, because none was asked for and one runs: the step before has started it. */
-  async #isAnyRunning(client: ContainerRuntimeClient, registry: RegistryCore | undefined): Promise<boolean> {
+  async #isAnyRunning(client: ContainerRuntimeClient, registry: PortRegistry | undefined): Promise<boolean> {
     if (!this.isAnyImageFine || registry === undefined) return false;
     const assignment = await registry.getAssignment(this.#project, this.#instanceOption);
     return assignment !== undefined && (await findContainer(client, assignment.containerName))?.State.Running === true;
   }
 
   async #startInRegistry(
-    registry: RegistryCore,
+    registry: PortRegistry,
     { client, reach, containerPort }: Surroundings,
   ): Promise<ContainerUse> {
     const isReused = this.#isReused && environment().testcontainersReuseEnable !== "false";

@@ -3,7 +3,7 @@ import createDebug from "debug";
 import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
 import { ContainerStartError, IrisPortsError } from "../ports/errors.ts";
 import type { EngineContainerHandle } from "./engine-containers.ts";
-import { engineWords } from "./engine-refusal.ts";
+import { engineWords, isMissing } from "./engine-refusal.ts";
 
 const debug = createDebug("iris-ports:containers");
 const TAIL_LINES = 40;
@@ -16,6 +16,9 @@ export type StartFailure = {
   readonly cause?: unknown;
 };
 
+/** What a log tells of, and what to do about it. */
+export type Diagnosis = { readonly what: string; readonly remedy: string };
+
 /** A failed start with the container's last words, which are read before it is removed. */
 export async function startError(
   container: EngineContainerHandle,
@@ -25,6 +28,32 @@ export async function startError(
   const lastWords = logTail ? `The last lines of its log:\n${indent(logTail)}` : "Its log is empty.";
   const state = failure.state === undefined ? lastWords : `${failure.state}\n${lastWords}`;
   return new ContainerStartError({ ...failure, state, logTail });
+}
+
+/** Why a container is not running as it should: as its log tells, where `diagnose` understands it. */
+export async function endError(
+  container: EngineContainerHandle,
+  diagnose: (log: string) => Diagnosis | undefined,
+  cause?: unknown,
+): Promise<ContainerStartError> {
+  const log = readLog(container).then(diagnose, (error: unknown) => debug("no log: %s", engineWords(error)));
+  const [diagnosis, end] = await Promise.all([log, describeEnd(container)]);
+  return startError(container, {
+    what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
+    ...(diagnosis ? { state: `In the engine's words: ${end}.` } : {}),
+    remedy: diagnosis?.remedy ?? "correct what the last lines of its log complain of; `docker run` shows the whole log",
+    cause,
+  });
+}
+
+async function describeEnd(container: EngineContainerHandle): Promise<string> {
+  try {
+    const { State } = await container.inspect();
+    if (State.OOMKilled) return "it was killed because it ran out of memory";
+    return State.Running ? "it runs" : `it has exited with code ${State.ExitCode}`;
+  } catch (error) {
+    return isMissing(error) ? "it is gone" : engineWords(error);
+  }
 }
 
 /** Whatever a start of Testcontainers failed with, as an error of ours. */

@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { Wait } from "testcontainers";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ensureEchoStandin } from "../../scripts/build-standin.ts";
+import { ContainerMismatchError, InvalidArgumentError, PortConflictError, RegistryContainer } from "../../src/index.ts";
+import { ContainerBench } from "../helpers/container-bench.ts";
+import { askIdentity, docker } from "../helpers/engine.ts";
+
+let image: string;
+
+beforeAll(async () => {
+  image = await ensureEchoStandin();
+});
+
+function echo(bench: ContainerBench, project = bench.project(), containerPort?: number): RegistryContainer {
+  return new RegistryContainer(image, containerPort).withRegistry(bench.registry()).withProject(project);
+}
+
+describe("an image that is not IRIS", () => {
+  test("gets a registry port for the one port that it exposes", async () => {
+    const bench = await ContainerBench.create();
+    await using green = await echo(bench).withEnvironment({ ECHO_IDENTITY: "green" }).start();
+    await using blue = await echo(bench, bench.project("blue")).withEnvironment({ ECHO_IDENTITY: "blue" }).start();
+    expect([green.getPort(), blue.getPort()]).toEqual([bench.range[0], bench.range[0] + 1]);
+    expect(await askIdentity(green.getHost(), green.getPort())).toBe(`echo-standin ${green.getHostname()} green`);
+    expect(await askIdentity(blue.getHost(), blue.getPort())).toBe(`echo-standin ${blue.getHostname()} blue`);
+    expect(await docker("port", green.getId())).toBe(`8080/tcp -> 127.0.0.1:${green.getPort()}`);
+  });
+
+  test("gets it for the port that is named, beside others that go to random ports", async () => {
+    const bench = await ContainerBench.create();
+    const container = echo(bench, bench.project(), 9000).withEnvironment({ ECHO_PORT: "9000" }).withExposedPorts(8080);
+    await using started = await container.withWaitStrategy(Wait.forLogMessage("listens on 9000")).start();
+    expect(started.getPort()).toBe(bench.range[0]);
+    expect(started.getMappedPort(8080)).not.toBe(started.getPort());
+    expect(await askIdentity(started.getHost(), started.getPort())).toContain(started.getHostname());
+  });
+
+  test("is refused without a port where it exposes none or several", async () => {
+    const bench = await ContainerBench.create();
+    const container = new RegistryContainer(bench.image).withRegistry(bench.registry());
+    const start = container.withProject(bench.project()).start();
+    await expect(start).rejects.toThrow(InvalidArgumentError);
+    await expect(start).rejects.toThrow(/several ports \(1972, 52773\)/);
+    expect(() => new RegistryContainer(image, 0)).toThrow(InvalidArgumentError);
+    await bench.expectNothingLeft();
+  });
+
+  test("is shared, and its environment has to agree", async () => {
+    const bench = await ContainerBench.create();
+    const start = (identity: string) => echo(bench).withEnvironment({ ECHO_IDENTITY: identity }).start();
+    await using one = await start("one");
+    await using two = await start("one");
+    expect(two.getId()).toBe(one.getId());
+    await expect(start("two")).rejects.toThrow(ContainerMismatchError);
+    await expect(start("two")).rejects.toThrow(/value of ECHO_IDENTITY/);
+    await expect(echo(bench, bench.project(), 9000).start()).rejects.toThrow(/container port/);
+    await one.stop();
+    expect(await askIdentity(two.getHost(), two.getPort())).toContain("one");
+    await two.stop();
+    await bench.expectNothingLeft();
+  });
+
+  test("that does not get ready fails with its last words, and leaves nothing", async () => {
+    const bench = await ContainerBench.create();
+    const wait = Wait.forLogMessage("never said").withStartupTimeout(1_000);
+    const start = echo(bench).withWaitStrategy(wait).start();
+    await expect(start).rejects.toMatchObject({ code: "CONTAINER_START", logTail: "echo-standin listens on 8080" });
+    await expect(start).rejects.toThrow(/never said/);
+    await bench.expectNothingLeft();
+  });
+
+  test("that cannot even be created fails with the engine's words, and leaves nothing", async () => {
+    const bench = await ContainerBench.create();
+    const start = echo(bench).withEntrypoint(["/no-such-program"]).start();
+    await expect(start).rejects.toMatchObject({ code: "CONTAINER_START" });
+    await expect(start).rejects.toThrow(/no-such-program/);
+    await bench.expectNothingLeft();
+  });
+
+  test("is fixed to its own port without a registry, of which nothing is written", async () => {
+    const bench = await ContainerBench.create();
+    const port = bench.range[0];
+    const container = () =>
+      new RegistryContainer(image, port).withEnvironment({ ECHO_PORT: String(port) }).withoutPortRegistry();
+    await using started = await container().start();
+    expect(await askIdentity(started.getHost(), port)).toContain(started.getHostname());
+    await expect(container().start()).rejects.toThrow(PortConflictError);
+    await expect(readFile(bench.registryPath)).rejects.toThrow("ENOENT");
+  });
+});
