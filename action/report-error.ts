@@ -1,8 +1,9 @@
-import { debug, info } from "@actions/core";
+import { debug, info, isDebug } from "@actions/core";
 import { assignmentTable } from "../src/cli/assignment-table.ts";
+import { plainLines } from "../src/cli/plain-text.ts";
 import { IrisPortsError, type IrisPortsErrorCode, PortExhaustedError } from "../src/ports/errors.ts";
 import { InterruptedError } from "./interruption.ts";
-import { fail, logText, say, warn } from "./log.ts";
+import { fail, say, warn } from "./log.ts";
 
 /** The same remedies in this action's words. */
 const REMEDIES: Partial<Record<IrisPortsErrorCode, string>> = {
@@ -14,31 +15,27 @@ const REMEDIES: Partial<Record<IrisPortsErrorCode, string>> = {
 
 /** The step fails with an annotation that says what happened and what to do; the log shows who holds what. */
 export function reportError(error: unknown): void {
+  // Where the workflow is run with debug logging.
+  if (isDebug() && error instanceof Error) debug(plainLines(error.stack ?? ""));
   if (error instanceof InterruptedError) {
     warn(`The step was ${error.message}; what it had taken was given back.`);
     process.exitCode = error.exitCode;
   } else if (error instanceof IrisPortsError) {
-    // The state may be many lines, which an annotation does not show well.
-    const state = error.message
-      .split("\n")
-      .slice(1)
-      .filter((line) => !line.startsWith("To fix: "));
-    if (error instanceof PortExhaustedError) showHolders(error);
-    say(state.join("\n"));
-    const remedy = REMEDIES[error.code];
-    fail(
-      `${error.what}\nTo fix: ${error.remedy}${remedy === undefined ? "" : `\n${remedy}`}`,
-      `iris-ports: ${error.code}`,
-    );
-    debug(logText(error.stack ?? ""));
+    showState(error);
+    const remedies = [error.remedy, REMEDIES[error.code]].filter((remedy) => remedy !== undefined);
+    fail(`${error.what}\nTo fix: ${remedies.join("\n")}`, `iris-ports: ${error.code}`);
   } else {
     const message = error instanceof Error ? error.message : String(error);
-    fail(
-      `Something unexpected happened: ${message}\nTo fix: re-run the job with debug logging and report what it prints.`,
-      "iris-ports: UNEXPECTED",
-    );
-    debug(logText(error instanceof Error ? (error.stack ?? "") : ""));
+    const remedy = "re-run the job with debug logging, and report what it prints.";
+    fail(`Something unexpected happened: ${message}\nTo fix: ${remedy}`, "iris-ports: UNEXPECTED");
   }
+}
+
+/** The state may be many lines, which an annotation does not show well. */
+function showState(error: IrisPortsError): void {
+  if (error instanceof PortExhaustedError) showHolders(error);
+  const state = error.message.slice(error.what.length, error.message.lastIndexOf("\nTo fix: ")).trim();
+  if (state !== "") say(state);
 }
 
 function showHolders({ assignments, portRange }: PortExhaustedError): void {

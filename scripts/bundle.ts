@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = join(import.meta.dirname, "..");
@@ -38,14 +39,14 @@ function compile(): void {
     include: [],
   };
   writeFileSync(join(scratch, "tsconfig.json"), JSON.stringify(config));
-  run(join("typescript", "bin", "tsc"), ["--project", join(scratch, "tsconfig.json")]);
+  run(join(root, "node_modules", "typescript", "bin", "tsc"), ["--project", join(scratch, "tsconfig.json")]);
 }
 
 function bundle(entry: string): void {
   const output = join(scratch, entry);
   const input = join(scratch, "js", "action", `${entry}.js`);
   const options = ["--minify", "--no-cache", "--quiet", "--license", "licenses.txt", "--out", output];
-  run(join("@vercel", "ncc", "dist", "ncc", "cli.js"), ["build", input, ...options]);
+  run(fileURLToPath(import.meta.resolve("@vercel/ncc/dist/ncc/cli.js")), ["build", input, ...options]);
   const unwanted = globSync("**/*", { cwd: output }).filter((path) => UNWANTED.test(path));
   if (unwanted.length > 0) throw new Error(`dist/${entry} must not contain ${unwanted.join(", ")}`);
   mkdirSync(target, { recursive: true });
@@ -55,5 +56,5 @@ function bundle(entry: string): void {
 }
 
 function run(script: string, args: readonly string[]): void {
-  execFileSync(process.execPath, [join(root, "node_modules", script), ...args], { cwd: root, stdio: "inherit" });
+  execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
 }

@@ -1,0 +1,54 @@
+import { constants } from "node:os";
+import { expect, test } from "vitest";
+import { ensureStandin } from "../../scripts/build-standin.ts";
+import { docker } from "../helpers/engine.ts";
+import { FakeHost } from "../helpers/fake-runner.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+test.each(SIGNALS)("%s while waiting gives up the place in the queue", async (signal) => {
+  const host = await FakeHost.create(1);
+  const holder = host.job();
+  await holder.main();
+  const job = host.job();
+  const step = job.start("main", { inputs: { "wait-timeout": "300" } });
+  await step.said(/place 1 in the queue/);
+  step.signal(signal);
+  const main = await step.result;
+  expect(main).toMatchObject({ code: 128 + constants.signals[signal], stderr: "" });
+  expect(main.stdout).toMatch(new RegExp(`^::warning title=iris-ports::The step was cancelled by ${signal}`, "m"));
+  expect(host.document.iris_ports.waiters).toEqual([]);
+  expect(host.assignments.map(({ project_path }) => project_path)).toEqual([holder.workspace]);
+  expect((await job.post(main.state)).code).toBe(0);
+});
+
+test.each(SIGNALS)("%s while IRIS starts leaves neither container nor assignment", async (signal) => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
+  const step = job.start("main", { inputs });
+  await step.said(/Starting InterSystems IRIS instance/);
+  const name = host.assignments[0]?.container_name as string;
+  step.signal(signal);
+  const main = await step.result;
+  expect(main.code).toBe(128 + constants.signals[signal]);
+  expect(host.assignments).toEqual([]);
+  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
+  expect((await job.post(main.state)).code).toBe(0);
+});
+
+test("main killed while IRIS starts: post removes the container and gives the port back", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
+  const step = job.start("main", { inputs });
+  await step.said(/Starting InterSystems IRIS instance/);
+  const name = host.assignments[0]?.container_name as string;
+  step.signal("SIGKILL");
+  const main = await step.result;
+  expect(main.signal).toBe("SIGKILL");
+  const post = await job.post(main.state);
+  expect(post.stdout).toContain(`Container ${name} is removed.`);
+  expect(host.assignments).toEqual([]);
+  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
+});

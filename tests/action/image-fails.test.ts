@@ -1,0 +1,129 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { expect, test } from "vitest";
+import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
+import { runCommand } from "../../scripts/run-command.ts";
+import { docker } from "../helpers/engine.ts";
+import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
+
+/** Neither the container nor the assignment may be left. */
+async function expectNothingLeft(host: FakeHost, job: FakeJob): Promise<void> {
+  expect(host.assignments).toEqual([]);
+  expect(await docker("ps", "--all", "--quiet", "--filter", `label=io.iris-ports.project=${job.workspace}`)).toBe("");
+}
+
+test.each([
+  [
+    "an expired licence",
+    "IRIS_STANDIN_DIE=license",
+    /CONTAINER_START::IRIS refuses its licence: .*%0ATo fix: .*docker pull/,
+  ],
+  ["a fatal error", "IRIS_STANDIN_DIE=fatal", /CONTAINER_START::IRIS gave up its start: /],
+  ["a refused namespace", "IRIS_STANDIN_REFUSE=namespace", /CONTAINER_START::IRIS refused to set up/],
+])("%s fails at once, in IRIS's own words, and leaves nothing", async (_, switches, words) => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const inputs = { image: await ensureStandin(), namespace: "SHOP", "container-env": switches };
+  const main = await job.main({ inputs });
+  expect(main).toMatchObject({ code: 1, stderr: "", env: {} });
+  expect(main.stdout).toMatch(new RegExp(`^::error title=iris-ports%3A ${words.source}`, "m"));
+  await expectNothingLeft(host, job);
+  expect((await job.post(main.state)).code).toBe(0);
+});
+
+test("a start that takes too long fails with what to do", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const slow = { "container-env": "IRIS_STANDIN_START_MS=60000", "start-timeout": "2s" };
+  const main = await job.main({ inputs: { image: await ensureStandin(), ...slow } });
+  expect(main.stdout).toMatch(
+    /CONTAINER_START::IRIS in iris_\w+ did not let a session in within 2 s\.%0ATo fix: .*`start-timeout`/,
+  );
+  await expectNothingLeft(host, job);
+});
+
+test("a container that ends, and an image that is not IRIS", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const image = await ensureEchoStandin();
+  const main = await job.main({ inputs: { image, "start-timeout": "2s" } });
+  expect(main.stdout).toMatch(/CONTAINER_START::IRIS in iris_\w+ did not let a session in/);
+  const step = job.start("main", { inputs: { image } });
+  await step.said(/echo-standin listens/);
+  await docker("stop", "--time", "0", host.assignments[0]?.container_name as string);
+  expect((await step.result).stdout).toMatch(
+    /CONTAINER_START::The container iris_\w+ ended with exit code \d+ before IRIS was ready/,
+  );
+  await expectNothingLeft(host, job);
+});
+
+test("an image that is not there is refused before a port is taken", async () => {
+  const host = await FakeHost.create();
+  for (const pull of ["never", "missing", "always"]) {
+    const main = await host.job().main({ inputs: { image: "iris-ports/no-such-image:1", pull } });
+    expect(main.code).toBe(1);
+    expect(main.stdout).toMatch(
+      /CONTAINER_ENGINE::The image iris-ports\/no-such-image:1 is not there and cannot be pulled/,
+    );
+    expect(main.state).toEqual({});
+  }
+});
+
+/** A docker command that first lets a stranger have the port that the container is about to get. */
+async function thievingDocker(host: FakeHost, image: string): Promise<{ path: string; stranger: string }> {
+  const bin = join(host.directory, "bin");
+  const stranger = `stranger-${host.ports[0]}`;
+  const real = (await runCommand("sh", ["-c", "command -v docker"])).stdout.trim();
+  mkdirSync(bin);
+  const script = [
+    "#!/bin/sh",
+    `if [ "$1" = start ] && [ ! -e "${bin}/done" ]; then`,
+    `  touch "${bin}/done"`,
+    `  ${real} run --detach --rm --name ${stranger} --publish 127.0.0.1:${host.ports[0]}:1972 ${image} > /dev/null`,
+    "fi",
+    `exec ${real} "$@"`,
+  ];
+  writeFileSync(join(bin, "docker"), script.join("\n"));
+  chmodSync(join(bin, "docker"), 0o755);
+  return { path: `${bin}${delimiter}${process.env["PATH"]}`, stranger };
+}
+
+test("a port that a stranger takes before the container starts is given up for the next", async () => {
+  const host = await FakeHost.create();
+  const image = await ensureStandin();
+  const { path, stranger } = await thievingDocker(host, image);
+  const job = host.job({ env: { PATH: path } });
+  try {
+    const main = await job.main({ inputs: { image } });
+    expect(main).toMatchObject({ code: 0, outputs: { port: String(host.ports[0] + 1) } });
+    expect(main.stdout).toContain(`The engine refuses port ${host.ports[0]}`);
+    const names = await docker(
+      "ps",
+      "--all",
+      "--format",
+      "{{.Names}}",
+      "--filter",
+      `label=io.iris-ports.project=${job.workspace}`,
+    );
+    expect(names).toBe(main.outputs["container-name"]);
+    await job.post(main.state);
+    await expectNothingLeft(host, job);
+  } finally {
+    await docker("rm", "--force", stranger);
+  }
+});
+
+test("a port that was asked for by number and is stolen fails, and leaves nothing", async () => {
+  const host = await FakeHost.create();
+  const image = await ensureStandin();
+  const { path, stranger } = await thievingDocker(host, image);
+  const job = host.job({ env: { PATH: path } });
+  try {
+    const main = await job.main({ inputs: { image, "preferred-port": String(host.ports[0]) } });
+    expect(main.code).toBe(1);
+    expect(main.stdout).toMatch(/^::error title=iris-ports%3A PORT_CONFLICT/m);
+    await expectNothingLeft(host, job);
+  } finally {
+    await docker("rm", "--force", stranger);
+  }
+});

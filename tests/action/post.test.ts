@@ -1,0 +1,86 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { RegistryCore } from "../../src/ports/registry.ts";
+import { FakeHost } from "../helpers/fake-runner.ts";
+
+test("post without anything saved is fine, and changes nothing", async () => {
+  const host = await FakeHost.create();
+  const other = host.job();
+  await other.main();
+  const post = await host.job().post({});
+  expect(post).toMatchObject({ code: 0, stderr: "", summary: "" });
+  expect(post.stdout).toContain("nothing to give back");
+  expect(host.assignments).toHaveLength(1);
+});
+
+test("post that runs twice is harmless", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const main = await job.main();
+  await job.post(main.state);
+  const again = await job.post(main.state);
+  expect(again.code).toBe(0);
+  expect(again.stdout).not.toMatch(/^::(warning|error)/m);
+});
+
+test("post leaves a port alone that somebody else holds by now", async () => {
+  const host = await FakeHost.create(1);
+  const job = host.job();
+  const main = await job.main();
+  const registry = new RegistryCore({ registryPath: host.registryPath, portRange: host.ports });
+  await registry.releasePort(job.workspace);
+  const other = host.job();
+  expect((await other.main()).outputs.port).toBe(main.outputs.port);
+
+  expect((await job.post(main.state)).code).toBe(0);
+  expect(host.assignments.map(({ project_path }) => project_path)).toEqual([other.workspace]);
+});
+
+test("post leaves an assignment to the others who joined it", async () => {
+  const host = await FakeHost.create(1);
+  const job = host.job();
+  const main = await job.main();
+  const registry = new RegistryCore({ registryPath: host.registryPath, portRange: host.ports });
+  await registry.assignPort(job.workspace);
+  const post = await job.post(main.state);
+  expect(post.stdout).toContain("is others' by now");
+  expect(host.document.iris_ports.holders[job.workspace]).toMatchObject([{ kind: "process" }]);
+});
+
+test("post after main died before it had taken anything", async () => {
+  const host = await FakeHost.create(1);
+  const holder = host.job();
+  await holder.main();
+  const job = host.job();
+  const main = await job.main();
+  expect(main.code).toBe(1);
+  expect(main.state.claim).toBeDefined();
+  const post = await job.post(main.state);
+  expect(post.code).toBe(0);
+  expect(host.assignments.map(({ project_path }) => project_path)).toEqual([holder.workspace]);
+});
+
+test.each([
+  ["a document that is not JSON", (host: FakeHost) => writeFileSync(host.registryPath, "{")],
+  ["a registry that is gone", (host: FakeHost) => rmSync(host.registryPath, { recursive: true })],
+])("%s is a warning at most", async (_, harm) => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const main = await job.main();
+  harm(host);
+  const post = await job.post(main.state);
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).not.toMatch(/^::error/m);
+  expect(post.stdout).not.toMatch(/^\s+at /m);
+});
+
+test("a state that was cut off, and an environment that is wrong by now, do not fail the job", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const main = await job.main();
+  expect(await job.post({ claim: main.state.claim?.slice(0, 30) ?? "" })).toMatchObject({ code: 0 });
+  expect(host.assignments).toHaveLength(1);
+  const env = { IRIS_PORT_RANGE: "nonsense", IRIS_PORT_REGISTRY: "/dev/null", IRIS_PORTS_PROJECT: "nowhere" };
+  expect(await job.post(main.state, { env })).toMatchObject({ code: 0 });
+  expect(host.assignments).toEqual([]);
+});

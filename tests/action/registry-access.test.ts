@@ -1,0 +1,48 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../../scripts/run-command.ts";
+import { FakeHost } from "../helpers/fake-runner.ts";
+
+test("a registry that cannot be written to is an annotation with what to do", async () => {
+  const host = await FakeHost.create();
+  const directory = dirname(host.registryPath);
+  mkdirSync(directory);
+  await makeReadOnly(directory);
+  const job = host.job();
+  const main = await job.main();
+  expect(main).toMatchObject({ code: 1, stderr: "", outputs: {} });
+  expect(main.stdout).toMatch(/^::error title=iris-ports%3A REGISTRY_ACCESS::.*%0ATo fix: .*registry-path/m);
+  const post = await job.post(main.state);
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).not.toMatch(/^::error/m);
+});
+
+/** Root may write anywhere but where nobody can. */
+async function makeReadOnly(directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    chmodSync(directory, 0o555);
+    onTestFinished(() => chmodSync(directory, 0o755));
+    return;
+  }
+  const mounted = await runCommand("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", directory]);
+  expect(mounted.stderr).toBe("");
+  onTestFinished(async () => void (await runCommand("umount", [directory])));
+}
+
+test("a document that is no registry is kept, and named", async () => {
+  const host = await FakeHost.create();
+  mkdirSync(dirname(host.registryPath));
+  writeFileSync(host.registryPath, "not JSON");
+  const main = await host.job().main();
+  expect(main.code).toBe(1);
+  expect(main.stdout).toMatch(/^::error title=iris-ports%3A REGISTRY_CORRUPT::/m);
+});
+
+test("a registry path below a file", async () => {
+  const host = await FakeHost.create();
+  writeFileSync(`${host.directory}/file`, "");
+  const main = await host.job().main({ inputs: { "registry-path": `${host.directory}/file/port-registry.json` } });
+  expect(main.code).toBe(1);
+  expect(main.stdout).toMatch(/^::error title=iris-ports%3A REGISTRY_ACCESS::/m);
+});

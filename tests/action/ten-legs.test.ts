@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
+
+test("ten legs at once get ten ports; the eleventh fails with who has them; the twelfth waits for one", async () => {
+  const host = await FakeHost.create(10);
+  const legs = Array.from({ length: 10 }, (_, leg) => host.job({ runner: `runner-${leg}`, matrix: { leg } }));
+  const mains = await Promise.all(legs.map((job) => job.main()));
+  expect(mains.map(({ code }) => code)).toEqual(legs.map(() => 0));
+  const [first, last] = host.ports;
+  const ports = mains.map(({ outputs }) => Number(outputs.port)).sort((a, b) => a - b);
+  expect(ports).toEqual(Array.from({ length: 10 }, (_, index) => first + index));
+
+  const eleventh = await host.job({ runner: "runner-10" }).main();
+  expect(eleventh.code).toBe(1);
+  expect(eleventh.stdout).toMatch(
+    /^::error title=iris-ports%3A PORT_EXHAUSTED::All ports .* are taken.*%0ATo fix: .*wait-timeout/m,
+  );
+  expect(eleventh.stdout).toMatch(/^Project +Port +Type +Status +Container +Held by +Age$/m);
+  for (const [leg, { workspace }] of legs.entries()) {
+    expect(eleventh.stdout).toMatch(
+      new RegExp(`^${workspace}#${leg} .*job \\(shop/shop CI/test run 12\\.1 on runner-${leg}\\)`, "m"),
+    );
+  }
+  expect(eleventh.outputs).toEqual({});
+
+  const twelfth = host.job({ runner: "runner-11" }).start("main", { inputs: { "wait-timeout": "5m" } });
+  await twelfth.said(/All ports are taken: place 1 in the queue/);
+  await (legs[3] as FakeJob).post(mains[3]?.state ?? {});
+  expect(await twelfth.result).toMatchObject({ code: 0, outputs: { port: mains[3]?.outputs.port } });
+  expect(last).toBe(first + 9);
+});
+
+test("whoever waits longer gets the port that is freed first", async () => {
+  const host = await FakeHost.create(1);
+  const holder = host.job();
+  const held = await holder.main();
+  const waiting = [];
+  for (const place of [1, 2, 3]) {
+    const job = host.job();
+    const step = job.start("main", { inputs: { "wait-timeout": "120" } });
+    await step.said(new RegExp(`place ${place} in the queue`));
+    waiting.push({ job, step });
+  }
+  let before = { job: holder, state: held.state };
+  for (const { job, step } of waiting) {
+    await before.job.post(before.state);
+    const main = await step.result;
+    expect(main.code).toBe(0);
+    expect(host.assignments.map(({ project_path }) => project_path)).toEqual([job.workspace]);
+    before = { job, state: main.state };
+  }
+});
+
+test("a waiter that is killed gives up its place", async () => {
+  const host = await FakeHost.create(1);
+  const holder = host.job();
+  const held = await holder.main();
+  const killed = host.job().start("main", { inputs: { "wait-timeout": "300" } });
+  await killed.said(/place 1 in the queue/);
+  const patient = host.job().start("main", { inputs: { "wait-timeout": "300" } });
+  await patient.said(/place 2 in the queue/);
+  killed.signal("SIGKILL");
+  expect((await killed.result).signal).toBe("SIGKILL");
+  await holder.post(held.state);
+  expect(await patient.result).toMatchObject({ code: 0 });
+});
+
+test("a wait that lasts too long fails as one that never began", async () => {
+  const host = await FakeHost.create(1);
+  await host.job().main();
+  const main = await host.job().main({ inputs: { "wait-timeout": "1s" } });
+  expect(main.code).toBe(1);
+  expect(main.stdout).toContain("iris-ports%3A PORT_EXHAUSTED");
+  expect(host.document.iris_ports.waiters).toEqual([]);
+});
