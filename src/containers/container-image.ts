@@ -5,9 +5,13 @@ import {
   type PullPolicy,
 } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
+import { engineError, systemCodeOf } from "../docker/engine-error.ts";
 import type { ContainerEngine } from "../ports/engine.ts";
 import { ContainerEngineError, ContainerStartError, InvalidArgumentError } from "../ports/errors.ts";
 import { engineWords } from "./engine-refusal.ts";
+
+/** More than Testcontainers has connections waiting. */
+const WAKE_ATTEMPTS = 10;
 
 type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
 
@@ -16,8 +20,9 @@ type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
  * @throws ContainerEngineError which says what is wrong with the engine, where Testcontainers only finds none
  */
 export async function connectEngine(engine: ContainerEngine = new DockerodeEngine()): Promise<ContainerRuntimeClient> {
+  let client: ContainerRuntimeClient;
   try {
-    return await getContainerRuntimeClient();
+    client = await getContainerRuntimeClient();
   } catch (cause) {
     await engine.listContainers();
     throw new ContainerEngineError({
@@ -26,6 +31,21 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
       remedy: "see why with DEBUG=testcontainers, and set DOCKER_HOST to the engine that is to be used",
       cause,
     });
+  }
+  await wake(client, engine.endpoint);
+  return client;
+}
+
+/** An engine that was restarted has closed the connections that Testcontainers keeps; each is noticed when it is used. */
+async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.container.dockerode.ping();
+      return;
+    } catch (error) {
+      const isHungUp = ["ECONNRESET", "EPIPE"].includes(systemCodeOf(error) ?? "");
+      if (!isHungUp || attempt === WAKE_ATTEMPTS) throw engineError(endpoint, error);
+    }
   }
 }
 

@@ -93,8 +93,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     } catch (error) {
       // Somebody else has removed it, or is just doing so.
       if (isMissing(error) || isInTheWay(error)) return this.#left();
-      // Nobody has to wait for it any longer: the next start of the project removes it.
-      await tenancy.beginLeave(true);
+      await tenancy.stay();
       throw error;
     }
   }

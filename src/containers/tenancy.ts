@@ -122,6 +122,15 @@ export class Tenancy {
     }
   }
 
+  /** Takes back {@link beginLeave}, after which the container could not be removed: nobody has to wait for that. */
+  async stay(): Promise<void> {
+    try {
+      await this.renew();
+    } catch (error) {
+      debug("%s could not be kept: %o", this.assignment.projectKey, error);
+    }
+  }
+
   /** Gives the port back. A failure is reported, not thrown: it must not take the place of a test's own result. */
   async release(): Promise<void> {
     const { holder } = this.#options;
