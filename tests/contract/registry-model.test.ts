@@ -47,7 +47,8 @@ class Model {
 
   isFree(port: number, project: string): boolean {
     if ([...this.entries.values()].some((entry) => entry.port === port)) return false;
-    if (!this.isEngineUp) return !this.listeners.has(port);
+    // Containers listen, whether the engine answers or not.
+    if (!this.isEngineUp) return !this.listeners.has(port) && ![...this.containers.values()].includes(port);
     const publishers = [...this.containers].filter(([, published]) => published === port);
     if (publishers.some(([owner]) => owner !== project)) return false;
     return publishers.length > 0 || !this.listeners.has(port);
