@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import { holderVerdict, observeProcess } from "../../src/ports/liveness.ts";
+import { currentProcess, identifyProcess, startTimeOf } from "../../src/ports/process-identity.ts";
+import { IdleProcess, Program } from "../helpers/processes.ts";
+
+describe("a process", () => {
+  test("is itself, however often it asks", async () => {
+    expect(await identifyProcess(process.pid)).toEqual(await currentProcess());
+    expect((await processHolder()).id).toBe((await processHolder()).id);
+    expect((await uniqueProcessHolder()).id).not.toBe((await uniqueProcessHolder()).id);
+  });
+
+  test("has an identity that says nothing of the machine's own id", async () => {
+    const { host, bootId, pidNamespace, startTime } = await currentProcess();
+    for (const text of [host, bootId, pidNamespace, startTime]) expect(text).not.toBe("");
+    expect(startTime).not.toBe("unknown");
+  });
+
+  test("is told from others by its start time, also with spaces and parentheses in its name", async () => {
+    const idle = await IdleProcess.start();
+    expect(await observeProcess(idle.identity)).toBe("alive");
+    expect(await observeProcess({ ...idle.identity, startTime: "5" })).toBe("gone");
+    const renamed = new Program("python3", ["-c", RENAMED]);
+    const pid = Number(await renamed.nextLine());
+    expect(await startTimeOf(pid)).toMatch(/^\d+$/);
+    expect(await observeProcess(await identifyProcess(pid))).toBe("alive");
+  });
+
+  test("that is not there is gone, and has no start time", async () => {
+    const idle = await IdleProcess.start();
+    await idle.kill();
+    expect(await startTimeOf(idle.identity.pid)).toBe("unknown");
+    expect(await observeProcess(idle.identity)).toBe("gone");
+  });
+
+  test("of a number that no system gives is not judged by an error", async () => {
+    expect(await observeProcess({ ...(await currentProcess()), pid: 2 ** 40 })).toBe("unknown");
+  });
+});
+
+const RENAMED = `
+import os, time
+with open("/proc/self/comm", "w") as f:
+    f.write("a) S 1 (b")
+print(os.getpid(), flush=True)
+time.sleep(600)
+`;
+
+describe("a holder's verdict", () => {
+  const now = new Date(1_000);
+
+  test("is what was seen; where nothing can be seen, what its time says; a person stays", async () => {
+    const holder = await processHolder();
+    expect(holderVerdict(holder, "gone", now)).toBe("gone");
+    expect(holderVerdict({ ...holder, expiresAt: new Date(0) }, "alive", now)).toBe("alive");
+    expect(holderVerdict({ ...holder, expiresAt: new Date(0) }, "unknown", now)).toBe("gone");
+    expect(holderVerdict({ ...holder, expiresAt: new Date(2_000) }, "unknown", now)).toBe("unknown");
+    expect(holderVerdict(holder, "unknown", now)).toBe("unknown");
+    expect(holderVerdict(manualHolder(), "gone", now)).toBe("alive");
+  });
+});

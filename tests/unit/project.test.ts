@@ -1,0 +1,50 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { canonicalProject, containerName, identifyProject, projectKey } from "../../src/ports/project.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
+
+describe("a project's path", () => {
+  test("has symbolic links resolved, also above what does not exist, and no trailing slash", () => {
+    const directory = temporaryDirectory();
+    fs.mkdirSync(join(directory, "real"));
+    fs.symlinkSync(join(directory, "real"), join(directory, "link"));
+    expect(canonicalProject(join(directory, "link"))).toBe(join(directory, "real"));
+    expect(canonicalProject(`${directory}/link/not/there//`)).toBe(join(directory, "real", "not", "there"));
+    expect(canonicalProject("/")).toBe("/");
+    expect(canonicalProject("/nowhere/at/all/../x")).toBe("/nowhere/at/x");
+  });
+
+  test("that dangles or circles is taken as it stands", () => {
+    const directory = temporaryDirectory();
+    fs.symlinkSync(join(directory, "nothing"), join(directory, "dangling"));
+    fs.symlinkSync(join(directory, "circle"), join(directory, "circle"));
+    expect(canonicalProject(join(directory, "dangling"))).toBe(join(directory, "dangling"));
+    expect(canonicalProject(join(directory, "circle"))).toBe(join(directory, "circle"));
+  });
+
+  test("counts from the working directory when it is relative", () => {
+    expect(canonicalProject("tests")).toBe(join(fs.realpathSync(process.cwd()), "tests"));
+  });
+});
+
+describe("an instance", () => {
+  test("is part of the key", () => {
+    expect(projectKey("/a")).toBe("/a");
+    expect(projectKey("/a", "second.1_x-y")).toBe("/a#second.1_x-y");
+  });
+
+  test("comes from the environment only together with the project", () => {
+    vi.stubEnv("IRIS_PORTS_PROJECT", "/from/environment");
+    vi.stubEnv("IRIS_PORTS_INSTANCE", "leg-1");
+    expect(identifyProject()).toMatchObject({ projectKey: "/from/environment#leg-1" });
+    expect(identifyProject("/own")).toMatchObject({ projectKey: "/own", instance: undefined });
+    expect(identifyProject(undefined, "own")).toMatchObject({ projectKey: "/from/environment#own" });
+    vi.unstubAllEnvs();
+  });
+});
+
+test("the container's name follows the Python tool's rule", () => {
+  // printf %s /home/dev/shop | md5sum
+  expect(containerName("/home/dev/shop", 1972)).toBe("iris_11e9fe06_1972");
+});
