@@ -1,0 +1,44 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../../scripts/run-command.ts";
+import { MarkdownPage } from "../helpers/markdown.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+
+/** What the snippets use and this repository does not install. */
+const STUBS = `
+declare module "@intersystems/intersystems-iris-native" {
+  type Iris = { classMethodValue(className: string, method: string, ...args: unknown[]): unknown };
+  type Connection = { createIris(): Iris; close(): void };
+  export function createConnection(options: {
+    host: string; port: number; ns: string; user: string; pwd: string; sharedmemory: boolean;
+  }): Connection;
+}
+`;
+
+const OPTIONS = {
+  paths: { "iris-ports": ["../../src/index.ts"], "iris-ports/ports": ["../../src/ports.ts"] },
+  moduleDetection: "force",
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+};
+
+test("every TypeScript snippet of the documentation type-checks", async () => {
+  const snippets = MarkdownPage.all().flatMap((page) =>
+    page.code("ts").map(({ line, code }) => ({ name: `${page.path.replaceAll(/\W+/g, "-")}-line-${line}.ts`, code })),
+  );
+  expect(snippets.length).toBeGreaterThan(3);
+  // Inside the repository, so that vitest and testcontainers are found as from a project that has them installed.
+  const directory = join(ROOT, "build", `snippets-${process.pid}`);
+  onTestFinished(() => fs.rmSync(directory, { recursive: true, force: true }));
+  fs.mkdirSync(directory, { recursive: true });
+  for (const { name, code } of snippets) fs.writeFileSync(join(directory, name), code);
+  fs.writeFileSync(join(directory, "stubs.d.ts"), STUBS);
+  const config = { extends: "../../tsconfig.json", compilerOptions: OPTIONS, include: ["*.ts"] };
+  fs.writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(config));
+  const { stdout, stderr } = await runCommand(process.execPath, [TSC, "--project", directory]);
+  expect(stdout + stderr).toBe("");
+}, 60_000);

@@ -1,0 +1,146 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { EXIT_CODES, exitCodeOf } from "../../src/cli/exit-codes.ts";
+import * as library from "../../src/index.ts";
+import { codeWords, MarkdownPage } from "../helpers/markdown.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const readme = new MarkdownPage("README.md");
+
+function source(path: string): string {
+  return fs.readFileSync(new URL(path, ROOT), "utf8");
+}
+
+/** The names in code in the first cells of the tables under a heading, without their arguments. */
+function firstNames(heading: string): string[] {
+  return readme.rows(heading).flatMap(([cell = ""]) => codeWords(cell).map((word) => word.replace(/[( ].*$/, "")));
+}
+
+/** The public methods of classes, those inherited from elsewhere left out. */
+function methods(...classes: readonly { readonly prototype: object }[]): string[] {
+  const names = classes.flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
+  return [...new Set(names)].filter((name) => name !== "constructor");
+}
+
+describe("the README's table of errors", () => {
+  const rows = readme.rows("Errors").map(([code = "", name = "", exit = ""]) => ({
+    code: codeWords(code)[0] ?? "",
+    name: codeWords(name)[0] ?? "",
+    exit: Number(exit),
+  }));
+
+  test("has every code, and no other", () => {
+    const union = source("src/stores/errors.ts").match(/type IrisPortsErrorCode =([^;]+);/)?.[1] ?? "";
+    const codes = [...union.matchAll(/"(\w+)"/g)].map(([, code]) => code);
+    expect(codes.length).toBeGreaterThan(5);
+    expect(rows.map(({ code }) => code).sort()).toEqual(codes.sort());
+  });
+
+  test.each(rows)("names for $code the class that is exported, and its exit code", ({ code, name, exit }) => {
+    const exported = (library as Readonly<Record<string, unknown>>)[name] as new (text: object) => { code: string };
+    const error = new exported({ what: "It happened.", remedy: "mend it" });
+    expect(error).toBeInstanceOf(library.IrisPortsError);
+    expect(error.code).toBe(code);
+    expect(exit).toBe(exitCodeOf(code));
+  });
+
+  test("has every class of error that is exported", () => {
+    const classes = Object.entries(library)
+      .filter(([, value]) => typeof value === "function" && value.prototype instanceof library.IrisPortsError)
+      .map(([name]) => name);
+    expect(rows.map(({ name }) => name).sort()).toEqual(classes.sort());
+  });
+});
+
+test("the README's table of environment variables is what config.ts reads", () => {
+  const read = [...source("src/ports/config.ts").matchAll(/read\("(\w+)"\)/g)].map(([, name]) => name);
+  expect(read.length).toBeGreaterThan(5);
+  expect(firstNames("Environment variables").sort()).toEqual(read.sort());
+});
+
+describe("the README's tables of the API", () => {
+  test("have every method that configures a container", () => {
+    const own = methods(library.RegistryContainer, library.IrisRegistryContainer);
+    const configuring = own.filter((name) => name.startsWith("with"));
+    expect(firstNames("Configuring it").sort()).toEqual(configuring.sort());
+  });
+
+  test("have every method of a started container", () => {
+    const own = methods(library.StartedRegistryContainer, library.StartedIrisRegistryContainer);
+    expect(firstNames("When it is started").sort()).toEqual(own.sort());
+  });
+
+  test("have every method of the registry", () => {
+    const core = Object.getPrototypeOf(library.PortRegistry) as typeof library.PortRegistry;
+    expect(firstNames("The registry")).toEqual(expect.arrayContaining(methods(core)));
+  });
+
+  test("have every option of the registry", () => {
+    const options = source("src/ports/registry.ts").match(/type RegistryOptions = \{([\s\S]*?)\n\};/)?.[1] ?? "";
+    const names = [...options.matchAll(/readonly (\w+)\?/g)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(5);
+    expect(firstNames("Options of the registry").sort()).toEqual(names.sort());
+  });
+});
+
+describe("the README's table of commands", () => {
+  const help = (...args: string[]) =>
+    execFileSync(process.execPath, [fileURLToPath(new URL("src/cli/bin.ts", ROOT)), ...args, "--help"], {
+      encoding: "utf8",
+      env: { ...process.env, COLUMNS: "200" },
+    });
+  const part = (text: string, title: string) => text.split(`\n${title}:\n`)[1]?.split("\n\n")[0] ?? "";
+  const optionsOf = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z-]+/g)].map(([option]) => option);
+  const commands = [...part(help(), "Commands").matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string);
+  const rows = readme.rows("Command line").filter(([cell = ""]) => /^`[a-z]+[ `]/.test(cell));
+
+  test("has every command, and no other", () => {
+    const named = rows.map(([cell = ""]) => codeWords(cell)[0]?.split(" ")[0]);
+    expect(named.sort()).toEqual(commands.filter((name) => name !== "help").sort());
+  });
+
+  test.each(rows.map(([cell = "", ...rest]) => [codeWords(cell)[0]?.split(" ")[0] ?? "", cell, rest.join(" ")]))(
+    "has the options of %s",
+    (name, cell, rest) => {
+      const listed = [...part(help(name), "Options").matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, long]) => long);
+      const options = listed.filter((option) => option !== "--help");
+      expect([...new Set(optionsOf(`${cell} ${rest}`))].sort()).toEqual(options.sort());
+    },
+  );
+
+  test("has every exit code, those of errors in their own table", () => {
+    const ofErrors = readme.rows("Errors").map(([, , code]) => Number(code));
+    const others = readme.rows("Exit codes").flatMap(([code = ""]) => codeWords(code).map(Number));
+    expect([...ofErrors, ...others]).toEqual(expect.arrayContaining(Object.values(EXIT_CODES)));
+  });
+});
+
+test("every npm script of the documentation exists", () => {
+  const scripts = Object.keys(JSON.parse(source("package.json")).scripts);
+  const named = MarkdownPage.all().flatMap(({ text }) =>
+    [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name),
+  );
+  expect(scripts).toEqual(expect.arrayContaining(named));
+});
+
+type Step = { readonly uses?: string; readonly with?: Readonly<Record<string, unknown>> };
+
+test("workflows in the documentation use only inputs that the action has", () => {
+  const inputs = Object.keys(parse(source("action.yml")).inputs);
+  const used = MarkdownPage.all()
+    .flatMap((page) => page.code("yaml", "yml"))
+    .flatMap(({ code }) => stepsIn(parse(code)))
+    .filter(({ uses }) => uses?.startsWith("org/iris-ports@"));
+  expect(used.length).toBeGreaterThan(0);
+  for (const step of used) expect(inputs).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})));
+});
+
+/** The steps of a workflow, of a job, or of a list of steps. */
+function stepsIn(value: unknown): readonly Step[] {
+  if (Array.isArray(value)) return value.flatMap((item) => (item && typeof item === "object" ? [item as Step] : []));
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => (name === "steps" ? (inner as Step[]) : stepsIn(inner)));
+}
