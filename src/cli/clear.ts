@@ -1,7 +1,7 @@
-import { createInterface } from "node:readline/promises";
 import { InvalidArgumentError } from "../ports/errors.ts";
 import { assignmentJson } from "./assignment-json.ts";
 import { assignmentTable } from "./assignment-table.ts";
+import { hasSomebodyToAsk, isConfirmed } from "./confirm.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { plainJson, plainText } from "./plain-text.ts";
 import { standardOutput } from "./terminal.ts";
@@ -11,7 +11,7 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
   const registry = openRegistry(options);
   const terminal = standardOutput();
   if (!options.yes) {
-    if (!process.stdin.isTTY || !terminal.isInteractive) throw noTerminal();
+    if (!hasSomebodyToAsk()) throw noTerminal();
     const assignments = await registry.listAll();
     if (assignments.length > 0) {
       terminal.write(assignmentTable(assignments, terminal, new Date()));
@@ -25,14 +25,6 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
   if (options.json) terminal.write(`${plainJson(cleared.map(assignmentJson))}\n`);
   else if (cleared.length === 0) terminal.write(`No assignments in ${plainText(registry.registryPath)}.\n`);
   else terminal.write(`${cleared.length === 1 ? "1 port was" : `${cleared.length} ports were`} given back.\n`);
-}
-
-/** Ctrl-C and the end of the input are a no. */
-async function isConfirmed(question: string): Promise<boolean> {
-  using prompt = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("")));
-  const answer = await Promise.race([prompt.question(question), closed]);
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 function noTerminal(): InvalidArgumentError {

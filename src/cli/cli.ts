@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { plainLines } from "./plain-text.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
 
 /** Runs the command line and returns the exit code. Commands are loaded when they are called: `--help` needs none. */
@@ -33,7 +34,7 @@ function createProgram(onExitCode: (code: number) => void): Command {
   // Commands that are added inherit what is set by now.
   program.configureOutput({
     outputError: (text, write) =>
-      write(`${text.replace(/^error: /, "iris-ports: ").trimEnd()}\nTo fix: see \`iris-ports --help\`.\n`),
+      write(`${plainLines(text.replace(/^error: /, "iris-ports: ").trimEnd())}\nTo fix: see \`iris-ports --help\`.\n`),
   });
 
   const json = ["--json", "print JSON"] as const;
@@ -99,6 +100,16 @@ function createProgram(onExitCode: (code: number) => void): Command {
     .option("-y, --yes", "do not ask")
     .option(...json)
     .action(async (_, command: Command) => (await import("./clear.ts")).clear(command.optsWithGlobals()));
+  program
+    .command("doctor")
+    .description("what is wrong with the registry, and how to fix it")
+    .option("--repair", "put it right: rebuild a lost document from the containers")
+    .option("--without-engine", "repair also where no container can be asked for")
+    .option("-y, --yes", "do not ask")
+    .option(...json)
+    .action(async (_, command: Command) =>
+      onExitCode(await (await import("./doctor.ts")).doctor(command.optsWithGlobals())),
+    );
   return program;
 }
 

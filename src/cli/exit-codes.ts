@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   notAssigned: 6,
   registry: 7,
   engine: 8,
+  unhealthy: 9,
   notExecutable: 126,
   notFound: 127,
 } as const;
@@ -50,6 +51,7 @@ Exit codes:
   6    the project has no port (PORT_NOT_ASSIGNED)
   7    the registry cannot be read or written (REGISTRY_*)
   8    the container engine (CONTAINER_*)
+  9    doctor found something that does not work
   130  interrupted (128 + the signal's number)
   run  the command's own; 126 not executable, 127 not found
 

@@ -1,10 +1,11 @@
 /**
- * Text that came from outside (a path, a container's name, an engine's message) as it may be shown in a terminal:
- * control and direction-changing characters, by which it could rewrite what is on the screen, are spelled out. The
- * joiner of emoji sequences is harmless.
+ * Text that came from outside (a path, a container's name, an engine's message) as it may be shown in a terminal or in
+ * the log of a CI job: control and direction-changing characters, by which it could rewrite what is on the screen, are
+ * spelled out, and so is what a GitHub runner would obey. The joiner of emoji sequences is harmless.
+ * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
  */
 export function plainText(text: string): string {
-  return text.replaceAll(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replaceAll(UNSAFE, spelledOut).replaceAll(RUNNER_COMMAND, spelledOut);
 }
 
 /** The same for text of several lines. */
@@ -15,7 +16,9 @@ export function plainLines(text: string): string {
 /** JSON that is safe to look at, and means the same. */
 export function plainJson(value: unknown): string {
   const spellOut = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value, undefined, 2).replaceAll(UNSAFE_IN_JSON, spellOut);
+  return JSON.stringify(value, undefined, 2)
+    .replaceAll(UNSAFE_IN_JSON, spellOut)
+    .replaceAll(/(?<=##)\[/g, spellOut);
 }
 
 /** How many columns of a terminal a text takes. @see https://www.unicode.org/reports/tr11/ */
@@ -39,6 +42,12 @@ export function truncate(text: string, columns: number, side: "start" | "end"): 
   return side === "end" ? `${kept.join("")}…` : `…${kept.reverse().join("")}`;
 }
 
+function spelledOut(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+}
+
+/** `::command` where a line begins, `##[command]` anywhere. */
+const RUNNER_COMMAND = /(?<=^\s*):(?=:)|(?<=##)\[/g;
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
 /** Within JSON.stringify's own line breaks; characters beyond U+FFFF need no escape. */
 const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200d\u{10000}-\u{10ffff}])\p{Cf}/gu;

@@ -1,7 +1,7 @@
 import { columnsOf, truncate } from "./plain-text.ts";
 
 /** A way to make text stand out; how is the caller's business. */
-export type Style = "heading" | "strong" | "good" | "warning" | "faint";
+export type Style = "heading" | "strong" | "good" | "warning" | "bad" | "faint";
 /** Makes text stand out, or returns it as it is. */
 export type Paint = (style: Style, text: string) => string;
 

@@ -7,6 +7,7 @@ const FORMATS = {
   strong: ["bold", "cyan"],
   good: ["green"],
   warning: ["yellow"],
+  bad: ["bold", "red"],
   faint: ["dim"],
 } as const satisfies Record<Style, readonly string[]>;
 

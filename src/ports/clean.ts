@@ -76,15 +76,25 @@ async function findOrphans(
     const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
     return { document: living, result: living };
   });
+  return orphansAmong(containers, document, survey, store.location);
+}
+
+/** The containers of a registry that nobody uses any more, by a document from which the dead are gone. */
+export function orphansAmong(
+  containers: readonly EngineContainer[],
+  living: RegistryDocument,
+  survey: Survey,
+  registryPath: string,
+): readonly EngineContainer[] {
   const users = new Map(
-    entriesOf(document).map(({ assignment, holders }) => [
+    entriesOf(living).map(({ assignment, holders }) => [
       nameOf(assignment.projectPath, assignment.instance),
       holders.filter((holder) => holder.usesContainer).length,
     ]),
   );
   return containers.filter((container) => {
     const { labels } = container;
-    if (labels[LABEL_REGISTRY] !== store.location || labels[LABEL_LIFETIME] !== "holders") return false;
+    if (labels[LABEL_REGISTRY] !== registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
     const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
     if (count !== undefined) return count === 0;
     // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.

@@ -4,6 +4,7 @@ import createDebug from "debug";
 const debug = createDebug("iris-ports:port-owner");
 /** proc(5): the state column of /proc/net/tcp for a listening socket. */
 const LISTEN = "0A";
+const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /**
  * Who listens on a port of this host, for messages: `process 4711 (node)` where the system tells this user, otherwise
@@ -11,7 +12,7 @@ const LISTEN = "0A";
  */
 export function listenerName(port: number): string {
   try {
-    const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) => listeningInodes(table, port)));
+    const inodes = new Set(TABLES.flatMap((table) => listeningInodes(table, port)));
     const pid = inodes.size === 0 ? undefined : pidOfSocket(inodes);
     if (pid !== undefined) return `process ${pid} (${fs.readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`;
   } catch (cause) {
@@ -20,13 +21,33 @@ export function listenerName(port: number): string {
   return "a process of this host";
 }
 
-function listeningInodes(table: string, port: number): string[] {
+/**
+ * The ports of this host that somebody listens on, seen without binding them: a bind would be seen by others as a
+ * listener. Undefined where the system does not tell.
+ */
+export function listeningPorts(): ReadonlySet<number> | undefined {
+  try {
+    const rows = TABLES.flatMap(rowsOf).filter((columns) => columns[3] === LISTEN);
+    return process.platform === "linux" ? new Set(rows.map(([, local = ""]) => portOf(local))) : undefined;
+  } catch (cause) {
+    debug("who listens cannot be told: %o", cause);
+    return undefined;
+  }
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.slice(address.lastIndexOf(":") + 1), 16);
+}
+
+function rowsOf(table: string): string[][] {
   if (!fs.existsSync(table)) return [];
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const rows = fs.readFileSync(table, "latin1").trim().split("\n").slice(1);
-  return rows
-    .map((row) => row.trim().split(/\s+/))
-    .filter((columns) => columns[1]?.endsWith(suffix) && columns[3] === LISTEN)
+  return rows.map((row) => row.trim().split(/\s+/));
+}
+
+function listeningInodes(table: string, port: number): string[] {
+  return rowsOf(table)
+    .filter(([, local = "", , state]) => portOf(local) === port && state === LISTEN)
     .map((columns) => columns[9] ?? "");
 }
 

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { type DetailRecord, EMPTY_DOCUMENT, type RegistryDocument } from "../stores/document.ts";
-import type { Unreadable } from "../stores/store.ts";
+import type { Cleared, Unreadable } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import { hasControlCharacter } from "./config.ts";
 import { type Entry, withEntry } from "./edit-document.ts";
@@ -26,6 +26,8 @@ import { newTenure } from "./take-port.ts";
 export type Rebuilt = {
   /** The document that could not be read and was replaced. */
   readonly unreadable: Unreadable | undefined;
+  /** Files that were in the way, or left behind. */
+  readonly cleared: readonly Cleared[];
   readonly restored: readonly PortAssignment[];
   /** Containers of this registry that could not be given an assignment, and why. */
   readonly skipped: readonly { readonly containerName: string; readonly reason: string }[];
@@ -39,7 +41,7 @@ const BEST_STATES = ["running", "paused", "restarting"];
 /**
  * Adds an assignment for each container of this registry that has none, as its labels tell. What the document has
  * stays, and is never contradicted; one that cannot be read is replaced, once its bytes are safe.
- * @throws ContainerEngineError when the engine does not answer and is not optional
+ * @throws ContainerEngineError when there is no document, the engine does not answer, and is not optional
  */
 export async function rebuildDocument(
   outside: Surroundings,
@@ -48,22 +50,25 @@ export async function rebuildDocument(
 ): Promise<Rebuilt> {
   const { store, clock } = outside;
   // Before the containers are listed: whoever gives a port back meanwhile is not given it again.
-  const before = await readIfPossible(outside);
+  const readable = await readIfPossible(outside);
+  const before = readable ?? EMPTY_DOCUMENT;
   const survey = await lookAround(outside, before, true);
-  if (!survey.engine.isReachable && !isEngineOptional) throw engineNeeded(survey.engine.reason);
+  if (readable === undefined && !survey.engine.isReachable && !isEngineOptional)
+    throw engineNeeded(survey.engine.reason);
+  const cleared = await store.clearObstacles();
   const target = { registryPath: store.location, portRange, now: clock() };
   const candidates = containersWithout(before, survey, store.location);
   return store.replaceUnreadable(async (newest, unreadable) => {
     const { document, restored, skipped } = restoreIn(newest, candidates, survey, target);
-    return { document, result: { unreadable, restored, skipped } };
+    return { document, result: { unreadable, cleared, restored, skipped } };
   });
 }
 
-async function readIfPossible({ store }: Surroundings): Promise<RegistryDocument> {
+async function readIfPossible({ store }: Surroundings): Promise<RegistryDocument | undefined> {
   try {
     return await store.read();
   } catch (error) {
-    if (error instanceof RegistryCorruptError) return EMPTY_DOCUMENT;
+    if (error instanceof RegistryCorruptError) return undefined;
     throw error;
   }
 }
@@ -73,7 +78,7 @@ function restoreIn(
   candidates: readonly EngineContainer[],
   survey: Survey,
   target: Target,
-): Omit<Rebuilt, "unreadable"> & { readonly document: RegistryDocument } {
+): Pick<Rebuilt, "restored" | "skipped"> & { readonly document: RegistryDocument } {
   const restored: PortAssignment[] = [];
   const skipped: { containerName: string; reason: string }[] = [];
   let document = newest;

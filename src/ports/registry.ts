@@ -210,7 +210,7 @@ export class RegistryCore {
   /**
    * Puts back what the document lost, from the labels of this registry's containers. A document that cannot be read is
    * replaced, and its bytes are kept beside it; one that can keeps all it has.
-   * @throws ContainerEngineError when the engine does not answer, unless `isEngineOptional`
+   * @throws ContainerEngineError when it cannot be read and the engine does not answer, unless `isEngineOptional`
    */
   async rebuild(options: { readonly isEngineOptional?: boolean } = {}): Promise<Rebuilt> {
     return rebuildDocument(this.#surroundings, this.portRange, options.isEngineOptional ?? false);

@@ -14,7 +14,12 @@ const debug = createDebug("iris-ports:survey");
 /** What the engine said, or why it said nothing. */
 export type EngineReport =
   | { readonly isReachable: true; readonly endpoint: string; readonly containers: readonly EngineContainer[] }
-  | { readonly isReachable: false; readonly endpoint: string | undefined; readonly reason: string };
+  | {
+      readonly isReachable: false;
+      readonly endpoint: string | undefined;
+      readonly reason: string;
+      readonly error?: unknown;
+    };
 
 /**
  * What was seen of the world outside the document, before the lock was taken. Holders that joined later were not looked
@@ -75,6 +80,7 @@ async function askEngine(engine: ContainerEngine | undefined): Promise<EngineRep
       isReachable: false,
       endpoint: engine.endpoint,
       reason: cause instanceof Error ? cause.message : String(cause),
+      error: cause,
     };
   }
 }

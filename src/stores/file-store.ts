@@ -2,13 +2,14 @@ import fs from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
+import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./document.ts";
 import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
 import { accessError, osCode, readRegularFile } from "./safe-file.ts";
-import type { Store, Unreadable, Update } from "./store.ts";
+import type { Cleared, Store, Unreadable, Update } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
 const debug = createDebug("iris-ports:store");
@@ -64,6 +65,10 @@ export class FileStore implements Store {
 
   async replaceUnreadable<T>(change: Change<T>): Promise<T> {
     return this.#change(change, () => this.#snapshotOrEmpty());
+  }
+
+  async clearObstacles(): Promise<readonly Cleared[]> {
+    return clearObstacles(this.location);
   }
 
   async #change<T>(change: Change<T>, read: Read): Promise<T> {

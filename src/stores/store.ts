@@ -6,6 +6,9 @@ export type Update<T> = { readonly document?: RegistryDocument | undefined; read
 /** A document that could not be read: why, and where its bytes are kept. */
 export type Unreadable = { readonly reason: string; readonly keptAs: string };
 
+/** Something in the way that was cleared: deleted where it is provably of no use to anybody, else kept as `keptAs`. */
+export type Cleared = { readonly path: string; readonly keptAs?: string };
+
 /** Where the document lives. Knows no ports: it keeps versions apart and publishes whole ones. */
 export type Store = {
   /** For messages: where the document is, e.g. its path. */
@@ -31,4 +34,9 @@ export type Store = {
   replaceUnreadable<T>(
     change: (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>,
   ): Promise<T>;
+  /**
+   * Clears away what keeps the document from being changed, and what killed processes left behind; never the document.
+   * @throws RegistryAccessError
+   */
+  clearObstacles(): Promise<readonly Cleared[]>;
 };

@@ -74,7 +74,7 @@ describe("rebuild", () => {
     await startFor(registry, "shop");
     await registry.open().assignPort(registry.project("other"), { preferredPort: registry.range[1] });
     const before = fs.readFileSync(registry.path);
-    expect(await registry.open().rebuild()).toEqual({ unreadable: undefined, restored: [], skipped: [] });
+    expect(await registry.open().rebuild()).toEqual({ unreadable: undefined, cleared: [], restored: [], skipped: [] });
     expect(fs.readFileSync(registry.path)).toEqual(before);
   });
 

@@ -33,6 +33,8 @@ describe("iris-ports --help", () => {
         clean [options]              remove assignments that nothing speaks for any
                                      more
         clear [options]              give every port back
+        doctor [options]             what is wrong with the registry, and how to fix
+                                     it
         help [command]               display help for command
 
       Exit codes:
@@ -45,6 +47,7 @@ describe("iris-ports --help", () => {
         6    the project has no port (PORT_NOT_ASSIGNED)
         7    the registry cannot be read or written (REGISTRY_*)
         8    the container engine (CONTAINER_*)
+        9    doctor found something that does not work
         130  interrupted (128 + the signal's number)
         run  the command's own; 126 not executable, 127 not found
 
@@ -65,7 +68,7 @@ describe("iris-ports --help", () => {
     expect(help).toBeLessThan(Math.max(150, 3 * empty));
   });
 
-  it.each(["list", "inspect", "assign", "release", "run", "clean", "clear"])("explains %s", (command) => {
+  it.each(["list", "inspect", "assign", "release", "run", "clean", "clear", "doctor"])("explains %s", (command) => {
     const { status, stdout } = run(command, "--help");
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: iris-ports ${command} `));

@@ -8,11 +8,14 @@ describe("plainText", () => {
     ["the one-byte escape", "\u009b31m", "\\u{9b}31m"],
     ["a change of direction", "safe\u202etxt.exe", "safe\\u{202e}txt.exe"],
     ["half a character", "\ud800", "\\u{d800}"],
+    ["a command of the runner", "::set-output name=x::y", "\\u{3a}:set-output name=x::y"],
+    ["an indented command of the runner", "  ::add-mask::a", "  \\u{3a}:add-mask::a"],
+    ["an old command of the runner, anywhere", "/tmp/##[add-path]x", "/tmp/##\\u{5b}add-path]x"],
   ])("spells out %s", (_, text, plain) => {
     expect(plainText(text)).toBe(plain);
   });
 
-  it.each(["/home/dev/プロジェクト", "/tmp/naïve", "👩‍💻"])("leaves %s as it is", (text) => {
+  it.each(["/home/dev/プロジェクト", "a::b", "C# [x]", "/tmp/naïve", "👩‍💻"])("leaves %s as it is", (text) => {
     expect(plainText(text)).toBe(text);
   });
 
@@ -23,10 +26,11 @@ describe("plainText", () => {
 
 describe("plainJson", () => {
   it("means the same, with nothing in it that a terminal would act upon", () => {
-    const value = { name: "\u001b[31m \u009b \u202e \u{e0041} プロ 👩‍💻", list: ["\n"] };
+    const value = { name: "##[add-path]/tmp \u001b[31m \u009b \u202e \u{e0041} プロ 👩‍💻", list: ["\n"] };
     const json = plainJson(value);
     expect(JSON.parse(json)).toEqual(value);
     expect(json.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect(json).not.toContain("##[");
   });
 });
 

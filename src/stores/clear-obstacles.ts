@@ -3,9 +3,7 @@ import fs from "node:fs";
 import { CommitChain } from "./commit-chain.ts";
 import { inspectFiles } from "./registry-files.ts";
 import { accessError, osCode } from "./safe-file.ts";
-
-/** Something in the way that was put away: deleted where it is provably of no use to anybody, else kept as `keptAs`. */
-export type Tidied = { readonly path: string; readonly keptAs?: string };
+import type { Cleared } from "./store.ts";
 
 /**
  * Clears away what keeps a registry from being changed: a lock that nobody refreshes, anything else in the place of the
@@ -13,13 +11,13 @@ export type Tidied = { readonly path: string; readonly keptAs?: string };
  * processes that are at work: commits are fenced.
  * @throws RegistryAccessError
  */
-export async function tidyFiles(documentPath: string): Promise<readonly Tidied[]> {
+export async function clearObstacles(documentPath: string): Promise<readonly Cleared[]> {
   const { commits, lock } = await inspectFiles(documentPath);
-  const tidied: Tidied[] = [];
-  const attempt = (path: string, work: () => Tidied | undefined) => {
+  const cleared: Cleared[] = [];
+  const attempt = (path: string, work: () => Cleared | undefined) => {
     try {
       const done = work();
-      if (done !== undefined) tidied.push(done);
+      if (done !== undefined) cleared.push(done);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return;
       throw accessError(documentPath, path, cause);
@@ -33,22 +31,22 @@ export async function tidyFiles(documentPath: string): Promise<readonly Tidied[]
   const [head] = commits.heads;
   if (head !== undefined && commits.isPending && commits.heads.length === 1)
     attempt(commits.file.path, () => void new CommitChain(documentPath, true).publish(head));
-  return tidied;
+  return cleared;
 }
 
 /** Only if it is still the empty directory that a lock is. */
-function removeLock(path: string): Tidied {
+function removeLock(path: string): Cleared {
   fs.rmdirSync(path);
   return { path };
 }
 
-function remove(path: string): Tidied {
+function remove(path: string): Cleared {
   fs.rmSync(path, { recursive: true });
   return { path };
 }
 
 /** Renaming moves a link itself, not what it points to. */
-function moveAside(path: string): Tidied {
+function moveAside(path: string): Cleared {
   const keptAs = `${path}.aside-${randomBytes(4).toString("hex")}`;
   fs.renameSync(path, keptAs);
   return { path, keptAs };

@@ -1,0 +1,84 @@
+import { DockerodeEngine } from "../docker/dockerode-engine.ts";
+import { checkUp } from "../ports/checkup.ts";
+import { InvalidArgumentError } from "../ports/errors.ts";
+import type { Finding } from "../ports/finding.ts";
+import { hasSomebodyToAsk, isConfirmed } from "./confirm.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
+import { type GlobalOptions, openRegistry } from "./open-registry.ts";
+import { plainJson, plainText } from "./plain-text.ts";
+import { type Repair, repair, repairJson, repairText } from "./repair.ts";
+import type { Style } from "./table.ts";
+import { standardOutput, type Terminal } from "./terminal.ts";
+
+type DoctorOptions = GlobalOptions & { repair?: boolean; withoutEngine?: boolean; yes?: boolean; json?: boolean };
+
+const STYLE_OF_VERDICT = { ok: "good", warn: "warning", fail: "bad" } as const satisfies Record<
+  Finding["verdict"],
+  Style
+>;
+
+/**
+ * `iris-ports doctor`: says what is wrong; with `--repair`, puts right what can be, and says what is still wrong. Returns
+ * the exit code. @throws InvalidArgumentError without a terminal to ask on
+ */
+export async function doctor(options: DoctorOptions): Promise<number> {
+  const terminal = standardOutput();
+  const before = await look(options);
+  if (!options.repair) return report(before, undefined, terminal, options);
+  if (!options.yes && !hasSomebodyToAsk()) throw noTerminal();
+  const registry = openRegistry(options);
+  if (!options.yes) {
+    terminal.write(findingsText(before, terminal));
+    if (!(await isConfirmed("Repair it? What cannot be read is kept beside it. [y/N] "))) {
+      terminal.write("Nothing was changed.\n");
+      return exitCodeFor(before);
+    }
+  }
+  const done = await repair(registry, options.withoutEngine ?? false);
+  return report(await look(options), done, terminal, options);
+}
+
+function look({ registry, range }: GlobalOptions): Promise<readonly Finding[]> {
+  return checkUp({
+    engine: new DockerodeEngine(),
+    ...(registry !== undefined && { registryPath: registry }),
+    ...(range !== undefined && { portRange: range }),
+  });
+}
+
+function report(
+  findings: readonly Finding[],
+  done: Repair | undefined,
+  terminal: Terminal,
+  { json }: DoctorOptions,
+): number {
+  if (json) terminal.write(`${plainJson({ repaired: done && repairJson(done), findings })}\n`);
+  else terminal.write((done ? repairText(done) : "") + findingsText(findings, terminal));
+  return exitCodeFor(findings);
+}
+
+function exitCodeFor(findings: readonly Finding[]): number {
+  return findings.some(({ verdict }) => verdict === "fail") ? EXIT_CODES.unhealthy : EXIT_CODES.ok;
+}
+
+/** A line a finding; where something is wrong, a second one says how to fix it. */
+function findingsText(findings: readonly Finding[], terminal: Terminal): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  return findings
+    .map(({ check, verdict, text, remedy }) => {
+      const mark = terminal.paint(STYLE_OF_VERDICT[verdict], verdict.padEnd(4));
+      const fix = remedy === undefined ? "" : `${" ".repeat(width + 8)}to fix: ${plainText(remedy)}\n`;
+      return `${mark}  ${check.padEnd(width)}  ${plainText(text)}\n${fix}`;
+    })
+    .join("");
+}
+
+function noTerminal(): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: "doctor --repair asks before it changes anything, but there is no terminal to ask on.",
+    state: "Nothing was changed.",
+    remedy: "see what is wrong with `iris-ports doctor`, then run `iris-ports doctor --repair --yes`.",
+    argument: "--yes",
+    value: undefined,
+  });
+}

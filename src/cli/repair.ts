@@ -1,0 +1,43 @@
+import type { PortRegistry } from "../docker/port-registry.ts";
+import type { ListedAssignment } from "../ports/assignment.ts";
+import type { Rebuilt } from "../ports/rebuild.ts";
+import { assignmentJson } from "./assignment-json.ts";
+import { plainText } from "./plain-text.ts";
+
+/** What `doctor --repair` has done. */
+export type Repair = Rebuilt & { readonly stale: readonly ListedAssignment[] };
+
+/**
+ * Clears what is in the way, rebuilds a lost document, and removes what is stale.
+ * @throws ContainerEngineError, RegistrySchemaError, RegistryAccessError: then nothing was changed
+ */
+export async function repair(registry: PortRegistry, isEngineOptional: boolean): Promise<Repair> {
+  const rebuilt = await registry.rebuild({ isEngineOptional });
+  return { ...rebuilt, stale: await registry.cleanupStale() };
+}
+
+/** What was done, a line each. */
+export function repairText({ unreadable, cleared, restored, skipped, stale }: Repair): string {
+  const lines = [
+    ...(unreadable === undefined
+      ? []
+      : [`replaced the unreadable document; its bytes are kept as ${unreadable.keptAs}`]),
+    ...cleared.map(({ path, keptAs }) => (keptAs === undefined ? `removed ${path}` : `moved ${path} to ${keptAs}`)),
+    ...restored.map(({ projectKey, port }) => `restored port ${port} of ${projectKey} from its container`),
+    ...skipped.map(({ containerName, reason }) => `passed container ${containerName} over: ${reason}`),
+    ...stale.map(({ projectKey, port }) => `removed as stale: port ${port} of ${projectKey}`),
+  ];
+  if (lines.length === 0) return "There was nothing to repair.\n";
+  return lines.map((line) => `${plainText(line)}\n`).join("");
+}
+
+/** The same as `--json` prints it. */
+export function repairJson({ unreadable, cleared, restored, skipped, stale }: Repair) {
+  return {
+    unreadable,
+    cleared,
+    restored: restored.map(assignmentJson),
+    skipped,
+    stale: stale.map(assignmentJson),
+  };
+}

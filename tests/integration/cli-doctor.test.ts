@@ -1,0 +1,183 @@
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ensureEchoStandin } from "../../scripts/build-standin.ts";
+import { processHolder, processText } from "../../src/ports/holder.ts";
+import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
+import { docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
+
+describe("iris-ports doctor", () => {
+  let sandbox: CliSandbox;
+  const label = uniqueLabel();
+
+  beforeEach(async () => {
+    sandbox = await CliSandbox.create();
+  });
+  afterEach(async () => {
+    sandbox[Symbol.dispose]();
+    await removeLabelled(label);
+  });
+
+  const stable = (text: string) =>
+    sandbox
+      .stable(text)
+      .replace(/Node\.js [\d.]+/, "Node.js <version>")
+      .replace(/^(ok +engine +).*$/m, "$1<engine>")
+      .replace(/^(ok +python tool +in use.* with ).*$/m, "$1<command>");
+
+  /** A container as the library makes it for a project, published on a port of the sandbox. */
+  async function runContainer(project: string, offset: number, more: Record<string, string> = {}): Promise<string> {
+    const port = sandbox.firstPort + offset;
+    const labels = {
+      project: join(sandbox.directory, project),
+      port: String(port),
+      registry: sandbox.registryPath,
+      lifetime: "holders",
+      tenure: "0123456789ab",
+      creator: `maker of ${project}`,
+      "creator-process": processText(await processHolder()),
+      ...more,
+    };
+    const args = Object.entries(labels).flatMap(([name, value]) => ["--label", `io.iris-ports.${name}=${value}`]);
+    const image = await ensureEchoStandin();
+    return docker("run", "--detach", "--label", label, "--publish", `127.0.0.1:${port}:8080`, ...args, image);
+  }
+
+  it("says of everything that it is well", async () => {
+    await sandbox.run(["assign", "shop"]);
+    const { exitCode, stdout, stderr } = await sandbox.run(["doctor"]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stable(stdout)).toMatchInlineSnapshot(`
+      "ok    node         Node.js <version>
+      ok    settings     options and environment are usable
+      ok    directory    <dir>/registry (0700)
+      ok    document     <dir>/registry/port-registry.json: 1 assignment, revision 1, 1 kB (0600)
+      ok    lock         free
+      ok    commits      revision 1 (0700)
+      ok    python tool  not in use beside this registry
+      ok    engine       <engine>
+      ok    assignments  1, none of them stale
+      ok    containers   0 of this registry, none of them lost
+      ok    ports        <port 0>-<port 9>: 1 assigned, 9 free
+      "
+    `);
+  });
+
+  it("says what is wrong and how to fix it, and ends with 9", async () => {
+    fs.mkdirSync(dirname(sandbox.registryPath), { mode: 0o700 });
+    fs.writeFileSync(sandbox.registryPath, "{", { mode: 0o600 });
+    fs.writeFileSync(`${sandbox.registryPath}.lock`, "");
+    const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}`, IRIS_PORT_RANGE: "9-1" };
+    const { exitCode, stdout, stderr } = await sandbox.run(["doctor"], env);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 9, stderr: "" });
+    expect(stable(stdout)).toMatchInlineSnapshot(`
+      "ok    node         Node.js <version>
+      fail  settings     IRIS_PORT_RANGE is not a range of ports: "9-1". It is reversed: the first port comes first.
+                         to fix: write first-last with ports from 1 to 65535, e.g. 1972-1981.
+      ok    directory    <dir>/registry (0700)
+      fail  document     <dir>/registry/port-registry.json cannot be read: it is not JSON (Expected property name or '}' in JSON at position 1 (line 1 column 2))
+                         to fix: iris-ports doctor --repair
+      fail  lock         <dir>/registry/port-registry.json.lock is no lock, but lies in its place and keeps everybody out
+                         to fix: iris-ports doctor --repair
+      ok    commits      <dir>/registry/port-registry.json.commit is made at the first assignment
+      ok    python tool  not in use beside this registry
+      warn  engine       No container engine answers at unix://<dir>/none.sock.
+                         to fix: start it (\`sudo systemctl start docker\`, or Docker Desktop), or set DOCKER_HOST to where it is
+      "
+    `);
+    expect(fs.readdirSync(dirname(sandbox.registryPath))).toEqual(["port-registry.json", "port-registry.json.lock"]);
+  });
+
+  it("prints the same as JSON", async () => {
+    const { stdout } = await sandbox.run(["doctor", "--json"], { IRIS_PORT_RANGE: "9-1" });
+    expect(JSON.parse(stdout).findings).toContainEqual({
+      check: "settings",
+      verdict: "fail",
+      text: expect.stringContaining("IRIS_PORT_RANGE"),
+      remedy: expect.stringContaining("first-last"),
+    });
+  });
+
+  it("rebuilds a lost document from real containers, keeps the old bytes, and names them", async () => {
+    await runContainer("shop", 3);
+    await runContainer("billing", 4, { instance: "second", lifetime: "kept" });
+    await sandbox.run(["assign", "other"]);
+    fs.writeFileSync(sandbox.registryPath, "half a docu");
+    expect((await sandbox.run(["doctor"])).exitCode).toBe(9);
+
+    const { exitCode, stdout } = await sandbox.run(["doctor", "--repair", "--yes"]);
+
+    expect(exitCode).toBe(0);
+    const kept = /its bytes are kept as (\S+)/.exec(stdout)?.[1];
+    expect(fs.readFileSync(kept as string, "utf8")).toBe("half a docu");
+    expect(stable(stdout)).toContain("restored port <port 3> of <dir>/shop from its container");
+    expect(await sandbox.json("list")).toMatchObject([
+      { port: sandbox.firstPort + 3, projectPath: join(sandbox.directory, "shop"), status: "active" },
+      { port: sandbox.firstPort + 4, instance: "second", status: "active" },
+    ]);
+    expect((await sandbox.run(["assign", "--quiet", "shop"])).stdout).toBe(`${sandbox.firstPort + 3}\n`);
+  });
+
+  it("loses nothing of a document that is fine, and cleans what is stale", async () => {
+    await sandbox.run(["assign", "shop"]);
+    await runContainer("left-behind", 3, { "creator-process": await deadProcess() });
+    const { exitCode } = await sandbox.run(["doctor", "--repair", "--yes"]);
+    expect(exitCode).toBe(0);
+    expect(await sandbox.json("list")).toMatchObject([{ port: sandbox.firstPort }]);
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${label}`)).toBe("");
+    expect((await sandbox.run(["doctor", "--repair", "--yes"])).stdout).toMatch(/^There was nothing to repair\.$/m);
+  });
+
+  it("refuses without the engine, unless told to begin with an empty registry", async () => {
+    await sandbox.run(["assign", "shop"]);
+    fs.writeFileSync(sandbox.registryPath, "{");
+    const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}` };
+    const refused = await sandbox.run(["doctor", "--repair", "--yes"], env);
+    expect(refused.exitCode).toBe(8);
+    expect(refused.stderr).toMatch(/^To fix: .*--without-engine/m);
+    expect(fs.readFileSync(sandbox.registryPath, "utf8")).toBe("{");
+    const { exitCode } = await sandbox.run(["doctor", "--repair", "--yes", "--without-engine"], env);
+    expect(exitCode).toBe(0);
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("repairs nothing of a newer schema", async () => {
+    await sandbox.run(["assign", "shop"]);
+    const text = '{"schema_version":"9.0","assignments":[]}';
+    fs.writeFileSync(sandbox.registryPath, text);
+    expect((await sandbox.run(["doctor"])).exitCode).toBe(9);
+    expect((await sandbox.run(["doctor", "--repair", "--yes"])).exitCode).toBe(7);
+    expect(fs.readFileSync(sandbox.registryPath, "utf8")).toBe(text);
+  });
+
+  it("asks before it repairs, and changes nothing where nobody can answer", async () => {
+    const { exitCode, stderr } = await sandbox.run(["doctor", "--repair"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^To fix: .*--yes/m);
+  });
+
+  // util-linux' script gives a command a real terminal; other systems' script has other options.
+  it.skipIf(process.platform !== "linux").each([
+    ["n\r", /Nothing was changed/, "{"],
+    ["y\r", /replaced the unreadable document/, undefined],
+  ])("does in a terminal what the answer %j says", async (answer, words, left) => {
+    await sandbox.run(["assign", "shop"]);
+    fs.writeFileSync(sandbox.registryPath, "{");
+    const child = spawn("script", ["-qec", `exec '${process.execPath}' '${BIN}' doctor --repair`, "/dev/null"], {
+      env: { ...process.env, HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath, NO_COLOR: "1" },
+    });
+    child.stdout.on("data", (chunk) => {
+      if (String(chunk).includes("[y/N]")) child.stdin.write(answer);
+    });
+    expect((await resultOf(child)).stdout).toMatch(words);
+    if (left !== undefined) expect(fs.readFileSync(sandbox.registryPath, "utf8")).toBe(left);
+    else expect(await sandbox.json("list")).toEqual([]);
+  });
+});
+
+/** This process, had it started with the machine. */
+async function deadProcess(): Promise<string> {
+  const holder = await processHolder();
+  return processText({ ...holder, process: { ...holder.process, startTime: "1" } }) as string;
+}
