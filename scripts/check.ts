@@ -13,6 +13,7 @@ const GROUPS: readonly (readonly Check[])[] = [
     { name: "types", command: [bin("tsc"), "--noEmit"] },
     { name: "format, lint, import directions", command: [bin("biome"), "check", "--error-on-warnings", "."] },
     { name: "unused files, exports, dependencies", command: [bin("knip")] },
+    { name: "tables of action.yml in the documentation", command: [...script("action-docs.ts"), "--check"] },
     { name: "build", command: script("build.ts") },
   ],
   [
