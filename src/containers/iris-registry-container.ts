@@ -33,10 +33,10 @@ export class IrisRegistryContainer extends RegistryContainer {
   #username: string | undefined;
   #password: string | undefined;
 
-  /** @param image of InterSystems, or one based on it; default: the current Community Edition */
+  /** @param image of InterSystems, or one based on it; without or empty: the current Community Edition */
   constructor(image?: string) {
-    super(image ?? DEFAULT_IRIS_IMAGE, IRIS_SUPERSERVER_PORT);
-    this.isAnyImageFine = image === undefined;
+    super(image || DEFAULT_IRIS_IMAGE, IRIS_SUPERSERVER_PORT);
+    this.isAnyImageFine = !image;
   }
 
   /** The namespace to work in, which is created unless it exists. @default `USER` */

@@ -1,0 +1,20 @@
+import { IrisRegistryContainer, type StartedIrisRegistryContainer } from "iris-ports";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let iris: StartedIrisRegistryContainer;
+
+// The first start also pulls the image.
+beforeAll(async () => {
+  iris = await new IrisRegistryContainer(process.env.IRIS_IMAGE).withNamespace("SHOP").start();
+}, 600_000);
+
+afterAll(async () => {
+  await iris?.stop();
+});
+
+test("this project has a port of its own, and its namespace is there", async () => {
+  const script = 'write ##class(%SYS.Namespace).Exists("SHOP"),!\nhalt\n';
+  const { stdout } = await iris.exec(["sh", "-c", `printf '%s' '${script}' | iris session IRIS -U %SYS`]);
+  expect(stdout).toMatch(/^1|>1/m);
+  expect(iris.getConnectionOptions()).toMatchObject({ port: iris.getPort(), ns: "SHOP" });
+});

@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { differingParts, fingerprint } from "../../src/containers/fingerprint.ts";
+
+const password = (value: string, isDefault = false) => ({ name: "password of _system", value, isDefault });
+
+test("nothing configured leaves no mark", async () => {
+  expect(await fingerprint([])).toBeUndefined();
+  expect(await fingerprint([password("SYS", true)])).toBeUndefined();
+});
+
+test("the same is the same, whatever the salt", async () => {
+  const parts = [password("secret"), { name: "command", value: ["a", "b"] }];
+  const [one, two] = await Promise.all([fingerprint(parts), fingerprint(parts)]);
+  expect(one).not.toBe(two);
+  expect(await differingParts(one, parts)).toEqual([]);
+  expect(await differingParts(two, parts.toReversed())).toEqual([]);
+});
+
+test("what differs is named", async () => {
+  const label = await fingerprint([password("secret"), { name: "command", value: ["a"] }]);
+  expect(await differingParts(label, [password("other"), { name: "command", value: ["a"] }])).toEqual([
+    "password of _system",
+  ]);
+  expect(await differingParts(label, [password("secret"), { name: "command", value: ["b"] }])).toEqual(["command"]);
+});
+
+test("what is asked for and not there differs, unless it is there anyway", async () => {
+  expect(await differingParts(undefined, [password("secret")])).toEqual(["password of _system"]);
+  expect(await differingParts(undefined, [password("SYS", true)])).toEqual([]);
+  const label = await fingerprint([password("secret")]);
+  expect(await differingParts(label, [password("SYS", true)])).toEqual(["password of _system"]);
+});
+
+test("what is there and not asked for is no difference", async () => {
+  expect(await differingParts(await fingerprint([{ name: "command", value: ["a"] }]), [])).toEqual([]);
+});
+
+test("a password cannot be read off the label", async () => {
+  expect(await fingerprint([password("secret")])).not.toContain("secret");
+});
+
+test.each(["", "{", "null", "[]", '"text"', '{"salt":1}'])(
+  "a label that is not ours notes nothing: %s",
+  async (label) => {
+    expect(await differingParts(label, [password("SYS", true)])).toEqual([]);
+    expect(await differingParts(label, [password("secret")])).toEqual(["password of _system"]);
+  },
+);

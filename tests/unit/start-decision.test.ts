@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { decideStart, type StartView } from "../../src/containers/start-decision.ts";
+
+const assignment = {
+  projectPath: "/home/dev/shop",
+  projectKey: "/home/dev/shop",
+  port: 1972,
+  assignedAt: new Date(0),
+  assignmentType: "auto",
+  status: "active",
+  containerName: "iris_3f2a9c1b_1972",
+} as const;
+
+const ours = {
+  "io.iris-ports.project": "/home/dev/shop",
+  "io.iris-ports.registry": "/home/dev/registry.json",
+  "io.iris-ports.lifetime": "holders",
+  "io.iris-ports.tenure": "now",
+  "io.iris-ports.creator": "maker",
+};
+
+function decide(found: StartView["found"], others: readonly string[] = []): string {
+  const view = { assignment, tenure: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
+  return decideStart({ ...view, found });
+}
+
+const before = { ...ours, "io.iris-ports.tenure": "before" };
+const kept = { ...before, "io.iris-ports.lifetime": "kept" };
+
+test.each([
+  ["create", "there is none", undefined, []],
+  ["join", "it runs", { state: "running", labels: ours }, ["maker"]],
+  ["join", "it runs and its maker has left", { state: "running", labels: ours }, []],
+  ["join", "it was kept and runs", { state: "running", labels: kept }, []],
+  ["wait", "its maker is about to start it", { state: "created", labels: ours }, ["maker"]],
+  ["remove", "its maker died before starting it", { state: "created", labels: ours }, ["somebody else"]],
+  ["remove", "it was to be kept, and its maker died before starting it", { state: "created", labels: kept }, []],
+  ["wait", "it is being removed", { state: "removing", labels: before }, []],
+  ["wait", "the engine is restarting it", { state: "restarting", labels: ours }, ["maker"]],
+  ["restart", "it ended while others use it", { state: "exited", labels: ours }, ["somebody else"]],
+  ["remove", "it ended and nobody uses it", { state: "exited", labels: ours }, []],
+  ["restart", "it was kept and ended", { state: "exited", labels: kept }, []],
+  ["remove", "it is dead", { state: "dead", labels: kept }, []],
+  ["remove", "its users are all gone", { state: "running", labels: before }, []],
+  ["remove", "its users are all gone, and others wait as well", { state: "running", labels: before }, ["other"]],
+  ["move", "it has no labels", { state: "running", labels: {} }, []],
+  ["move", "it is another project's", { state: "running", labels: { ...ours, "io.iris-ports.project": "/x" } }, []],
+  ["move", "it is another instance's", { state: "exited", labels: { ...ours, "io.iris-ports.instance": "b" } }, []],
+  ["move", "it is another registry's", { state: "running", labels: { ...ours, "io.iris-ports.registry": "/r" } }, []],
+] as const)("%s when %s", (step, _, found, others) => {
+  expect(decide(found, others)).toBe(step);
+});
+
+test("an instance is told by its label, empty or not", () => {
+  const found = { state: "running", labels: { ...ours, "io.iris-ports.instance": "" } };
+  expect(decide(found)).toBe("join");
+});
