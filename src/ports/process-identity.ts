@@ -44,8 +44,10 @@ export async function startTimeOf(pid: number): Promise<string> {
   try {
     if (process.platform === "linux") return linuxStartTime(pid);
     if (process.platform === "win32") return await windowsStartTime(pid);
-    // The same locale every time: the text is compared, not understood.
-    return (await run("env", ["LC_ALL=C", "ps", "-o", "lstart=", "-p", String(pid)])).stdout.trim() || UNKNOWN;
+    // The same locale and time zone for every asker: the text is compared, not understood.
+    return (
+      (await run("env", ["LC_ALL=C", "TZ=UTC0", "ps", "-o", "lstart=", "-p", String(pid)])).stdout.trim() || UNKNOWN
+    );
   } catch (cause) {
     debug("the start time of process %d cannot be told: %o", pid, cause);
     return UNKNOWN;
