@@ -16,7 +16,7 @@ export class MarkdownPage {
 
   /** Everything that people read: the README and all of docs/ and examples/. */
   static all(): readonly MarkdownPage[] {
-    const paths = fs.globSync(["README.md", "docs/*.md", "examples/**/*.md"], { cwd: ROOT });
+    const paths = fs.globSync(["README.md", "docs/*.md", "examples/*.md", "examples/*/*.md"], { cwd: ROOT });
     return paths.sort().map((path) => new MarkdownPage(path.replaceAll("\\", "/")));
   }
 
