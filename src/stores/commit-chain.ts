@@ -2,10 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
-import { osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
-
-/** What a claimed version needs to become the document. */
-type NewFile = { readonly mode: number; readonly gid?: number | undefined };
+import { changeOwner, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
@@ -75,10 +72,12 @@ export class CommitChain {
    */
   begin(revision: number): void {
     const prepared = `${this.directory}.${randomBytes(6).toString("hex")}`;
+    const parent = fs.statSync(dirname(this.directory));
     // A group that shares the registry's directory shares this one too.
-    const shared = fs.statSync(dirname(this.directory)).mode & 0o070;
+    const shared = parent.mode & 0o070;
     fs.mkdirSync(prepared, { mode: 0o700 });
     try {
+      giveTo(parent, prepared);
       if (shared !== 0) fs.chmodSync(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
       this.#dropHeadless();
@@ -138,6 +137,17 @@ export class CommitChain {
 
   #data(token: CommitToken): string {
     return join(this.directory, `data.${token.revision}.${token.commit}`);
+  }
+}
+
+/** Root makes a directory for whoever has the one around it. */
+function giveTo({ uid }: fs.Stats, directory: string): void {
+  if (process.platform === "win32") return;
+  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+  try {
+    changeOwner(fd, fs.fstatSync(fd), { uid });
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

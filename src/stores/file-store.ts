@@ -8,7 +8,7 @@ import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocum
 import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
-import { accessError, osCode, readRegularFile } from "./safe-file.ts";
+import { accessError, type NewFile, osCode, readRegularFile } from "./safe-file.ts";
 import type { Cleared, Store, Unreadable, Update } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -26,16 +26,16 @@ type FileStoreOptions = {
   readonly isDurable: boolean;
 };
 
-/** What was read: the document, the commit that wrote it, and the file's mode and group, which are kept. */
-type Snapshot = {
+/** What was read: the document, the commit that wrote it, and the file's mode and owner, which are kept. */
+type Snapshot = NewFile & {
   readonly bytes: Buffer;
   readonly document: RegistryDocument;
   readonly token: CommitToken | undefined;
-  readonly mode: number;
-  readonly gid: number | undefined;
   /** There was something that is no document: this is the empty one in its place. */
   readonly unreadable?: Unreadable | undefined;
 };
+
+const NOTHING = { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined };
 
 type Change<T> = (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>;
 type Read = () => Promise<Snapshot>;
@@ -144,10 +144,9 @@ export class FileStore implements Store {
     const deadline = performance.now() + HALF_WRITTEN_MS;
     for (;;) {
       const file = readRegularFile(this.location);
-      if (file === undefined)
-        return { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined, ...this.#newFile() };
+      if (file === undefined) return { ...NOTHING, ...this.#newFile() };
       const { bytes, stat } = file;
-      const owner = { mode: stat.mode & 0o777, gid: stat.gid };
+      const owner = { mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
       if (this.#last?.bytes.equals(bytes)) return { ...this.#last, ...owner };
       const parsed = this.#parse(bytes);
       if (!(parsed instanceof DocumentError)) {
@@ -165,16 +164,9 @@ export class FileStore implements Store {
       return await this.#snapshot();
     } catch (error) {
       if (!(error instanceof RegistryCorruptError) || error.backupPath === undefined) throw error;
-      const { mode, gid } = fs.lstatSync(this.location, { throwIfNoEntry: false }) ?? this.#newFile();
+      const { mode, uid, gid } = fs.lstatSync(this.location, { throwIfNoEntry: false }) ?? this.#newFile();
       const unreadable = { reason: error.what, keptAs: error.backupPath };
-      return {
-        bytes: Buffer.alloc(0),
-        document: EMPTY_DOCUMENT,
-        token: undefined,
-        mode: mode & 0o777,
-        gid,
-        unreadable,
-      };
+      return { ...NOTHING, mode: mode & 0o777, uid, gid, unreadable };
     }
   }
 
@@ -188,9 +180,9 @@ export class FileStore implements Store {
   }
 
   /** A new document is private, unless the directory is shared by a group. */
-  #newFile(): { mode: number; gid: number | undefined } {
+  #newFile(): NewFile {
     const stat = fs.statSync(dirname(this.location), { throwIfNoEntry: false });
-    return { mode: 0o600 | ((stat?.mode ?? 0) & 0o020 ? 0o060 : 0), gid: undefined };
+    return { mode: 0o600 | ((stat?.mode ?? 0) & 0o020 ? 0o060 : 0), uid: stat?.uid };
   }
 
   async #prepareDirectory(): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import createDebug from "debug";
-import { readRegularFile, removeIfThere, writeNewFile } from "./safe-file.ts";
+import { type NewFile, readRegularFile, removeIfThere, writeNewFile } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:store");
 
@@ -10,11 +10,7 @@ const debug = createDebug("iris-ports:store");
  * they could not be kept. What stands under that name already counts only if it is these very bytes: anything else was
  * planted there, and is replaced, never followed.
  */
-export function keepAside(
-  documentPath: string,
-  bytes: Buffer,
-  file: { readonly mode: number; readonly gid?: number | undefined },
-): string | undefined {
+export function keepAside(documentPath: string, bytes: Buffer, file: NewFile): string | undefined {
   const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const path = `${documentPath}.corrupt-${digest}`;
   if (holds(path, bytes)) return path;

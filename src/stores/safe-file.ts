@@ -29,17 +29,15 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
   }
 }
 
-/** Writes a file that must not exist yet, with exactly this mode, and the group where the system permits it. */
-export function writeNewFile(
-  path: string,
-  content: string | Buffer,
-  owner: { mode: number; gid?: number | undefined },
-  isDurable: boolean,
-): void {
+/** Who may open a new file. The owner is only given away by root: whoever owns the registry must not be locked out. */
+export type NewFile = { readonly mode: number; readonly uid?: number | undefined; readonly gid?: number | undefined };
+
+/** Writes a file that must not exist yet, with exactly this mode, and the owner and group where the system permits it. */
+export function writeNewFile(path: string, content: string | Buffer, owner: NewFile, isDurable: boolean): void {
   const fd = fs.openSync(path, "wx", owner.mode);
   try {
     const stat = fs.fstatSync(fd);
-    if (owner.gid !== undefined && stat.gid !== owner.gid) changeGroup(fd, stat.uid, owner.gid);
+    changeOwner(fd, stat, owner);
     if ((stat.mode & 0o777) !== owner.mode) fs.fchmodSync(fd, owner.mode);
     writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
     if (isDurable) fs.fsyncSync(fd);
@@ -52,13 +50,21 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length; ) written += fs.writeSync(fd, bytes, written);
 }
 
-function changeGroup(fd: number, uid: number, gid: number): void {
+/** Gives what was just made to the owner and group it should have, as far as the system permits this user to. */
+export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mode">): void {
+  const uid = isRoot() ? (owner.uid ?? made.uid) : made.uid;
+  const gid = owner.gid ?? made.gid;
+  if (uid === made.uid && gid === made.gid) return;
   try {
     fs.fchownSync(fd, uid, gid);
   } catch (cause) {
-    // Not a member of the group: the file then keeps its writer's, as any other file made there would.
-    if (osCode(cause) !== "EPERM") throw cause;
+    // Not a member of the group, or no such user in this container: the file keeps its writer's, as any made there does.
+    if (!["EPERM", "EINVAL"].includes(osCode(cause))) throw cause;
   }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 // Windows answers so while a scanner or another process has the file open for a moment.
@@ -115,8 +121,12 @@ const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: str
   EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
   EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
   ENOTDIR: [
-    "A part of the path is a file where a directory is needed.",
-    "correct IRIS_PORT_REGISTRY, or move that file away.",
+    "A file or a link is where a directory is needed. Nothing was changed.",
+    "move it away (`iris-ports doctor --repair` does so for a lock or a commit directory), or correct IRIS_PORT_REGISTRY.",
+  ],
+  ENOTEMPTY: [
+    "A lock is an empty directory, and somebody put something into this one. Nothing was changed.",
+    "move it away: `iris-ports doctor --repair` does so, and keeps it.",
   ],
   ENOTREG: [
     "It is a device, socket or pipe, not a file.",

@@ -125,7 +125,7 @@ export class Turnstile {
       this.#writeOwner();
       return release;
     } catch (cause) {
-      if (osCode(cause) === "ELOCKED") return undefined;
+      if (osCode(cause) === "ELOCKED" || wasTakenAway(cause)) return undefined;
       throw accessError(this.#registryPath, this.#lockPath, cause);
     }
   }
@@ -177,6 +177,11 @@ export class Turnstile {
       cause,
     });
   }
+}
+
+/** It was made, and before it was dated somebody who had found an older one stale removed it. */
+function wasTakenAway(cause: unknown): boolean {
+  return osCode(cause) === "ENOENT" && (cause as NodeJS.ErrnoException).syscall !== "mkdir";
 }
 
 // Overwritten in place and padded: ext4 flushes a file that was truncated, which would be most of the lock's cost.
