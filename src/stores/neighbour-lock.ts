@@ -61,7 +61,8 @@ async function takeLock(fd: number, timeoutS: number): Promise<void> {
   for (const locker of found === undefined ? LOCKERS : found === "none" ? [] : [found]) {
     const [command, args] = locker;
     const code = await run(command, args(timeoutS), fd);
-    if (code === undefined) continue;
+    // flock says 1 when the time is over, the others die of their alarm; anything else says that the command is broken.
+    if (code === undefined || code > 1) continue;
     found = locker;
     if (code === 0) return;
     throw new NeighbourBusyError(`${command} did not get the lock within ${timeoutS} s`);

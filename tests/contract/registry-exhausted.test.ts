@@ -162,6 +162,22 @@ describe("the queue", () => {
     expect(assignment.port).toBe(machine.range[0]);
   });
 
+  test("holds a preferred port for who waits for it, also against those who ask for it by number", async () => {
+    const machine = await TestRegistry.create(2);
+    const [port] = machine.range;
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"), { preferredPort: port });
+    const queued = Promise.withResolvers<void>();
+    const onWait = () => queued.resolve();
+    const waiting = machine.open().assignPort(machine.project("b"), { ...WAIT, preferredPort: port, onWait });
+    await queued.promise;
+    await registry.releasePort(machine.project("a"));
+    const refused = registry.assignPort(machine.project("c"), { preferredPort: port });
+    await expect(refused).rejects.toMatchObject({ code: "PORT_CONFLICT", port });
+    await expect(refused).rejects.toThrow(`${machine.project("b")}`);
+    expect(await waiting).toMatchObject({ port, assignmentType: "manual" });
+  });
+
   test("those who wait for ports of another range are not in the way", async () => {
     const machine = await TestRegistry.create(4);
     const [first] = machine.range;

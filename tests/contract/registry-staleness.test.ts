@@ -160,6 +160,18 @@ describe("section 5: a container", () => {
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
+  test("of another engine cannot be judged, but a port that a stranger has by now is not insisted on", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { port } = await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
+    await machine.open().assignPort(machine.project("b"), { holder: idle.holder(), preferredPort: port + 1 });
+    await idle.kill();
+    machine.engine.endpoint = "tcp://build-host:2376";
+    expect((await machine.open().assignPort(machine.project("a"))).port).toBe(port);
+    await listenOn(port + 1);
+    expect((await machine.open().assignPort(machine.project("b"))).port).toBe(port + 1);
+  });
+
   test("of an engine that does not answer cannot be judged", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();

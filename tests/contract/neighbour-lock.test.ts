@@ -1,0 +1,109 @@
+import fs from "node:fs";
+import { delimiter, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Program } from "../helpers/processes.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
+
+beforeEach(() => {
+  // What was found once is remembered by the module.
+  vi.resetModules();
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** A machine that has only these commands. */
+function onlyCommands(...names: readonly string[]): void {
+  const bin = temporaryDirectory();
+  for (const name of names) {
+    // The system's own before any shim that itself needs other commands.
+    const folders = ["/usr/bin", "/bin", ...(process.env["PATH"] ?? "").split(delimiter)];
+    const found = folders.map((folder) => join(folder, name));
+    fs.symlinkSync(found.find((path) => fs.existsSync(path)) ?? `no ${name} on this machine`, join(bin, name));
+  }
+  vi.stubEnv("PATH", bin);
+}
+
+const HOLD =
+  "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)";
+const TRY =
+  "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB); print('free')";
+
+/** Whether the Python tool could take its lock now. */
+async function isFreeFor(lockPath: string): Promise<boolean> {
+  return (
+    (await new Program("/usr/bin/env", ["PATH=/usr/local/bin:/usr/bin:/bin", "python3", "-c", TRY, lockPath]).ended())
+      .code === 0
+  );
+}
+
+describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
+  test.each(["flock", "perl", "python3"])(
+    "is taken by %s where that is what the system has, and given back",
+    async (command) => {
+      const lockPath = join(temporaryDirectory(), "port-registry.lock");
+      fs.writeFileSync(lockPath, "");
+      onlyCommands(command);
+      const { findLocker, lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+      expect(await findLocker()).toBe(command);
+      const release = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+      expect(await isFreeFor(lockPath)).toBe(false);
+      release();
+      expect(await isFreeFor(lockPath)).toBe(true);
+      (await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000))();
+    },
+  );
+
+  test("is left alone where nothing can take it, and where that tool was never used", async () => {
+    const directory = temporaryDirectory();
+    const lockPath = join(directory, "port-registry.lock");
+    onlyCommands();
+    const { findLocker, lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    expect(await findLocker()).toBeUndefined();
+    (await lockNeighbour(join(directory, "port-registry.json"), 5_000))();
+    expect(fs.readdirSync(directory)).toEqual([]);
+    fs.writeFileSync(lockPath, "");
+    for (let turn = 0; turn < 2; turn++) (await lockNeighbour(join(directory, "port-registry.json"), 5_000))();
+    expect(await isFreeFor(lockPath)).toBe(true);
+  });
+
+  test("is taken by the next command where one is there that does not work", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    fs.writeFileSync(lockPath, "");
+    onlyCommands("perl", "sh");
+    fs.writeFileSync(join(process.env["PATH"] as string, "flock"), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    const release = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+    expect(await isFreeFor(lockPath)).toBe(false);
+    release();
+  });
+
+  test("is not taken through a symbolic link", async () => {
+    const directory = temporaryDirectory();
+    fs.writeFileSync(join(directory, "target"), "");
+    fs.symlinkSync(join(directory, "target"), join(directory, "port-registry.lock"));
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    const release = await lockNeighbour(join(directory, "port-registry.json"), 5_000);
+    expect(await isFreeFor(join(directory, "target"))).toBe(true);
+    release();
+  });
+
+  test("that is not to be had in time is an error that names it", async () => {
+    const directory = temporaryDirectory();
+    const [path, lockPath] = [join(directory, "port-registry.json"), join(directory, "port-registry.lock")];
+    const owner = new Program("python3", ["-c", HOLD, lockPath]);
+    expect(await owner.nextLine()).toBe("held");
+    const { FileStore } = await import("../../src/stores/file-store.ts");
+    const store = new FileStore({ path, lockTimeoutMs: 300, isDurable: false });
+    const refused = store.update(async (document) => ({ document: { ...document }, result: undefined }));
+    await expect(refused).rejects.toMatchObject({
+      code: "PORT_ASSIGNMENT_TIMEOUT",
+      lockPath,
+      lockOwner: expect.stringContaining("iris-devtester"),
+      remedy: expect.stringContaining(`fuser '${lockPath}'`),
+    });
+    expect(fs.existsSync(path)).toBe(false);
+    expect(fs.existsSync(`${path}.lock`)).toBe(false);
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from "vitest";
+import type { PortAssignment } from "../../src/ports/assignment.ts";
+import { exhaustedError } from "../../src/ports/exhausted.ts";
+import { jobHolder, manualHolder, processHolder, processText } from "../../src/ports/holder.ts";
+import {
+  ambiguousError,
+  conflictError,
+  leavingError,
+  otherPortError,
+  releaseCommand,
+} from "../../src/ports/refusals.ts";
+
+const assignment: PortAssignment = {
+  projectPath: "/it's",
+  projectKey: "/it's",
+  port: 1972,
+  assignedAt: new Date(0),
+  assignmentType: "auto",
+  status: "active",
+  containerName: "iris_00000000_1972",
+};
+const nothing = { portRange: [1972, 1973], assignments: [], occupants: [], freeOutside: [], waiting: 0 } as const;
+const engine = { isReachable: true, endpoint: "unix:///e", containers: [] } as const;
+
+describe("a refusal", () => {
+  test("quotes a path for the shell", () => {
+    expect(releaseCommand("/it's", "two")).toBe("iris-ports release '/it'\\''s' --instance two");
+  });
+
+  test("says which project and instance a name stands for already", () => {
+    expect(ambiguousError({ ...assignment, instance: "two" }).message).toContain("project /it's, instance two");
+    expect(ambiguousError(assignment).message).toContain("project /it's.");
+  });
+
+  test("says who has the port, and how to get it", () => {
+    const container = conflictError(1972, { kind: "container", port: 1972, name: "web" });
+    expect(container.message).toMatch(/Port 1972 is taken by container web\.[\s\S]*docker rm --force web/);
+    expect(otherPortError(assignment, 1973).message).toMatch(/already holds port 1972[\s\S]*To fix: use port 1972/);
+    expect(leavingError(assignment, 61_000).message).toMatch(
+      /for over 61 s now[\s\S]*docker rm --force iris_00000000_1972/,
+    );
+  });
+
+  test("of an exhausted range says what is known, and no more", () => {
+    const error = exhaustedError({ ...nothing, engine });
+    expect(error.message).toContain("Free outside the range: none up to 2023");
+    expect(error.remedy).not.toContain("widen");
+    expect(error.remedy).not.toContain("iris-ports release");
+  });
+
+  test("of an exhausted range says who waits, and that the engine was silent", () => {
+    const silent = { isReachable: false, endpoint: undefined, reason: "it is down" } as const;
+    const listed = { ...assignment, holders: [], evidence: [] };
+    const error = exhaustedError({ ...nothing, assignments: [listed], waiting: 2, engine: silent });
+    expect(error.message).toContain("2 waiting for a port");
+    expect(error.message).toContain("nothing counts as stale: it is down");
+    expect(error.message).toContain("1972  /it's: no evidence of life");
+  });
+});
+
+test("a process is written on one line where one is known", async () => {
+  const holder = await processHolder();
+  expect(processText(holder)?.split("|")).toContain(String(process.pid));
+  expect([manualHolder(), jobHolder({ id: "job" })].map(processText)).toEqual([undefined, undefined]);
+});
