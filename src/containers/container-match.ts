@@ -33,7 +33,7 @@ export async function checkMatch(
     differences.push("web port (it was started without withWebPort())");
   if (differences.length === 0) return;
   throw new ContainerMismatchError({
-    what: `The project's container ${assignment.containerName} runs already, with another ${differences.join(", another ")}.`,
+    what: `The project's container ${assignment.containerName} runs already, and was started with another ${differences.join(", ")}.`,
     state: `It serves project ${assignment.projectKey} on port ${assignment.port}. Nothing was changed.`,
     remedy:
       "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +

@@ -56,8 +56,9 @@ export class IrisReadiness implements WaitStrategy {
 
   async #waitForLog(container: EngineContainerHandle, startTime: Date | undefined): Promise<void> {
     const client = await getContainerRuntimeClient();
-    const since = startTime === undefined ? 0 : startTime.getTime() / 1000;
-    const stream = await client.container.logs(container, { since });
+    // What it said when it was started before must not be taken for this start's words.
+    const startedAt = startTime ?? new Date((await container.inspect()).State.StartedAt);
+    const stream = await client.container.logs(container, { since: startedAt.getTime() / 1000 });
     const timer = setTimeout(() => stream.destroy(new LogTimeout()), this.#startupTimeoutMs);
     let log = "";
     try {

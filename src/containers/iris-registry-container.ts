@@ -107,7 +107,7 @@ export class IrisRegistryContainer extends RegistryContainer {
   protected override configuration(): readonly Part[] {
     const { username, password } = this.#login;
     // IRIS does not tell users by case.
-    const name = `password of the user ${username.toLowerCase()}`;
+    const name = `login as ${username.toLowerCase()}`;
     const isDefault = username.toLowerCase() === "_system" && password === DEFAULT_IRIS_PASSWORD;
     return [...super.configuration(), { name, value: password, isDefault }];
   }

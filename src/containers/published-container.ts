@@ -2,6 +2,7 @@ import {
   type ContainerRuntimeClient,
   GenericContainer,
   getContainerRuntimeClient,
+  type InspectResult,
   PullPolicy,
   type StartedTestContainer,
   type WaitStrategy,
@@ -64,7 +65,7 @@ export abstract class PublishedContainer extends GenericContainer {
     this.#death?.watch((await getContainerRuntimeClient()).container.getById(id));
   }
 
-  protected override async containerStarting(): Promise<void> {
+  protected override async containerStarting(_inspected: InspectResult, _isReused: boolean): Promise<void> {
     // From here on the wait strategy notices.
     this.#death?.stopWatching();
   }

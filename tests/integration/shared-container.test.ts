@@ -1,9 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
-import { ContainerMismatchError, IrisRegistryContainer, jobHolder, LABEL_LIFETIME } from "../../src/index.ts";
+import {
+  ContainerMismatchError,
+  IrisRegistryContainer,
+  jobHolder,
+  LABEL_LIFETIME,
+  PortConflictError,
+} from "../../src/index.ts";
 import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
 import { askIdentity, docker, dockerCli } from "../helpers/engine.ts";
+import { listenOn } from "../helpers/listener.ts";
 
 const isRunning = async (id: string) =>
   (await dockerCli(["inspect", "--format", "{{.State.Running}}", id])).stdout.trim() === "true";
@@ -185,6 +192,30 @@ describe("C6 withReuse()", () => {
     await docker("stop", id);
     await using again = await bench.iris().withReuse().start();
     expect(again.getId()).toBe(id);
+  });
+
+  test.runIf(isStandin)("judges a container that is started again by what it says now", async () => {
+    const bench = await ContainerBench.create();
+    const once = "[ -e /once ] || { touch /once; (sleep 1; echo '[FATAL] once'; kill 1) & }; exec /tini -- /iris-main";
+    const start = () => bench.iris().withEntrypoint(["sh", "-c", once]).withReuse().start();
+    const first = await start();
+    expect(await docker("wait", first.getId())).toBe("0");
+    await using again = await start();
+    expect(again.getId()).toBe(first.getId());
+    expect((await dockerCli(["logs", again.getId()])).stdout).toContain("[FATAL] once");
+  });
+
+  test("says that the port of a kept container is taken, and gives neither up", async () => {
+    const bench = await ContainerBench.create();
+    const first = bench.child({ isReused: true, isLeftRunning: true });
+    const { id, port } = await first.started();
+    await first.program.output();
+    await docker("stop", id);
+    const outsider = await listenOn(port, "127.0.0.1");
+    await expect(bench.iris().withReuse().start()).rejects.toThrow(PortConflictError);
+    await outsider.close();
+    await using again = await bench.iris().withReuse().start();
+    expect([again.getId(), again.getPort()]).toEqual([id, port]);
   });
 
   test("makes a new one when the kept one was removed", async () => {
