@@ -1,5 +1,6 @@
 import type { Acquisition } from "../src/ports/acquire.ts";
 import { claimPort } from "./claim-port.ts";
+import { clean } from "./clean.ts";
 import { exportAssignment, exportIris, maskPassword } from "./export.ts";
 import { giveBack } from "./give-back.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
@@ -36,9 +37,13 @@ const PRIVATE_REGISTRY = [
 
 async function assignIn(open: OpenRegistry, inputs: Inputs, job: Job, interruption: AbortSignal): Promise<void> {
   const { iris } = inputs;
-  // First what may take long and needs no port.
-  if (iris !== undefined) maskPassword(iris);
-  if (iris !== undefined) await ensureImage(open.engine.cli, iris, interruption);
+  if (iris !== undefined) {
+    maskPassword(iris);
+    // What may take long and needs no port comes before one is taken.
+    await ensureImage(open.engine.cli, iris, interruption);
+    // The memory of containers that killed jobs left behind is needed for this one.
+    await clean(open.registry);
+  }
   const holder = await holderOf(job, { maxJobMs: inputs.maxJobMs, usesContainer: iris !== undefined });
   const reach = await reachOf(open.engine, job.isInContainer);
   let claim: Claim | undefined;

@@ -1,4 +1,5 @@
 import { fingerprint } from "../src/containers/fingerprint.ts";
+import { loginPart } from "../src/containers/login-part.ts";
 import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../src/iris/image.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
 import { type JobHolder, processText } from "../src/ports/holder.ts";
@@ -39,9 +40,7 @@ export async function containerLabels(
   return labels.filter((label): label is [string, string] => label[1] !== undefined);
 }
 
-/** As `IrisRegistryContainer` notes it: a test that names the same user and password joins, one with others is refused. */
+/** A test of the library that names the same user and password joins, one with others is refused. */
 function loginFingerprint({ username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD }: IrisInputs) {
-  const name = username.toLowerCase();
-  const isDefault = name === DEFAULT_IRIS_USERNAME.toLowerCase() && password === DEFAULT_IRIS_PASSWORD;
-  return fingerprint([{ name: `password of the user ${name}`, value: password, isDefault }]);
+  return fingerprint([loginPart(username, password)]);
 }

@@ -1,4 +1,5 @@
 import { info } from "@actions/core";
+import { clean } from "./clean.ts";
 import { giveBack } from "./give-back.ts";
 import { say, warn } from "./log.ts";
 import { openRegistry } from "./open-registry.ts";
@@ -38,8 +39,7 @@ async function releaseClaim(claim: Claim): Promise<void> {
     );
   }
   for (const name of removedContainers) say(`Container ${name} is removed.`);
-  const cleaned = await open.registry.cleanupStale();
-  for (const { projectKey, port } of cleaned) say(`${projectKey} left port ${port} behind; it is free again.`);
+  const cleaned = await clean(open.registry);
   await writeSummary({ claim, outcome: readOutcome(), assignments, removedContainers, cleaned });
 }
 

@@ -17,6 +17,7 @@ import { InvalidArgumentError } from "../ports/errors.ts";
 import type { Inspected } from "./engine-containers.ts";
 import type { Part } from "./fingerprint.ts";
 import { IrisReadiness } from "./iris-readiness.ts";
+import { loginPart } from "./login-part.ts";
 import { RegistryContainer } from "./registry-container.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
 
@@ -106,10 +107,7 @@ export class IrisRegistryContainer extends RegistryContainer {
 
   protected override configuration(): readonly Part[] {
     const { username, password } = this.#login;
-    // IRIS does not tell users by case.
-    const name = `login as ${username.toLowerCase()}`;
-    const isDefault = username.toLowerCase() === "_system" && password === DEFAULT_IRIS_PASSWORD;
-    return [...super.configuration(), { name, value: password, isDefault }];
+    return [...super.configuration(), loginPart(username, password)];
   }
 
   get #login() {

@@ -40,7 +40,7 @@ test("without a docker command the port is still assigned; an image is refused",
   expect(refused.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_ENGINE::The docker command cannot be run\./m);
 });
 
-test("an engine that hangs delays the job for two seconds, and leaves no process behind", async () => {
+test("an engine that hangs delays main and post for seconds, and leaves no process behind", async () => {
   const host = await FakeHost.create();
   const socket = join(host.directory, "hangs.sock");
   const connections = new Set<object>();
@@ -52,9 +52,19 @@ test("an engine that hangs delays the job for two seconds, and leaves no process
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   onTestFinished(() => void server.close());
+  const job = host.job({ env: { DOCKER_HOST: `unix://${socket}` } });
   const begin = performance.now();
-  const main = await host.job({ env: { DOCKER_HOST: `unix://${socket}` } }).main();
+  const main = await job.main();
   expect(main.code).toBe(0);
-  expect(performance.now() - begin).toBeLessThan(6_000);
-  await expect.poll(() => connections.size).toBe(0);
+  expect(performance.now() - begin).toBeLessThan(10_000);
+
+  const claim = JSON.stringify({ ...JSON.parse(main.state.claim ?? ""), image: "iris-community" });
+  const post = await job.post({ ...main.state, claim });
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).toMatch(
+    /^::warning title=iris-ports::The container could not be removed; .* did not answer within 2 s/m,
+  );
+  expect(performance.now() - begin).toBeLessThan(30_000);
+  expect(host.assignments).toEqual([]);
+  await expect.poll(() => connections.size, { timeout: 5_000 }).toBe(0);
 });

@@ -71,7 +71,7 @@ test("IRIS runs on the job's port, with the user and the namespace that were ask
 test("the password is masked, and stands in no command, label, registry or log", async () => {
   const host = await FakeHost.create();
   const job = host.job();
-  const inputs = { image: await ensureStandin(), password: SECRET };
+  const inputs = { image: await ensureStandin(), password: SECRET, "container-env": "API_TOKEN=of-the-container" };
   const main = await job.main({ inputs });
   expect(main.env).toMatchObject({ IRIS_USERNAME: "_SYSTEM", IRIS_PASSWORD: SECRET });
   const [plain, encoded] = main.stdout.match(/^::add-mask::.*$/gm) ?? [];
@@ -86,6 +86,8 @@ test("the password is masked, and stands in no command, label, registry or log",
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain(encodeURIComponent(SECRET));
   }
+  expect(main.stdout).toContain("--env API_TOKEN");
+  expect(rest).not.toContain("of-the-container");
 });
 
 test("the web server has its port beside the port, where it is asked for", async () => {

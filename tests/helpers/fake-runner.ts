@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { LABEL_REGISTRY } from "../../src/ports/labels.ts";
 import type { AssignmentRecord } from "../../src/stores/document.ts";
 import { ACTION, installedAction } from "./action-bundle.ts";
 import { parseCommandFile } from "./command-file.ts";
+import { removeLabelled } from "./engine.ts";
 import { freePorts } from "./free-ports.ts";
 
 const WORKER = fileURLToPath(new URL("../fixtures/action/runner-worker.ts", import.meta.url));
@@ -41,7 +43,10 @@ export class FakeHost {
     this.directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-host-")));
     this.registryPath = join(this.directory, "registry", "port-registry.json");
     this.ports = ports;
-    onTestFinished(() => rmSync(this.directory, { recursive: true, force: true }));
+    onTestFinished(async () => {
+      await removeLabelled(`${LABEL_REGISTRY}=${this.registryPath}`);
+      rmSync(this.directory, { recursive: true, force: true });
+    });
   }
 
   static async create(portCount = 4): Promise<FakeHost> {
