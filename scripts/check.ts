@@ -14,6 +14,7 @@ const GROUPS: readonly (readonly Check[])[] = [
     { name: "format, lint, import directions", command: [bin("biome"), "check", "--error-on-warnings", "."] },
     { name: "unused files, exports, dependencies", command: [bin("knip")] },
     { name: "tables of action.yml in the documentation", command: [...script("action-docs.ts"), "--check"] },
+    { name: "known vulnerabilities, where npm's registry answers", command: script("audit.ts") },
     { name: "build", command: script("build.ts") },
   ],
   [

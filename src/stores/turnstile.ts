@@ -165,7 +165,7 @@ export class Turnstile {
 
   #timeout(lockPath = this.#lockPath, lockOwner = this.#owner(), cause?: unknown): PortAssignmentTimeoutError {
     const isOurs = lockPath === this.#lockPath;
-    const removal = `if nothing seems to work on the registry, remove the lock: rmdir '${lockPath}' (harmless: commits are fenced)`;
+    const removal = `if nothing seems to work on the registry, remove the lock: rmdir '${lockPath}' (harmless: commits are fenced), or see what \`iris-ports doctor\` says`;
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
       state: `Registry ${this.#registryPath}, lock ${lockPath}, last taken by ${lockOwner ?? "somebody unknown"}. Nothing was changed.`,

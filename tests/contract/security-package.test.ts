@@ -1,0 +1,45 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import lock from "../../package-lock.json" with { type: "json" };
+
+/** What npm runs on the machine of whoever installs a package. */
+const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
+
+describe("the package", () => {
+  it("runs nothing when it is installed", () => {
+    expect(Object.keys(packageJson.scripts).filter((name) => INSTALL_SCRIPTS.includes(name))).toEqual([]);
+  });
+
+  it("holds nothing but compiled sources and texts: no binary, no key, no test", () => {
+    const args = ["pack", "--dry-run", "--ignore-scripts", "--json"];
+    const shell = process.platform === "win32";
+    const [manifest] = JSON.parse(
+      execFileSync("npm", args, { encoding: "utf8", shell, stdio: ["ignore", "pipe", "ignore"] }),
+    );
+    const paths: string[] = manifest.files.map(({ path }: { path: string }) => path);
+    expect(paths).toContain("package.json");
+    const isExpected = (path: string) =>
+      /^dist\/lib\/[\w/-]+(\.d)?\.[jt]s$/.test(path) ||
+      ["package.json", "README.md", "LICENSE", "CHANGELOG.md"].includes(path);
+    expect(paths.filter((path) => !isExpected(path))).toEqual([]);
+  });
+
+  it("depends on a handful of packages that run nothing when installed, save those it says", () => {
+    expect(Object.keys(packageJson.dependencies).sort()).toEqual([
+      "commander",
+      "debug",
+      "dockerode",
+      "proper-lockfile",
+    ]);
+    const packages = Object.entries(lock.packages as Record<string, { dev?: boolean; hasInstallScript?: boolean }>);
+    const shipped = packages.filter(([path, { dev }]) => path !== "" && dev !== true);
+    const running = shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path);
+    // All below dockerode, which works without what they build.
+    expect(running.map((path) => path.replace(/^.*node_modules\//, "")).sort()).toEqual([
+      "cpu-features",
+      "protobufjs",
+      "ssh2",
+    ]);
+  });
+});

@@ -1,0 +1,77 @@
+import fs from "node:fs";
+import { describe, expect, test } from "vitest";
+import { ContainerMismatchError, IrisRegistryContainer } from "../../src/index.ts";
+import { ContainerBench } from "../helpers/container-bench.ts";
+import { docker } from "../helpers/engine.ts";
+import { Program } from "../helpers/processes.ts";
+
+const SECRET = "kept-Secret-4711";
+
+describe("a password", () => {
+  test("is in no name, label, registry or argument of the container", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().withUsername("shop").withPassword(SECRET).start();
+    expect(iris.getPassword()).toBe(SECRET);
+    expect(await docker("inspect", iris.getId())).not.toContain(SECRET);
+    for (const name of fs.readdirSync(bench.directory, { recursive: true, encoding: "utf8" })) {
+      const path = `${bench.directory}/${name}`;
+      if (fs.statSync(path).isFile()) expect(fs.readFileSync(path, "utf8")).not.toContain(SECRET);
+    }
+  });
+
+  test("leaves a digest that another container's salt makes another", async () => {
+    const bench = await ContainerBench.create();
+    const start = (name: string) => bench.iris(bench.project(name)).withPassword(SECRET).start();
+    await using blue = await start("blue");
+    await using green = await start("green");
+    const [one, other] = [blue, green].map((iris) => JSON.parse(iris.getLabels()["io.iris-ports.fingerprint"] ?? "{}"));
+    expect(one.salt).not.toBe(other.salt);
+    for (const [name, digest] of Object.entries(one)) expect(other[name]).not.toBe(digest);
+  });
+
+  test("is not in the error that says that another one is in use", async () => {
+    const bench = await ContainerBench.create();
+    await using _ = await bench.iris().withPassword(SECRET).start();
+    const error = await bench
+      .iris()
+      .withPassword("another-Secret-42")
+      .start()
+      .catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(ContainerMismatchError);
+    expect(`${error} ${JSON.stringify(error)} ${(error as Error).stack}`).not.toMatch(/another-Secret-42|kept-Secret/);
+  });
+
+  test("is not in the error about one that cannot be used", () => {
+    const hostile = `${SECRET}\n##class(%File).Delete("x")`;
+    expect(() => new IrisRegistryContainer().withPassword(hostile)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining(SECRET) }),
+    );
+  });
+
+  test("is in no trace, whatever is traced", async () => {
+    const bench = await ContainerBench.create();
+    const start = { image: bench.image, registryPath: bench.registryPath, portRange: bench.range };
+    const program = Program.node(
+      "start-with-password.ts",
+      [JSON.stringify({ ...start, project: bench.project(), password: SECRET })],
+      { DEBUG: "iris-ports*,testcontainers*" },
+    );
+    // Testcontainers writes its traces to stdout, others to stderr.
+    const stdout = (await program.output()).join("\n");
+    const { stderr } = await program.ended();
+    expect(stdout).toContain("testcontainers [DEBUG]");
+    expect(stdout + stderr).not.toContain(SECRET);
+    await bench.expectNothingLeft();
+  });
+});
+
+describe("a container", () => {
+  test("listens on the loopback address alone, because IRIS has well-known passwords", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().start();
+    const { HostConfig } = JSON.parse(await docker("inspect", iris.getId()))[0];
+    expect(HostConfig.PortBindings["1972/tcp"]).toEqual([{ HostIp: "127.0.0.1", HostPort: String(iris.getPort()) }]);
+    expect(HostConfig.Privileged).toBe(false);
+    expect(HostConfig.PublishAllPorts).toBe(false);
+  });
+});
