@@ -48,7 +48,8 @@ export class CommitChain {
 
   /** True while a claimed version waits to be published. */
   isPending(token: CommitToken): boolean {
-    return fs.existsSync(this.#data(token));
+    // Not existsSync(): a file that cannot be looked at (EACCES, ESTALE) must not pass for one that is gone.
+    return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
   }
 
   /** The newest version's token, also while somebody moves it; undefined where the directory or the head is missing. */
@@ -81,7 +82,7 @@ export class CommitChain {
       if (shared !== 0) fs.chmodSync(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
       this.#dropHeadless();
-      fs.renameSync(prepared, this.directory);
+      renameIfThere(prepared, this.directory);
     } catch (cause) {
       const isTaken = ["ENOTEMPTY", "EEXIST"].includes(osCode(cause));
       // So Windows says that it is taken; elsewhere a directory of another user may not be replaced.

@@ -295,7 +295,7 @@ describe("a registry path is refused that is", () => {
     const machine = await TestRegistry.create(1);
     fs.writeFileSync(join(machine.directory, "file"), "");
     expect((await access(machine, join(machine.directory, "file", "registry.json"))).message).toMatch(
-      /a file where a directory/,
+      /where a directory is needed/,
     );
   });
 

@@ -1,0 +1,169 @@
+import fs from "node:fs";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { RegistryDocument } from "../../src/stores/document.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
+
+// What a system answers now and then, at the calls where it does: no test can bring a real one to it on demand.
+
+const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
+const { fstatSync, renameSync } = fs;
+let path: string;
+
+beforeEach(() => {
+  path = join(temporaryDirectory(), "port-registry.json");
+  vi.resetModules();
+});
+
+afterEach(() => {
+  Object.defineProperty(process, "platform", platform);
+  vi.restoreAllMocks();
+});
+
+function systemError(code: string, at = path): Error {
+  return Object.assign(new Error(`${code}: as the system says`), { code, path: at });
+}
+
+async function open(isDurable = false) {
+  const { FileStore } = await import("../../src/stores/file-store.ts");
+  return new FileStore({ path, lockTimeoutMs: 5_000, isDurable });
+}
+
+const count = (document: RegistryDocument) => Number(document.unknown.own.get("count") ?? 0);
+
+async function increase(isDurable = false): Promise<number> {
+  const store = await open(isDurable);
+  await store.update(async (document) => {
+    const own = new Map(document.unknown.own).set("count", count(document) + 1);
+    return { document: { ...document, unknown: { ...document.unknown, own } }, result: undefined };
+  });
+  return count(await store.read());
+}
+
+/** Something else than a rename, the first time that one of this kind is tried. */
+function insteadOfRenaming(
+  kind: "head" | "data" | "port-registry.json.commit.",
+  act: (from: string, to: string) => void,
+) {
+  let isDone = false;
+  vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+    if (isDone || !basename(String(from)).startsWith(kind)) return renameSync(from, to);
+    isDone = true;
+    act(String(from), String(to));
+  });
+}
+
+describe("a claimed version", () => {
+  test("that a helper published first counts as published", async () => {
+    await increase();
+    insteadOfRenaming("data", (from, to) => {
+      renameSync(from, to);
+      renameSync(from, to);
+    });
+    expect(await increase()).toBe(2);
+    expect(JSON.parse(fs.readFileSync(path, "utf8")).iris_ports.revision).toBe(2);
+  });
+
+  test("that somebody deleted before it was published is made anew", async () => {
+    await increase();
+    insteadOfRenaming("data", (from, to) => {
+      fs.rmSync(from);
+      renameSync(from, to);
+    });
+    expect(await increase()).toBe(2);
+  });
+
+  test("that the system does not publish is an error, and is published by the next", async () => {
+    await increase();
+    insteadOfRenaming("data", (from) => {
+      throw systemError("EIO", from);
+    });
+    await expect(increase()).rejects.toMatchObject({
+      code: "REGISTRY_ACCESS",
+      message: expect.stringContaining("EIO"),
+    });
+    expect(await increase()).toBe(3);
+  });
+});
+
+describe("the first head", () => {
+  test("that somebody else made at the same time is used, also where Windows says EPERM", async () => {
+    insteadOfRenaming("port-registry.json.commit.", (from, to) => {
+      renameSync(from, to);
+      throw systemError("EPERM", to);
+    });
+    expect(await increase()).toBe(1);
+  });
+
+  test.each(["EPERM", "EIO"])("that cannot be made because of %s is an error", async (code) => {
+    insteadOfRenaming("port-registry.json.commit.", (_, to) => {
+      throw systemError(code, to);
+    });
+    await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+    expect(fs.readdirSync(join(path, ".."))).not.toContain("port-registry.json.commit");
+  });
+});
+
+describe("on Windows", () => {
+  beforeEach(() => Object.defineProperty(process, "platform", { ...platform, value: "win32" }));
+
+  test("a file that a scanner has open for a moment is renamed a moment later", async () => {
+    let busy = 3;
+    vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+      if (busy-- > 0) throw systemError("EBUSY", String(from));
+      renameSync(from, to);
+    });
+    expect(await increase(true)).toBe(1);
+  });
+
+  test("a file that stays busy is an error, in bounded time", async () => {
+    await increase();
+    vi.spyOn(fs, "renameSync").mockImplementation((from) => {
+      throw systemError("EACCES", String(from));
+    });
+    await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  });
+});
+
+describe("the group of a new version", () => {
+  test.each(["EPERM", "EINVAL"])("stays its writer's where the system says %s", async (code) => {
+    await increase();
+    vi.spyOn(fs, "fstatSync").mockImplementation(withOtherGroup());
+    vi.spyOn(fs, "fchownSync").mockImplementation(() => {
+      throw systemError(code);
+    });
+    expect(await increase()).toBe(2);
+  });
+
+  test("that fails otherwise is an error", async () => {
+    await increase();
+    vi.spyOn(fs, "fstatSync").mockImplementation(withOtherGroup());
+    vi.spyOn(fs, "fchownSync").mockImplementation(() => {
+      throw systemError("EIO");
+    });
+    await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  });
+});
+
+/** Every file that is looked at belongs to another group than the one before. */
+function withOtherGroup(): typeof fs.fstatSync {
+  let gid = 5_000;
+  return ((fd: number) => Object.assign(fstatSync(fd), { gid: gid++ })) as typeof fs.fstatSync;
+}
+
+test("what has no code of the system is nobody's to explain", async () => {
+  await increase();
+  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
+    throw new TypeError("a mistake of ours");
+  });
+  await expect(increase()).rejects.toThrow(TypeError);
+});
+
+test("a commit directory that cannot be listed is an error", async () => {
+  await increase();
+  fs.writeFileSync(path, '{"schema_version": "1.0", "assignments": []}');
+  vi.spyOn(fs, "readdirSync").mockImplementation(() => {
+    throw systemError("EACCES", `${path}.commit`);
+  });
+  await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+});
