@@ -184,6 +184,34 @@ describe("doctor", () => {
     expect(findings.find(({ check }) => check === "directory")).toMatchObject({ verdict: "fail" });
   });
 
+  it("works with a path that no file system has room for", async () => {
+    const registry = await TestRegistry.create();
+    const registryPath = join(registry.directory, "x".repeat(300));
+    const findings = await checkUp({ registryPath, engine: registry.engine });
+    expect(findings.filter(({ verdict }) => verdict === "fail").map(({ check }) => check)).toEqual([
+      "document",
+      "lock",
+      "commits",
+    ]);
+  });
+
+  it("names only the first of many", async () => {
+    const registry = await TestRegistry.create(10);
+    const owner = await IdleProcess.start();
+    for (let index = 0; index < 7; index++)
+      await registry.open().assignPort(registry.project(`p${index}`), { holder: owner.holder(`holder ${index}`) });
+    await owner.kill();
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching(/^warn assignments: .*p4, and 2 more$/)]);
+  });
+
+  it("asks nothing of this host's ports where the engine is another host's", async () => {
+    const registry = await TestRegistry.create();
+    await listenOn(registry.range[0]);
+    registry.engine.isLocal = false;
+    expect(await complaintsOf(registry)).toEqual([]);
+    expect((await findingsOf(registry)).find(({ check }) => check === "engine")?.text).toContain("remote");
+  });
+
   it.skipIf(process.platform === "win32")("tells how the Python tool's lock is taken, or that it is not", async () => {
     const registry = await withAssignment();
     const lock = join(registry.directory, "port-registry.lock");

@@ -58,6 +58,30 @@ describe("rebuild", () => {
     expect(restored).toMatchObject([{ port: assignment.port, projectPath: assignment.projectPath }]);
   });
 
+  it("puts instances, web ports and ports outside the range back as what they are", async () => {
+    const registry = await TestRegistry.create();
+    const { container, assignment } = await startFor(registry, "shop");
+    const outside = registry.range[1] + 1;
+    const labels = { ...container.labels, "io.iris-ports.port": String(outside), "io.iris-ports.instance": "second" };
+    registry.engine.containers[0] = {
+      ...container,
+      hostPorts: [outside, 52_773],
+      labels: { ...labels, "io.iris-ports.web-port": "52773" },
+    };
+    fs.rmSync(registry.path);
+    await registry.open().rebuild();
+    const options = { instance: "second" };
+    expect(await registry.open().getAssignment(assignment.projectPath, options)).toMatchObject({
+      projectKey: `${assignment.projectPath}#second`,
+      port: outside,
+      webPort: 52_773,
+      assignmentType: "manual",
+    });
+    await expect(
+      registry.open().assignPort(registry.project("other"), { preferredPort: 52_773 }),
+    ).rejects.toMatchObject({ code: "PORT_CONFLICT" });
+  });
+
   it("lets the maker of a container give its port back as if nothing had been lost", async () => {
     const registry = await TestRegistry.create();
     const { assignment, holder } = await startFor(registry, "shop");
