@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { getContainerRuntimeClient, type WaitStrategy } from "testcontainers";
 import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
-import { diagnoseLog, READY_LINE } from "../iris/log-lines.ts";
+import { diagnoseLog, READY_LINE, START_LINE } from "../iris/log-lines.ts";
 import { SCRIPT_VARIABLE, type SetupOptions, SHELL_SESSION_COMMAND, setupScript } from "../iris/session-scripts.ts";
 import { parseSetupOutput, type SetupResult } from "../iris/setup-output.ts";
 import type { EngineContainerHandle } from "./engine-containers.ts";
@@ -45,7 +45,7 @@ export class IrisReadiness implements WaitStrategy {
 
   async waitUntilReady(container: EngineContainerHandle, boundPorts: BoundPorts, startTime?: Date): Promise<void> {
     const deadline = performance.now() + this.#startupTimeoutMs;
-    if (this.#usersOwn === undefined) await this.#waitForLog(container, startTime);
+    if (this.#usersOwn === undefined) await this.#waitForLog(container);
     else await this.#withTimeout(this.#usersOwn).waitUntilReady(container, boundPorts, startTime);
     await this.#waitForSession(container, deadline);
   }
@@ -54,18 +54,20 @@ export class IrisReadiness implements WaitStrategy {
     return strategy.isStartupTimeoutSet() ? strategy : strategy.withStartupTimeout(this.#startupTimeoutMs);
   }
 
-  async #waitForLog(container: EngineContainerHandle, startTime: Date | undefined): Promise<void> {
+  async #waitForLog(container: EngineContainerHandle): Promise<void> {
     const client = await getContainerRuntimeClient();
-    // What it said when it was started before must not be taken for this start's words.
-    const startedAt = startTime ?? new Date((await container.inspect()).State.StartedAt);
-    const stream = await client.container.logs(container, { since: startedAt.getTime() / 1000 });
+    // Not from when it was started this time: a container writes before the engine notes that it has started it.
+    const endedAt = Date.parse((await container.inspect()).State.FinishedAt);
+    const hasRunBefore = endedAt > 0;
+    const stream = await client.container.logs(container, { since: hasRunBefore ? endedAt / 1000 : 0 });
     const timer = setTimeout(() => stream.destroy(new LogTimeout()), this.#startupTimeoutMs);
     let log = "";
     try {
       for await (const chunk of stream) {
         log += chunk;
-        if (diagnoseLog(log) !== undefined) break;
-        if (READY_LINE.test(log)) return;
+        const words = hasRunBefore ? sinceStartLine(log) : log;
+        if (diagnoseLog(words) !== undefined) break;
+        if (READY_LINE.test(words)) return;
       }
     } catch (error) {
       if (error instanceof LogTimeout)
@@ -117,6 +119,12 @@ export class IrisReadiness implements WaitStrategy {
 }
 
 class LogTimeout extends Error {}
+
+/** The last words of an earlier run may bear a time after its end. */
+function sinceStartLine(log: string): string {
+  const start = log.indexOf(START_LINE);
+  return start < 0 ? "" : log.slice(start);
+}
 
 function refusedError(container: EngineContainerHandle, { failed }: SetupResult) {
   const refusals = failed.map(({ step, words }) => `${STEPS[step]}: ${words}`);

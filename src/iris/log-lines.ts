@@ -3,6 +3,9 @@ import { DEFAULT_IRIS_IMAGE } from "./image.ts";
 /** The line after which sessions are worth trying. 1972 opens before it, and logons stay closed a moment longer. */
 export const READY_LINE = /\[INFO\] \.\.\.started InterSystems IRIS instance/;
 
+/** The line with which a start begins: what stands before it in a log belongs to an earlier one. */
+export const START_LINE = "[INFO] Starting InterSystems IRIS instance";
+
 /** Why a start failed, and what to do about it. */
 export type LogDiagnosis = { readonly what: string; readonly remedy: string };
 
@@ -48,7 +51,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
 
 function lastStart(log: string): string[] {
   const lines = log.split(/\r?\n/);
-  const start = lines.findLastIndex((line) => line.includes("[INFO] Starting InterSystems IRIS instance"));
+  const start = lines.findLastIndex((line) => line.includes(START_LINE));
   return lines.slice(Math.max(0, start));
 }
 
