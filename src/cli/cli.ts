@@ -1,27 +1,34 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, EXIT_CODES_HELP } from "./exit-codes.ts";
-import { plainLines } from "./plain-text.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
 
 /** Runs the command line and returns the exit code. Commands are loaded when they are called: `--help` needs none. */
 export async function main(args: readonly string[]): Promise<number> {
   endWhenOutputEnds();
   let exitCode: number = EXIT_CODES.ok;
-  const program = createProgram((code) => {
-    exitCode = code;
+  let complaint = "";
+  const program = createProgram({
+    onExitCode: (code) => {
+      exitCode = code;
+    },
+    onComplaint: (text) => {
+      complaint = text;
+    },
   });
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
-    const { reportError } = await import("./report-error.ts");
-    return reportError(error);
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
+    const { reportError, reportUsage } = await import("./report-error.ts");
+    return error instanceof CommanderError ? reportUsage(complaint) : reportError(error);
   }
 }
 
-function createProgram(onExitCode: (code: number) => void): Command {
+type Listeners = { onExitCode(code: number): void; onComplaint(text: string): void };
+
+function createProgram({ onExitCode, onComplaint }: Listeners): Command {
   const program = new Command("iris-ports")
     .description("A stable host port for every InterSystems IRIS project and CI job on this machine.")
     .version(version(), "-V, --version", "print the version")
@@ -32,10 +39,7 @@ function createProgram(onExitCode: (code: number) => void): Command {
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   // Commands that are added inherit what is set by now.
-  program.configureOutput({
-    outputError: (text, write) =>
-      write(`${plainLines(text.replace(/^error: /, "iris-ports: ").trimEnd())}\nTo fix: see \`iris-ports --help\`.\n`),
-  });
+  program.configureOutput({ outputError: onComplaint });
 
   const json = ["--json", "print JSON"] as const;
   const instance = ["--instance <name>", "a second IRIS of the same project"] as const;

@@ -17,6 +17,13 @@ export function reportError(error: unknown): number {
   return isOurs ? exitCodeOf(error.code) : EXIT_CODES.unexpected;
 }
 
+/** Says what is wrong with the arguments, where the help was not printed instead. */
+export function reportUsage(complaint: string): number {
+  const text = complaint.replace(/^error: /, "").trimEnd();
+  if (text !== "") process.stderr.write(`iris-ports: ${plainLines(text)}\nTo fix: see \`iris-ports --help\`.\n`);
+  return EXIT_CODES.usage;
+}
+
 function unexpectedText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return `Something unexpected happened: ${message}\nTo fix: run it again with DEBUG=iris-ports* and report what it prints.`;
