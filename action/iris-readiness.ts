@@ -37,10 +37,13 @@ export async function waitUntilReady(
         // Only these lines can change what the log says.
         if (/\[FATAL\]|Invalid Community Edition license/.test(line)) ended.abort();
       };
-      const following = cli.follow(["logs", "--follow", container.id], watch, signal).finally(() => ended.abort());
+      const following = cli.follow(["logs", "--follow", container.id], watch, signal).then(async () => {
+        // Some logging drivers let nobody read: then the session alone tells.
+        if (await isRunning(cli, container.id)) started.resolve();
+        else ended.abort();
+      });
       await abortable(Promise.race([started.promise, following]), signal);
-      signal.throwIfAborted();
-      await setUp(cli, container.id, iris, signal);
+      await setUp(cli, container.id, iris, signal, () => ended.abort());
       ended.abort();
       await following;
     });
@@ -52,7 +55,13 @@ export async function waitUntilReady(
   }
 }
 
-async function setUp(cli: DockerCli, id: string, iris: IrisInputs, signal: AbortSignal): Promise<void> {
+async function setUp(
+  cli: DockerCli,
+  id: string,
+  iris: IrisInputs,
+  signal: AbortSignal,
+  onEnd: () => void,
+): Promise<void> {
   const script = setupScript(iris);
   for (;;) {
     const session = await abortable(
@@ -69,8 +78,14 @@ async function setUp(cli: DockerCli, id: string, iris: IrisInputs, signal: Abort
         remedy: "correct the inputs `username`, `password` and `namespace` after these words of IRIS.",
       });
     }
+    if (!result.isSignedOn && !(await isRunning(cli, id))) onEnd();
     await delay(SESSION_RETRY_MS, undefined, { signal });
   }
+}
+
+async function isRunning(cli: DockerCli, id: string): Promise<boolean> {
+  const { stdout } = await cli.run(["inspect", "--format", "{{.State.Running}}", id]);
+  return stdout.trim() === "true";
 }
 
 async function startError(

@@ -2,15 +2,10 @@ import { stripVTControlCharacters } from "node:util";
 import * as core from "@actions/core";
 import { plainLines, plainText } from "../src/cli/plain-text.ts";
 
-/**
- * A line of text from outside (a path, a container's name, its log) as it may stand in the job's log: without control
- * characters, and without what the runner would take for a command.
- * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
- */
+/** A line of text from outside (a path, a container's name, its log) as it may stand in the job's log. */
 export function logText(line: string): string {
-  return plainText(stripVTControlCharacters(line).replaceAll("\t", "  "))
-    .replaceAll("##[", "## [")
-    .replace(/^(\s*)::/, "$1: :");
+  // Colours and tabs are nothing to worry about: they are left out, and not spelled out.
+  return plainText(stripVTControlCharacters(line).replaceAll("\t", "  "));
 }
 
 /** Writes to the job's log, line by line. */

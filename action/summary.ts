@@ -36,7 +36,7 @@ function summaryRows({ claim, outcome, assignments, removedContainers, cleaned }
     ["Project", cell(project)],
     ["Image", claim.image === null ? "none" : cell(claim.image)],
     ["Started in", outcome?.startedInMs == null ? "–" : `${(outcome.startedInMs / 1_000).toFixed(1)} s`],
-    ["Released", [releasedText(assignments), ...removedContainers.map(cell)].join(", ")],
+    ["Released", releasedText(assignments, removedContainers)],
     [
       "Cleaned",
       cleaned.length === 0 ? "nothing" : cleaned.map((stale) => `${cell(stale.projectKey)} (${stale.port})`).join(", "),
@@ -44,9 +44,10 @@ function summaryRows({ claim, outcome, assignments, removedContainers, cleaned }
   ];
 }
 
-function releasedText(assignments: readonly PortAssignment[]): string {
-  if (assignments.length === 0) return "nothing was held";
-  return assignments.some(({ status }) => status === "released") ? "yes" : "no, others hold it";
+function releasedText(assignments: readonly PortAssignment[], removedContainers: readonly string[]): string {
+  const removed = removedContainers.map((name) => `; removed ${cell(name)}`).join("");
+  if (assignments.length === 0) return `nothing was held${removed}`;
+  return `${assignments.some(({ status }) => status === "released") ? "yes" : "no, others hold it"}${removed}`;
 }
 
 /** In code, GitHub makes no links, mentions or pictures of what a path or an image is called; a line is never broken. */

@@ -41,7 +41,7 @@ test("a build in another directory gives the committed bytes: `npm run bundle` w
     return statSync(fresh).isFile() && !readFileSync(fresh).equals(readFileSync(committed));
   });
   expect(changed, "run `npm run bundle` and commit dist/").toEqual([]);
-});
+}, 180_000);
 
 test("the bundles are small, hold no programs, and name the licences of what is in them", () => {
   expect(filesOf(ROOT)).toEqual(

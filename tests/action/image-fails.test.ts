@@ -57,6 +57,19 @@ test("a container that ends, and an image that is not IRIS", async () => {
   await expectNothingLeft(host, job);
 });
 
+test("a container that is removed while IRIS starts", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const slow = { "container-env": "IRIS_STANDIN_START_MS=60000" };
+  const step = job.start("main", { inputs: { image: await ensureStandin(), ...slow } });
+  await step.said(/Starting InterSystems IRIS instance/);
+  await docker("rm", "--force", host.assignments[0]?.container_name as string);
+  expect((await step.result).stdout).toMatch(
+    /CONTAINER_START::The container iris_\w+ ended with exit code (unknown|\d+) before IRIS was ready/,
+  );
+  await expectNothingLeft(host, job);
+});
+
 test("an image that is not there is refused before a port is taken", async () => {
   const host = await FakeHost.create();
   for (const pull of ["never", "missing", "always"]) {

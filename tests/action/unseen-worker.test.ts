@@ -61,8 +61,8 @@ test.skipIf(process.platform !== "linux")(
       GITHUB_ACTION: "__org_iris-ports",
       GITHUB_WORKSPACE: host.directory,
       // A shell hands on no variable with a hyphen in its name, such as those of inputs.
-    IRIS_PORT_REGISTRY: host.registryPath,
-    IRIS_PORT_RANGE: host.ports.join("-"),
+      IRIS_PORT_REGISTRY: host.registryPath,
+      IRIS_PORT_RANGE: host.ports.join("-"),
     };
     for (const name of ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STATE"]) {
       env[name] = join(files, name);
