@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,8 @@ let installed: string | undefined;
 
 function install(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-action-")));
+  // Runners of other users run it, too.
+  chmodSync(directory, 0o755);
   for (const bundle of ["main", "post"]) {
     if (!existsSync(join(ROOT, "dist", bundle))) throw new Error("there is no bundle: npm run bundle");
     cpSync(join(ROOT, "dist", bundle), join(directory, "dist", bundle), { recursive: true });

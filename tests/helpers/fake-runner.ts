@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,6 +75,8 @@ type JobOptions = {
   readonly runner?: string;
   readonly matrix?: unknown;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whose runner it is; only root can choose. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 };
 
 /** A job: a worker process, and steps that are its children. */
@@ -84,15 +86,18 @@ export class FakeJob {
   readonly env: Readonly<Record<string, string>>;
   readonly #host: FakeHost;
   readonly #temp: string;
+  readonly #user: JobOptions["user"];
 
-  constructor(host: FakeHost, { runner = randomUUID().slice(0, 8), matrix = null, env = {} }: JobOptions) {
+  constructor(host: FakeHost, { runner = randomUUID().slice(0, 8), matrix = null, env = {}, user }: JobOptions) {
     const home = join(host.directory, "runners", runner);
     this.#host = host;
     this.workspace = join(home, "work", "shop", "shop");
     this.#temp = join(home, "temp");
     mkdirSync(this.workspace, { recursive: true });
     mkdirSync(this.#temp, { recursive: true });
-    this.worker = fork(WORKER, { execArgv: ["--disable-warning=ExperimentalWarning"] });
+    this.#user = user;
+    this.#hand(this.workspace, this.#temp);
+    this.worker = fork(WORKER, { execArgv: ["--disable-warning=ExperimentalWarning"], ...user });
     this.worker.setMaxListeners(50);
     onTestFinished(() => this.killWorker());
     this.env = {
@@ -134,6 +139,7 @@ export class FakeJob {
       ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"].map((name) => [name, join(files, name)]),
     );
     for (const path of Object.values(commandFiles)) writeFileSync(path, "");
+    this.#hand(...Object.values(commandFiles));
     const stepEnv = {
       ...this.env,
       ...commandFiles,
@@ -152,6 +158,10 @@ export class FakeJob {
       { script, env: stepEnv, cwd: this.workspace },
       dirname(commandFiles.GITHUB_ENV as string),
     );
+  }
+
+  #hand(...paths: readonly string[]): void {
+    if (this.#user !== undefined) for (const path of paths) chownSync(path, this.#user.uid, this.#user.gid);
   }
 
   /** `kill -9`: what happens when the machine takes the runner away. */
