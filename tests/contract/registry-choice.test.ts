@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { describe, expect, test } from "vitest";
 import { manualHolder } from "../../src/ports/holder.ts";
 import { LABEL_PROJECT } from "../../src/ports/labels.ts";
+import { RegistryCore } from "../../src/ports/registry.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -117,11 +118,53 @@ describe("R10: a port counts as free only", () => {
     expect(new Set(seen)).toEqual(new Set(["listed", "probe 1 true"]));
   });
 
+  test("and a remote engine's container speaks for its project, whatever listens here", async () => {
+    const machine = await TestRegistry.create(2);
+    machine.engine.isLocal = false;
+    const idle = await IdleProcess.start();
+    const registry = machine.open();
+    const { port, containerName } = await registry.assignPort(machine.project("a"), { holder: idle.holder() });
+    machine.engine.run({ name: containerName, hostPorts: [port] });
+    await idle.kill();
+    await listenOn(port);
+    expect((await registry.assignPort(machine.project("a"))).port).toBe(port);
+  });
+
   test("by the engine alone where it is remote: a probe here would say nothing", async () => {
     const machine = await TestRegistry.create(2);
     machine.engine.isLocal = false;
     await listenOn(machine.range[0]);
     expect((await machine.open().assignPort(machine.project("a"))).port).toBe(machine.range[0]);
+  });
+});
+
+describe("an assignment that ends between the look and the lock", () => {
+  test("is made anew, after the engine was asked", async () => {
+    const machine = await TestRegistry.create(2);
+    const other = machine.open();
+    await other.assignPort(machine.project("a"));
+    let isReleased = false;
+    const liveness = async () => {
+      if (!isReleased) await other.releasePort(machine.project("a"));
+      isReleased = true;
+      return "alive" as const;
+    };
+    const { timesListed } = machine.engine;
+    expect((await machine.open({ liveness }).assignPort(machine.project("a"))).port).toBe(machine.range[0]);
+    expect(machine.engine.timesListed).toBe(timesListed + 1);
+  });
+});
+
+describe("a registry with nothing but a path and a range", () => {
+  test("assigns, shares and releases without any engine", async () => {
+    const machine = await TestRegistry.create(2);
+    const registry = new RegistryCore({ registryPath: machine.path, portRange: machine.range });
+    const { assignedAt, port } = await registry.assignPort(machine.project("a"));
+    expect(Math.abs(assignedAt.getTime() - Date.now())).toBeLessThan(60_000);
+    expect((await registry.assignPort(machine.project("a"), { holder: manualHolder() })).port).toBe(port);
+    expect(machine.json().iris_ports.details[machine.project("a")]).not.toHaveProperty("engine");
+    await registry.releasePort(machine.project("a"));
+    expect(registry.registryPath).toBe(machine.path);
   });
 });
 

@@ -2,9 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import type { ProcessHolder, ProcessIdentity } from "../../src/ports/holder.ts";
 import { identifyProcess } from "../../src/ports/process-identity.ts";
+
+// Tests that start processes wait for a machine that may be busy with many others.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A real process that does nothing until it is killed. */
 export class IdleProcess {

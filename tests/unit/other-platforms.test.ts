@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { temporaryDirectory } from "../helpers/registry.ts";
@@ -19,6 +20,7 @@ beforeEach(() => {
 afterEach(() => {
   Object.defineProperty(process, "platform", platform);
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 /** What this machine would say of processes if it were another one. */
@@ -63,3 +65,48 @@ test.skipIf(process.platform === "win32")(
     });
   },
 );
+
+test("a Linux that hides what it is stands for its name alone, and nothing is said of its processes", async () => {
+  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
+    throw Object.assign(new Error("hidden"), { code: "EACCES" });
+  });
+  vi.spyOn(fs, "readlinkSync").mockImplementation(() => {
+    throw Object.assign(new Error("hidden"), { code: "EACCES" });
+  });
+  const { identifyProcess } = await identityOn("linux");
+  expect(await identifyProcess(process.pid)).toEqual({
+    host: hostname(),
+    bootId: "unknown",
+    pidNamespace: "unknown",
+    pid: process.pid,
+    startTime: "unknown",
+  });
+  const { observeProcess } = await import("../../src/ports/liveness.ts");
+  const here = await identifyProcess(process.pid);
+  expect(await observeProcess(here)).toBe("unknown");
+  expect(await observeProcess({ ...here, bootId: "another" })).toBe("unknown");
+});
+
+test("empty files of the system say as little as missing ones", async () => {
+  vi.spyOn(fs, "readFileSync").mockReturnValue("");
+  const { currentMachine, startTimeOf } = await identityOn("linux");
+  expect(await currentMachine()).toMatchObject({ host: hostname(), bootId: "unknown" });
+  expect(await startTimeOf(process.pid)).toBe("unknown");
+});
+
+test.skipIf(process.platform === "win32")("commands that print nothing say nothing", async () => {
+  for (const name of ["ps", "sysctl", "powershell.exe"]) command(name, "exit 0");
+  expect(await (await identityOn("darwin")).identifyProcess(42)).toMatchObject({
+    startTime: "unknown",
+    bootId: "unknown",
+  });
+  vi.resetModules();
+  expect(await (await identityOn("win32")).startTimeOf(42)).toBe("unknown");
+});
+
+test("elsewhere nobody tells who listens", async () => {
+  Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
+  vi.spyOn(fs, "existsSync").mockReturnValue(false);
+  const { listenerName } = await import("../../src/ports/port-owner.ts");
+  expect(listenerName(1972)).toBe("a process of this host");
+});
