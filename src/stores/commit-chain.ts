@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
-import { changeOwner, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+import { changeMode, changeOwner, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
@@ -79,7 +79,7 @@ export class CommitChain {
     fs.mkdirSync(prepared, { mode: 0o700 });
     try {
       giveTo(parent, prepared);
-      if (shared !== 0) fs.chmodSync(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
+      if (shared !== 0) changeMode(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
       this.#dropHeadless();
       renameIfThere(prepared, this.directory);

@@ -38,11 +38,22 @@ export function writeNewFile(path: string, content: string | Buffer, owner: NewF
   try {
     const stat = fs.fstatSync(fd);
     changeOwner(fd, stat, owner);
-    if ((stat.mode & 0o777) !== owner.mode) fs.fchmodSync(fd, owner.mode);
+    if ((stat.mode & 0o777) !== owner.mode) changeMode(fd, owner.mode);
     writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
     if (isDurable) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** Gives what was just made its mode; a file system that knows none (vfat, a Windows share) keeps its own. */
+export function changeMode(made: number | string, mode: number): void {
+  try {
+    if (typeof made === "number") fs.fchmodSync(made, mode);
+    else fs.chmodSync(made, mode);
+  } catch (cause) {
+    // Its maker may do it wherever it can be done.
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP"].includes(osCode(cause))) throw cause;
   }
 }
 

@@ -132,8 +132,12 @@ export class Turnstile {
 
   /** Changes whenever the lock is refreshed or has another owner; empty where there is none. */
   #stamp(): string {
-    const stat = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
-    return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`;
+    try {
+      const stat = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
+      return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`;
+    } catch (cause) {
+      throw accessError(this.#registryPath, this.#lockPath, cause);
+    }
   }
 
   #takeOver(): void {
