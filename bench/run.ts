@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { ensureEngine } from "../scripts/ensure-engine.ts";
+import { measureAction } from "./action.ts";
 import { measureContainers } from "./containers.ts";
 import { measureFloor } from "./floor.ts";
 import type { Measurement } from "./measure.ts";
@@ -17,6 +18,7 @@ const sections: readonly (readonly [title: string, measure: () => Measurement[] 
   ["Number of assignments", measureEntries],
   [`Eight processes for ${seconds} s`, () => measureContended(seconds)],
   ["Container start", measureContainers],
+  ["The action", measureAction],
 ];
 
 const results: { readonly title: string; readonly rows: readonly Measurement[] }[] = [];
