@@ -54,7 +54,7 @@ class BenchJob {
       RUNNER_TRACKING_ID: `github_${name}`,
       INPUT_MATRIX: "null",
       "INPUT_REGISTRY-PATH": join(scratch, "registry", "port-registry.json"),
-      "INPUT_PORT-RANGE": "20000-29999",
+      "INPUT_PORT-RANGE": "20000-20399",
     };
   }
 
