@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../helpers/registry.ts";
 // What a system answers now and then, at the calls where it does: no test can bring a real one to it on demand.
 
 const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
-const { fstatSync, renameSync } = fs;
+const { fstatSync, lstatSync, openSync, renameSync, rmdirSync } = fs;
 let path: string;
 
 beforeEach(() => {
@@ -166,4 +166,122 @@ test("a commit directory that cannot be listed is an error", async () => {
     throw systemError("EACCES", `${path}.commit`);
   });
   await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+});
+
+describe("the lock", () => {
+  const lockPath = () => `${path}.lock`;
+
+  /** One that nobody refreshes, though its time lies ahead. */
+  async function leaveLock(): Promise<void> {
+    await increase();
+    fs.mkdirSync(lockPath());
+    const tomorrow = Date.now() / 1_000 + 86_400;
+    fs.utimesSync(lockPath(), tomorrow, tomorrow);
+  }
+
+  test("that cannot be taken over is an error", async () => {
+    await leaveLock();
+    vi.spyOn(fs, "rmdirSync").mockImplementation((at) => {
+      if (String(at) === lockPath()) throw systemError("EIO", lockPath());
+      rmdirSync(at);
+    });
+    await expect(increase()).rejects.toMatchObject({
+      code: "REGISTRY_ACCESS",
+      message: expect.stringContaining("EIO"),
+    });
+  });
+
+  test("that its owner gave back just before it was taken over is taken", async () => {
+    await leaveLock();
+    vi.spyOn(fs, "rmdirSync").mockImplementation((at) => {
+      rmdirSync(at);
+      if (String(at) === lockPath()) throw systemError("ENOENT", lockPath());
+    });
+    expect(await increase()).toBe(2);
+  });
+
+  test("that cannot be looked at is an error", async () => {
+    await leaveLock();
+    vi.spyOn(fs, "lstatSync").mockImplementation(((at: string, options: object) => {
+      if (at === lockPath()) throw systemError("EACCES", lockPath());
+      return lstatSync(at, options);
+    }) as typeof fs.lstatSync);
+    await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  });
+
+  test("whose owner's note is another user's gets a note of its own", async () => {
+    await increase();
+    let isRefused = false;
+    vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
+      if (!isRefused && basename(String(at)) === "lock-owner") {
+        isRefused = true;
+        throw systemError("EACCES", String(at));
+      }
+      return openSync(at, flags, mode);
+    });
+    await increase();
+    expect(isRefused).toBe(true);
+    expect(fs.readFileSync(join(`${path}.commit`, "lock-owner"), "utf8")).toContain(`process ${process.pid} `);
+  });
+
+  test("whose owner's note cannot be read has an unknown owner", async () => {
+    await increase();
+    fs.rmSync(join(`${path}.commit`, "lock-owner"), { force: true });
+    fs.mkdirSync(join(`${path}.commit`, "lock-owner"));
+    fs.mkdirSync(lockPath());
+    const { FileStore } = await import("../../src/stores/file-store.ts");
+    const store = new FileStore({ path, lockTimeoutMs: 50, isDurable: false });
+    const refused = store.update(async () => ({ result: undefined }));
+    await expect(refused).rejects.toMatchObject({ code: "PORT_ASSIGNMENT_TIMEOUT", lockOwner: undefined });
+    await expect(refused).rejects.toThrow("somebody unknown");
+  });
+});
+
+test("an unreadable document is not replaced where its bytes cannot be kept", async () => {
+  fs.writeFileSync(path, "{");
+  vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+    if (String(to).includes(".corrupt-")) throw systemError("ENOSPC", String(to));
+    renameSync(from, to);
+  });
+  const store = await open();
+  const refused = store.replaceUnreadable(async (document) => ({ document: { ...document }, result: undefined }));
+  await expect(refused).rejects.toMatchObject({ code: "REGISTRY_CORRUPT", backupPath: undefined });
+  expect(fs.readFileSync(path, "utf8")).toBe("{");
+});
+
+test("a cause that is no error is said as it is", async () => {
+  const { accessError, osCode } = await import("../../src/stores/safe-file.ts");
+  expect(accessError(path, path, "half a sentence").message).toContain("The system says: half a sentence");
+  expect([osCode(null), osCode("EIO"), osCode({ code: 5 }), osCode({ code: "EIO" })]).toEqual(["", "", "", "EIO"]);
+});
+
+test("whoever looks at the files finds nothing in what cannot be read", async () => {
+  await increase();
+  fs.rmSync(join(`${path}.commit`, "lock-owner"), { force: true });
+  fs.mkdirSync(join(`${path}.commit`, "lock-owner"));
+  fs.mkdirSync(`${path}.lock`);
+  const { inspectFiles } = await import("../../src/stores/registry-files.ts");
+  expect((await inspectFiles(path)).lock).not.toHaveProperty("owner", expect.any(String));
+  const { namesIn } = await import("../../src/stores/file-state.ts");
+  expect(namesIn({ path: join(path, "nowhere"), kind: "directory" } as Parameters<typeof namesIn>[0])).toEqual([]);
+});
+
+test("a file where the commit directory belongs is an error that names it", async () => {
+  fs.writeFileSync(`${path}.commit`, "");
+  await expect(increase()).rejects.toMatchObject({
+    code: "REGISTRY_ACCESS",
+    message: expect.stringMatching(/ENOTDIR at .*\.commit/),
+  });
+});
+
+test("a mode that may not be changed is left to who made the file, and any other failure is an error", async () => {
+  const { changeMode } = await import("../../src/stores/safe-file.ts");
+  vi.spyOn(fs, "chmodSync").mockImplementation(() => {
+    throw systemError("EPERM");
+  });
+  expect(changeMode(path, 0o600)).toBeUndefined();
+  vi.spyOn(fs, "chmodSync").mockImplementation(() => {
+    throw systemError("EIO");
+  });
+  expect(() => changeMode(path, 0o600)).toThrow("EIO");
 });
