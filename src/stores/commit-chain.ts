@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
-import { changeMode, changeOwner, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+import {
+  changeMode,
+  changeOwner,
+  type NewFile,
+  osCode,
+  removeIfThere,
+  renameIfThere,
+  writeNewFile,
+} from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
