@@ -56,7 +56,7 @@ export class FileStore implements Store {
   }
 
   async read(): Promise<RegistryDocument> {
-    return (await this.#guard(() => this.#snapshot())).document;
+    return (await this.#guard(() => this.#snapshot(() => this.#turnstile.awaitNeighbour()))).document;
   }
 
   async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
@@ -140,8 +140,10 @@ export class FileStore implements Store {
     }
   }
 
-  async #snapshot(): Promise<Snapshot> {
-    const deadline = performance.now() + HALF_WRITTEN_MS;
+  /** `awaitNeighbour`: for who does not hold the Python tool's lock, and cannot know how far that tool has written. */
+  async #snapshot(awaitNeighbour?: () => Promise<void>): Promise<Snapshot> {
+    let deadline = performance.now() + HALF_WRITTEN_MS;
+    let isNeighbourDone = awaitNeighbour === undefined;
     for (;;) {
       const file = readRegularFile(this.location);
       if (file === undefined) return { ...NOTHING, ...this.#newFile() };
@@ -153,8 +155,13 @@ export class FileStore implements Store {
         this.#last = { ...parsed, bytes, ...owner };
         return this.#last;
       }
-      if (performance.now() > deadline) throw this.#corrupt(parsed, bytes);
-      await delay(5);
+      if (performance.now() <= deadline) await delay(5);
+      else if (isNeighbourDone) throw this.#corrupt(parsed, bytes);
+      else {
+        await awaitNeighbour?.();
+        isNeighbourDone = true;
+        deadline = performance.now();
+      }
     }
   }
 

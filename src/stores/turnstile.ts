@@ -73,6 +73,14 @@ export class Turnstile {
     }
   }
 
+  /**
+   * Waits until the Python tool does not write, where it is in use.
+   * @throws PortAssignmentTimeoutError when it held its lock for longer than the time-out
+   */
+  async awaitNeighbour(): Promise<void> {
+    await this.#besideNeighbour(async () => {}, performance.now() + this.#timeoutMs);
+  }
+
   async #besideNeighbour<T>(work: () => Promise<T>, deadline: number): Promise<T> {
     let release: () => void;
     try {

@@ -1,7 +1,10 @@
+import fs from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { manualHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
 import { containerName } from "../../src/ports/project.ts";
+import { HALF_WRITTEN_MS } from "../../src/stores/file-store.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
@@ -128,6 +131,30 @@ describe("beside the Python tool", () => {
     expect(await registry.listAll()).toEqual([]);
     expect((await registry.assignPort(machine.project("b"))).port).toBe(machine.range[0]);
     expect(machine.json().iris_ports.revision).toBe(2);
+  });
+
+  test("a reader waits for as long as it writes, and then reads the whole", async () => {
+    const machine = await TestRegistry.create(2);
+    const { port } = await machine.open().assignPort(machine.project("a"));
+    const slow = new Program("python3", [SCRIPT, machine.path, "dawdle"]);
+    expect(await slow.nextLine()).toBe("half");
+    const reading = machine.open().getAssignment(machine.project("a"));
+    // Longer than any half-written document is waited for where nobody says that they write it.
+    await delay(2 * HALF_WRITTEN_MS);
+    slow.signal("SIGUSR1");
+    expect(await reading).toMatchObject({ port });
+    expect((await slow.ended()).code).toBe(0);
+    expect(fs.readdirSync(machine.directory).filter((name) => name.includes("corrupt"))).toEqual([]);
+  });
+
+  test("a document that it left half written when it was killed is refused", async () => {
+    const machine = await TestRegistry.create(2);
+    await machine.open().assignPort(machine.project("a"));
+    const killed = new Program("python3", [SCRIPT, machine.path, "dawdle"]);
+    expect(await killed.nextLine()).toBe("half");
+    const reading = machine.open().getAssignment(machine.project("a"));
+    killed.signal("SIGKILL");
+    await expect(reading).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
   });
 
   test("both may write at once: no port twice, and no entry lost", async () => {
