@@ -285,3 +285,26 @@ test("a mode that may not be changed is left to who made the file, and any other
   });
   expect(() => changeMode(path, 0o600)).toThrow("EIO");
 });
+
+test("whoever looks at the files does not take a mistake of ours for an unreadable file", async () => {
+  const { namesIn } = await import("../../src/stores/file-state.ts");
+  vi.spyOn(fs, "readdirSync").mockImplementation(() => {
+    throw new TypeError("a mistake of ours");
+  });
+  expect(() => namesIn({ path, kind: "directory" } as Parameters<typeof namesIn>[0])).toThrow(TypeError);
+});
+
+test("a head that comes while a headless commit directory is emptied is not touched", async () => {
+  await increase();
+  const chain = `${path}.commit`;
+  const [head] = fs.readdirSync(chain).filter((name) => name.startsWith("head.")) as [string];
+  fs.rmSync(join(chain, head));
+  // Somebody else puts theirs there just before this one looks what lies in the directory.
+  const { writeFileSync } = fs;
+  vi.spyOn(fs, "writeFileSync").mockImplementation((at, text, options) => {
+    writeFileSync(at, text, options);
+    if (basename(String(at)).startsWith("head.")) writeFileSync(join(chain, head), "");
+  });
+  expect(await increase()).toBe(2);
+  expect(JSON.parse(fs.readFileSync(path, "utf8")).iris_ports.revision).toBe(2);
+});
