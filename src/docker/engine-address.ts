@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import querystring from "node:querystring";
 import { environment } from "../ports/config.ts";
 import { ContainerEngineError } from "../ports/errors.ts";
 import { currentDockerContext } from "./docker-context.ts";
@@ -75,7 +76,8 @@ function parseAddress(text: string, tls: Tls): EngineAddress {
   const isOverridden = override !== undefined && override !== "" && !isLoopback(override);
   switch (url?.protocol) {
     case "unix:": {
-      const socketPath = canonicalSocket(decodeURIComponent(url.pathname) || "/var/run/docker.sock");
+      // Unlike decodeURIComponent() it takes what is no escape as it is.
+      const socketPath = canonicalSocket(querystring.unescape(url.pathname) || "/var/run/docker.sock");
       return { endpoint: `unix://${socketPath}`, isLocal: !isOverridden, socketPath };
     }
     case "npipe:": {
