@@ -1,0 +1,113 @@
+import type { SeenEntry } from "../fixtures/storm-observer.ts";
+
+/** From the acknowledgement of an assignment to just before it was given up, or its process ended. */
+type Tenancy = {
+  readonly project: string;
+  readonly port: number;
+  readonly holder: string;
+  readonly from: bigint;
+  to: bigint;
+};
+
+type Sample = { readonly from: bigint; readonly to: bigint; readonly entries: readonly SeenEntry[] };
+
+/** What one process said, and when it was killed from outside, if it was. */
+export type Testimony = { readonly lines: readonly string[]; readonly killedAt?: bigint | undefined };
+
+/** What came out of comparing what everybody said. */
+export type Audit = {
+  readonly acquisitions: number;
+  readonly operations: number;
+  readonly samples: number;
+  /** By its name or its error's code, how often each operation ended so. */
+  readonly endings: Readonly<Record<string, number>>;
+  readonly violations: readonly string[];
+};
+
+const END_OF_TIME = 2n ** 63n;
+
+/**
+ * Checks the invariants: no two live holders of different projects on one port, one port per project, and every
+ * assignment in the document for as long as its holder lives.
+ */
+export function audit(workers: readonly Testimony[], observer: readonly string[]): Audit {
+  const tenancies = workers.flatMap(tenanciesOf);
+  const samples = observer.filter((line) => line.startsWith("s ")).map(parseSample);
+  const lines = workers.flatMap((worker) => worker.lines);
+  const endings: Record<string, number> = {};
+  for (const line of lines) if (line.startsWith(". ")) endings[line.slice(2)] = (endings[line.slice(2)] ?? 0) + 1;
+  return {
+    acquisitions: tenancies.length,
+    operations: Object.values(endings).reduce((sum, count) => sum + count, 0),
+    samples: samples.length,
+    endings,
+    violations: [
+      ...[...lines, ...observer].filter((line) => line.startsWith("!")),
+      ...collisions(tenancies),
+      ...losses(tenancies, samples),
+    ],
+  };
+}
+
+function tenanciesOf({ lines, killedAt = END_OF_TIME }: Testimony): Tenancy[] {
+  const ends = lines.filter((line) => line.startsWith("x ")).map((line) => BigInt(line.slice(2)));
+  const end = ends[0] ?? killedAt;
+  const tenancies = new Map<string, Tenancy>();
+  for (const line of lines) {
+    const [kind, time = "0", ...rest] = line.split(" ");
+    if (kind === "+") {
+      const [port = "", holder = "", ...project] = rest;
+      tenancies.set(holder, { project: project.join(" "), port: Number(port), holder, from: BigInt(time), to: end });
+    }
+    const ended = kind === "-" ? tenancies.get(rest[0] ?? "") : undefined;
+    if (ended !== undefined) ended.to = BigInt(time);
+  }
+  return [...tenancies.values()].filter(({ from, to }) => from < to);
+}
+
+function parseSample(line: string): Sample {
+  const [, from = "0", to = "0", ...json] = line.split(" ");
+  return { from: BigInt(from), to: BigInt(to), entries: JSON.parse(json.join(" ")) as SeenEntry[] };
+}
+
+/** Every tenancy is compared with those that began before it and had not ended. */
+function collisions(tenancies: readonly Tenancy[]): string[] {
+  const found: string[] = [];
+  let open: Tenancy[] = [];
+  for (const tenancy of tenancies.toSorted(byStart)) {
+    open = open.filter(({ to }) => to > tenancy.from);
+    for (const other of open) {
+      const isSameProject = other.project === tenancy.project;
+      if (isSameProject !== (other.port === tenancy.port)) found.push(`! ${text(other)} beside ${text(tenancy)}`);
+    }
+    open.push(tenancy);
+  }
+  return found;
+}
+
+/** Whoever held something all the while that the document was read must stand in it. */
+function losses(tenancies: readonly Tenancy[], samples: readonly Sample[]): string[] {
+  const found: string[] = [];
+  const coming = tenancies.toSorted(byStart);
+  let open: Tenancy[] = [];
+  let next = 0;
+  for (const { from, to, entries } of samples) {
+    for (; next < coming.length && (coming[next] as Tenancy).from < from; next++) open.push(coming[next] as Tenancy);
+    open = open.filter((tenancy) => tenancy.to > from);
+    const byProject = new Map(entries.map((entry) => [entry.project, entry]));
+    for (const tenancy of open) {
+      const entry = byProject.get(tenancy.project);
+      if (tenancy.to > to && !(entry?.port === tenancy.port && entry.holders.includes(tenancy.holder)))
+        found.push(`! ${text(tenancy)} is not in the document of ${from}: ${JSON.stringify(entry)}`);
+    }
+  }
+  return found;
+}
+
+function byStart(a: Tenancy, b: Tenancy): number {
+  return a.from < b.from ? -1 : 1;
+}
+
+function text({ project, port, holder, from, to }: Tenancy): string {
+  return `${holder} of ${project} on ${port} from ${from} to ${to}`;
+}

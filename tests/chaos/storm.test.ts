@@ -1,0 +1,172 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { LABEL_REGISTRY, PortRegistry } from "../../src/index.ts";
+import { bindProbe } from "../../src/ports/port-probe.ts";
+import type { ContainerOrder } from "../fixtures/container-worker.ts";
+import type { StormOrder } from "../fixtures/storm-worker.ts";
+import { irisImage } from "../helpers/container-bench.ts";
+import { docker, removeLabelled } from "../helpers/engine.ts";
+import { Program } from "../helpers/processes.ts";
+import { TestRegistry } from "../helpers/registry.ts";
+import { durationMs, isLongRun, report, SEED } from "./figures.ts";
+import { audit } from "./storm-audit.ts";
+import { type Torment, Tormented } from "./tormented.ts";
+
+const TORMENT: Torment = { killRate: 0.012, stopRate: 0.02, longestStopMs: 5_000 };
+const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/** A registry under which everything happens at once, and somebody who watches it. */
+class Storm {
+  readonly machine: TestRegistry;
+  readonly #places: Tormented[] = [];
+
+  constructor(machine: TestRegistry) {
+    this.machine = machine;
+  }
+
+  addWorkers(count: number, env: Record<string, string> = {}): void {
+    const sharedProjects = [1, 2, 3].map((n) => this.machine.project(`shared-${n}`));
+    for (let worker = 0; worker < count; worker++) {
+      const ownProjects = ["a", "b"].map((name) => this.machine.project(`own-${worker}-${name}`));
+      this.#add((life) => {
+        const order: StormOrder = {
+          registryPath: this.machine.path,
+          portRange: this.machine.range,
+          name: `worker-${worker}-${life}`,
+          ownProjects,
+          sharedProjects,
+          incidentRate: 0.0015,
+          seed: SEED + 1_000 * worker + life,
+        };
+        return Program.node("storm-worker.ts", [JSON.stringify(order)], env);
+      });
+    }
+  }
+
+  /** Two of them share a container; the engine is asked for it. */
+  async addContainers(): Promise<void> {
+    const image = await irisImage();
+    onTestFinished(() => removeLabelled(`${LABEL_REGISTRY}=${this.machine.path}`));
+    for (const name of ["shop", "shop", "mill"]) {
+      this.#add((life) => {
+        const order: ContainerOrder = {
+          image,
+          registryPath: this.machine.path,
+          portRange: this.machine.range,
+          project: this.machine.project(`container-${name}`),
+          name: `container-${this.#places.length}-${life}-${Math.random()}`,
+          cycles: 0,
+        };
+        return Program.node("container-worker.ts", [JSON.stringify(order)]);
+      });
+    }
+  }
+
+  async rage(name: string, lastsMs: number): Promise<void> {
+    const observer = Program.node("storm-observer.ts", [this.machine.path, isLongRun ? 15 : 4]);
+    expect(await observer.nextLine()).toBe("up");
+    // What the message of a time-out tells people to do. It keeps the storm going, and lets two into the critical section.
+    const impatient = setInterval(() => fs.rmSync(`${this.machine.path}.lock`, { recursive: true, force: true }), 400);
+    const deadline = performance.now() + lastsMs;
+    await Promise.all(this.#places.map((place) => place.until(deadline)));
+    clearInterval(impatient);
+    observer.signal("SIGTERM");
+    const watched = await observer.output();
+    const { violations, endings, ...counts } = audit(
+      this.#places.flatMap((place) => place.testimonies),
+      watched,
+    );
+    const reads = Number(watched.at(-1)?.split(" ")[1]);
+    const blows = (kind: "kills" | "stops") => this.#places.reduce((sum, place) => sum + place.blows[kind], 0);
+    const kills = blows("kills");
+    const stops = blows("stops");
+    report(name, { ...counts, reads, kills, stops, violations: violations.length });
+    console.log(`${name}: ${JSON.stringify(endings)}`);
+    expect(violations.slice(0, 20)).toEqual([]);
+    expect(Math.min(kills, stops, counts.operations, counts.samples)).toBeGreaterThan(3);
+  }
+
+  #add(start: (life: number) => Program): void {
+    this.#places.push(new Tormented(start, TORMENT, SEED + this.#places.length));
+  }
+
+  /** Nobody is left: one cleaning finds it out, and every port is free again. */
+  async expectAllReclaimed(): Promise<void> {
+    const registry = this.machine.open();
+    await registry.cleanupStale();
+    const [first, last] = this.machine.range;
+    expect(await registry.listAll()).toEqual([]);
+    for (let port = first; port <= last; port++) expect(await bindProbe(port)).toBe(true);
+    const files = fs.readdirSync(this.machine.directory).filter((name) => name !== "projects");
+    expect(files.sort()).toEqual(["port-registry.json", "port-registry.json.commit"]);
+    // What killed writers left behind goes with the next commits.
+    for (let commit = 0; commit < 64; commit++) {
+      await registry.assignPort(this.machine.project("last"));
+      await registry.releasePort(this.machine.project("last"));
+    }
+    expect(fs.readdirSync(`${this.machine.path}.commit`).length).toBeLessThanOrEqual(3);
+  }
+}
+
+console.log(`storm: CHAOS_SEED=${SEED}`);
+
+describe("a storm", () => {
+  const lastsMs = durationMs(15_000);
+  const timeout = lastsMs + 90_000;
+
+  test("of processes that are killed, stopped past the lock's life, and set their clocks a day forward and back", {
+    timeout,
+  }, async () => {
+    const storm = new Storm(await TestRegistry.create(8));
+    storm.machine.now = new Date();
+    storm.addWorkers(isLongRun ? 8 : 6);
+    await storm.rage("storm", lastsMs);
+    await storm.expectAllReclaimed();
+  });
+
+  test.runIf(isLongRun)("of containers that start, are joined and stop amid it", { timeout }, async () => {
+    const storm = new Storm(await TestRegistry.create(12));
+    storm.machine.now = new Date();
+    storm.addWorkers(3);
+    await storm.addContainers();
+    await storm.rage("storm of containers", lastsMs);
+    const registry = new PortRegistry({ registryPath: storm.machine.path, portRange: storm.machine.range });
+    await registry.cleanupStale();
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${storm.machine.path}`)).toBe(
+      "",
+    );
+    await storm.expectAllReclaimed();
+  });
+
+  const isFaketimeHere = fs.existsSync(FAKETIME);
+  if (isLongRun && !isFaketimeHere) console.log("storm: no libfaketime here (apt-get install faketime): skipped");
+
+  test.runIf(isLongRun && isFaketimeHere)(
+    "on a machine whose clock is set a day forward and back",
+    {
+      timeout,
+    },
+    async () => {
+      const storm = new Storm(await TestRegistry.create(8));
+      storm.machine.now = new Date();
+      const clock = join(storm.machine.directory, "..", `clock-of-${process.pid}`);
+      onTestFinished(() => fs.rmSync(clock, { force: true }));
+      const steps = setInterval(() => {
+        fs.writeFileSync(`${clock}.new`, ["+0", "+1d", "-1d"][Math.floor(Math.random() * 3)] as string);
+        fs.renameSync(`${clock}.new`, clock);
+      }, 2_000);
+      fs.writeFileSync(clock, "+0");
+      storm.addWorkers(6, {
+        LD_PRELOAD: FAKETIME,
+        FAKETIME_TIMESTAMP_FILE: clock,
+        FAKETIME_CACHE_DURATION: "1",
+        FAKETIME_DONT_FAKE_MONOTONIC: "1",
+        NO_FAKE_STAT: "1",
+      });
+      await storm.rage("storm with a stepping clock", lastsMs);
+      clearInterval(steps);
+      await storm.expectAllReclaimed();
+    },
+  );
+});
