@@ -325,10 +325,10 @@ describe.runIf(process.platform !== "win32")("a symbolic link in the place of", 
       fs.rmSync(link, { recursive: true, force: true });
       fs.symlinkSync(victim, link);
       const before = look(outside);
-      for (const work of [open(path).assignPort("/other"), open(path).releasePort("/other"), open(path).listAll()])
-        expect([undefined, "REGISTRY_ACCESS", "PORT_ASSIGNMENT_TIMEOUT", "PORT_NOT_ASSIGNED"]).toContain(
-          await codeOf(work),
-        );
+      const allowed = [undefined, "REGISTRY_ACCESS", "PORT_ASSIGNMENT_TIMEOUT", "PORT_NOT_ASSIGNED"];
+      expect(allowed).toContain(await codeOf(open(path).assignPort("/other")));
+      expect(allowed).toContain(await codeOf(open(path).releasePort("/other")));
+      expect(allowed).toContain(await codeOf(open(path).listAll()));
       expect(look(outside), kind).toEqual(before);
       if (suffix === "" || suffix === ".commit")
         expect(await codeOf(open(path).assignPort("/third"))).toBe("REGISTRY_ACCESS");
