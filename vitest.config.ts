@@ -22,8 +22,6 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
     name,
     include: [`tests/${name}/**/*.test.ts`],
     globalSetup: engineSetup,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     env,
   },
 }));
@@ -31,8 +29,9 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
 export default defineConfig({
   test: {
     projects: isEngineSkipped ? withoutEngine : [...withoutEngine, ...withEngine],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Generous: the machines are shared, and no test is about time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     retry: 0,
     // The tests mostly wait for other processes.
     maxWorkers: Math.max(4, availableParallelism()),

@@ -81,9 +81,11 @@ export async function reassignIn(
 async function isLost(entry: Entry, view: AssignView, now: Date): Promise<boolean> {
   const { survey, probe } = view;
   const isFree = probe === undefined ? undefined : await probe(entry.assignment.port);
-  const { status } = judge(entry, survey, now, isFree === undefined ? undefined : !isFree);
+  const { status, evidence } = judge(entry, survey, now, isFree === undefined ? undefined : !isFree);
   if (status === "stale") return true;
-  if (isForeignEntry(entry) || !survey.engine.isReachable || entry.assignment.assignmentType === "manual") return false;
+  if (isForeignEntry(entry) || entry.assignment.assignmentType === "manual") return false;
+  // A container that cannot be seen from here may be what listens there.
+  if (evidence.some(({ kind, verdict }) => kind === "engine" && verdict === "unknown")) return false;
   return containersOf(survey.engine, entry.assignment).length === 0 && isFree === false;
 }
 

@@ -48,7 +48,7 @@ export function resolveRegistryPath(path?: string): string {
     });
   }
   const expanded = /^~[/\\]/.test(value) ? join(home, value.slice(2)) : value;
-  return isAbsolute(expanded) ? resolve(expanded) : resolve(process.cwd(), expanded);
+  return isAbsolute(expanded) ? resolve(expanded) : resolve(workingDirectory(), expanded);
 }
 
 /**
@@ -117,4 +117,22 @@ function isPort(value: unknown): value is number {
 function parseRange(text: string): readonly [number, number] | undefined {
   const match = /^\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?$/.exec(text);
   return match === null ? undefined : [Number(match[1]), Number(match[2] ?? match[1])];
+}
+
+/**
+ * The working directory.
+ * @throws InvalidArgumentError when it was deleted
+ */
+export function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new InvalidArgumentError({
+      what: "The working directory does not exist any more.",
+      remedy: "change to a directory that exists, or give the project's absolute path.",
+      argument: "project",
+      value: undefined,
+      cause,
+    });
+  }
 }

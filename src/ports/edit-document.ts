@@ -41,7 +41,10 @@ export function withEntry(document: RegistryDocument, entry: Entry & { detail: D
       before === undefined
         ? [...document.assignments, record]
         : document.assignments.map((candidate) => (candidate === before ? record : candidate)),
-    details: new Map(document.details).set(key, detail),
+    details: new Map(document.details).set(
+      key,
+      assignment.assignmentType === "manual" ? { ...detail, manual: true } : detail,
+    ),
     holders: new Map(document.holders).set(key, holders.map(toHolderRecord)),
     history: document.history.filter((past) => past.project !== key),
   };

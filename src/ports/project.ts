@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { environment, hasControlCharacter, shown } from "./config.ts";
+import { environment, hasControlCharacter, shown, workingDirectory } from "./config.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** More than any system has room for: on Windows 32,767. */
@@ -15,14 +15,14 @@ const LONGEST_PATH = 32_767;
 export function canonicalProject(project?: string): string {
   const fromEnvironment = environment().project;
   const [argument, value] =
-    project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? process.cwd()] : ["project", project];
+    project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? workingDirectory()] : ["project", project];
   if (typeof value !== "string") throw invalidProject(argument, value, "is not a path");
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
   // Every process has a working directory of its own, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
-  const real = realPath(resolve(value));
+  const real = realPath(isAbsolute(value) ? resolve(value) : resolve(workingDirectory(), value));
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 

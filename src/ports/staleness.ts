@@ -2,7 +2,7 @@ import type { AssignmentStatus, Evidence, ListedAssignment } from "./assignment.
 import type { Entry } from "./edit-document.ts";
 import type { Holder } from "./holder.ts";
 import type { Verdict } from "./liveness.ts";
-import { containersOf, type EngineReport, type Survey } from "./survey.ts";
+import { containersOf, type Survey } from "./survey.ts";
 
 /** How long an entry of another tool, which names no holders, is taken to be in use without further evidence. */
 export const FOREIGN_GRACE_MS = 15 * 60_000;
@@ -13,7 +13,7 @@ export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: bool
   const evidence = [
     ...entry.holders.map((holder) => holderEvidence(holder, survey.verdictOf(holder))),
     ...(isForeign ? foreignEvidence(entry, now, isPortInUse) : []),
-    ...engineEvidence(entry, survey.engine),
+    ...engineEvidence(entry, survey),
   ];
   return { ...entry.assignment, status: statusOf(evidence), holders: entry.holders, evidence };
 }
@@ -67,7 +67,7 @@ function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefin
   return [age, use];
 }
 
-function engineEvidence(entry: Entry, engine: EngineReport): Evidence[] {
+function engineEvidence(entry: Entry, { document, engine }: Survey): Evidence[] {
   if (!engine.isReachable) {
     return [{ kind: "engine", verdict: "unknown", text: "the container engine cannot be asked" }];
   }
@@ -84,6 +84,10 @@ function engineEvidence(entry: Entry, engine: EngineReport): Evidence[] {
     return [
       { kind: "engine", verdict: "unknown", text: `its engine ${madeOn} is another one than ${engine.endpoint}` },
     ];
+  }
+  const seen = document.details.get(entry.assignment.projectKey);
+  if (seen?.tenure !== entry.detail?.tenure) {
+    return [{ kind: "engine", verdict: "unknown", text: "taken anew after the container engine was asked" }];
   }
   return [{ kind: "container", verdict: "gone", text: "no container" }];
 }

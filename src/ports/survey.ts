@@ -26,6 +26,8 @@ export type EngineReport =
  * at, and count as alive: they can only just have come.
  */
 export type Survey = {
+  /** The document as it was then: what has changed since was not looked at. */
+  readonly document: RegistryDocument;
   readonly engine: EngineReport;
   /** False where the engine was not asked, because nothing new was to be chosen. */
   readonly isEngineAsked: boolean;
@@ -55,6 +57,7 @@ export async function lookAround(
   const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
   const report = isEngineAsked ? await askEngine(engine) : notAsked;
   return {
+    document,
     engine: report,
     isEngineAsked,
     verdictOf,

@@ -36,6 +36,8 @@ export type DetailRecord = {
   readonly instance?: string;
   readonly web_port?: number;
   readonly engine?: string;
+  /** The port was asked for by number: so that an entry which another tool dropped is put back as it was. */
+  readonly manual?: true;
   /** The entry was made by another tool, which may still rely on it. */
   readonly foreign?: true;
 };

@@ -8,6 +8,7 @@ import {
   SCHEMA_VERSION,
   type WaiterRecord,
 } from "./document.ts";
+import { reconcileDetails, restoreDropped } from "./reconcile.ts";
 
 /** A document with the token it carried; none where another tool made the file. */
 export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
@@ -42,14 +43,14 @@ export function parseDocument(text: string): ParsedDocument {
   for (const [key, { instance }] of allDetails)
     if (instance !== undefined && !key.endsWith(`#${instance}`))
       throw new DocumentError(`instance ${JSON.stringify(instance)} is not what ${JSON.stringify(key)} ends with`);
-  const details = new Map([...allDetails].filter(([key, detail]) => describesEntry(detail, entries.get(key))));
-  const holders = new Map(
-    [...mapOf(own.get("holders"), "iris_ports.holders", parseHolders)].filter(([key]) => details.has(key)),
-  );
-  checkPortsDistinct(assignments, details);
+  const allHolders = mapOf(own.get("holders"), "iris_ports.holders", parseHolders);
+  checkPortsDistinct(assignments);
+  const restored = restoreDropped(entries, allDetails, allHolders);
+  const details = reconcileDetails(new Map([...entries, ...restored]), allDetails);
+  const holders = new Map([...allHolders].filter(([key]) => details.has(key)));
   return {
     document: {
-      assignments,
+      assignments: restored.size === 0 ? assignments : [...assignments, ...restored.values()],
       holders,
       details,
       history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),
@@ -79,29 +80,15 @@ function checkSchema(version: unknown): void {
   if (major > knownMajor || (major === knownMajor && minor > knownMinor)) throw new NewerSchemaError(match[0]);
 }
 
-/** False where another tool has given the entry up since, or made it anew: it writes times without an offset. */
-function describesEntry(detail: DetailRecord, entry: AssignmentRecord | undefined): boolean {
-  if (entry === undefined || entry.port !== detail.port) return false;
-  return detail.foreign === true || /(Z|[+-]\d\d:\d\d)$/.test(entry.assigned_at);
-}
-
-function checkPortsDistinct(
-  assignments: readonly AssignmentRecord[],
-  details: ReadonlyMap<string, DetailRecord>,
-): void {
+function checkPortsDistinct(assignments: readonly AssignmentRecord[]): void {
   const seen = new Map<number, string>();
-  const claim = (port: number, project: string) => {
+  for (const { port, project_path: project } of assignments) {
     const other = seen.get(port);
     if (other !== undefined)
       throw new DocumentError(
         `port ${port} is assigned twice, to ${JSON.stringify(other)} and ${JSON.stringify(project)}`,
       );
     seen.set(port, project);
-  };
-  for (const record of assignments) {
-    claim(record.port, record.project_path);
-    const webPort = details.get(record.project_path)?.web_port;
-    if (webPort !== undefined) claim(webPort, record.project_path);
   }
 }
 

@@ -181,12 +181,6 @@ describe("a document is refused as corrupt, kept as it is, and copied", () => {
     ["of assignments by name", '{"schema_version": "1.0", "assignments": {}}'],
     ["two entries on one port", documentOf([ENTRY, { ...ENTRY, project_path: "/q" }])],
     ["two entries of one project", documentOf([ENTRY, { ...ENTRY, port: 1973 }])],
-    [
-      "an entry on the web port of another",
-      documentOf([ENTRY, { ...ENTRY, project_path: "/q", port: 52773 }], {
-        details: { "/p": { ...DETAIL, web_port: 52773 } },
-      }),
-    ],
     ["an entry without a project", documentOf([{ ...ENTRY, project_path: "" }])],
     ["an entry on port 0", documentOf([{ ...ENTRY, port: 0 }])],
     ["an entry on port 70000", documentOf([{ ...ENTRY, port: 70_000 }])],

@@ -86,6 +86,21 @@ describe("beside the Python tool", () => {
     expect(Object.keys(machine.json().iris_ports.holders)).toEqual([machine.project("b")]);
   });
 
+  test("an entry that it drops while a process of ours relies on it is put back, and goes with that process", async () => {
+    const machine = await TestRegistry.create(3);
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const taken = { preferredPort: machine.range[1], holder: idle.holder() };
+    const { port } = await registry.assignPort(machine.project("a"), taken);
+    await python(machine, "release", machine.project("a"));
+    expect(await registry.inspect(machine.project("a"))).toMatchObject({ port, assignmentType: "manual" });
+    await expect(registry.assignPort(machine.project("b"), { preferredPort: port })).rejects.toMatchObject({
+      code: "PORT_CONFLICT",
+    });
+    await idle.kill();
+    expect((await registry.assignPort(machine.project("b"), { preferredPort: port })).port).toBe(port);
+  });
+
   test("an entry that it released and made anew on another port has none of our holders", async () => {
     const machine = await TestRegistry.create(3);
     const registry = machine.open();
@@ -104,7 +119,7 @@ describe("beside the Python tool", () => {
     await idle.kill();
     await python(machine, "release", machine.project("a"));
     await python(machine, "assign", machine.project("a"), port);
-    expect(await registry.inspect(machine.project("a"))).toMatchObject({ port, holders: [], status: "active" });
+    expect(await registry.inspect(machine.project("a"))).toMatchObject({ port, status: "active" });
     expect(await registry.cleanupStale()).toEqual([]);
   });
 

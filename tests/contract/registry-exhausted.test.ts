@@ -102,7 +102,7 @@ describe("the queue", () => {
     for (let index = 0; index < 3; index++) waiters.push(await waiter(machine.open(), machine.project("team")));
     // Both at once, as a document that another program wrote: the team needs one of them, a newcomer gets the other.
     const { iris_ports } = machine.json();
-    machine.write({ schema_version: "1.0", assignments: [], iris_ports });
+    machine.write({ schema_version: "1.0", assignments: [], iris_ports: { ...iris_ports, holders: {}, details: {} } });
     const newcomer = await registry.assignPort(machine.project("newcomer"));
     const ports = new Set((await Promise.all(waiters.map(({ assignment }) => assignment))).map(({ port }) => port));
     expect(ports.size).toBe(1);
@@ -159,7 +159,8 @@ describe("the queue", () => {
     await registry.assignPort(machine.project("a"));
     const { now } = performance;
     const onWait = () => {
-      machine.write({ ...machine.json(), assignments: [] });
+      const { iris_ports, ...rest } = machine.json();
+      machine.write({ ...rest, assignments: [], iris_ports: { ...iris_ports, holders: {}, details: {} } });
       vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 3_600_000);
     };
     try {

@@ -140,7 +140,7 @@ describe("a document", () => {
     expect(document.unknown.own.get("__proto__")).toBe(1);
   });
 
-  test("forgets what it says about entries that another tool removed, moved or made anew", () => {
+  test("forgets what it says about entries that another tool removed or moved, and shares one that it made anew", () => {
     const base = {
       port: 1972,
       assigned_at: "2026-01-01T00:00:00.000+00:00",
@@ -164,7 +164,17 @@ describe("a document", () => {
     };
     const text = JSON.stringify({ schema_version: "1.0", assignments: [kept, moved, anew, joined], iris_ports: own });
     const { document } = parseDocument(text);
-    expect([...document.details.keys()]).toEqual(["/kept", "/joined"]);
-    expect([...document.holders.keys()]).toEqual(["/kept", "/joined"]);
+    expect([...document.details.keys()]).toEqual(["/kept", "/anew", "/joined"]);
+    expect([...document.holders.keys()]).toEqual(["/kept", "/anew", "/joined"]);
+    expect(document.details.get("/anew")).toEqual({ ...detail(1974), foreign: true });
+  });
+
+  test("gives up a web port that another tool has assigned since", () => {
+    const base = { assigned_at: "2026-01-01T00:00:00+00:00", assignment_type: "auto", status: "active" };
+    const record = (project_path: string, port: number) => ({ ...base, project_path, port, container_name: null });
+    const details = { "/p": { port: 1972, tenure: "t", web_port: 52773 } };
+    const assignments = [record("/p", 1972), record("/q", 52773)];
+    const text = JSON.stringify({ schema_version: "1.0", assignments, iris_ports: { details } });
+    expect(parseDocument(text).document.details.get("/p")).toEqual({ port: 1972, tenure: "t" });
   });
 });
