@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
@@ -6,6 +6,7 @@ import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { ensurePodman } from "../../scripts/chaos-tools.ts";
 import { DockerodeEngine, LABEL_PROJECT, PortRegistry, type PortRegistryOptions } from "../../src/index.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { docker, eventually, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
@@ -279,35 +280,18 @@ describe("500 containers", () => {
   });
 });
 
-const podmanProblem = isLongRun ? ensurePodman() : "only npm run chaos tries it";
-if (isLongRun && podmanProblem !== undefined) console.log(`engine: no podman here, skipped: ${podmanProblem}`);
+const hasPodman = isLongRun && (await ensurePodman());
+if (isLongRun && !hasPodman) console.log("engine: podman cannot be used here (`podman info`), skipped");
 
-test.runIf(podmanProblem === undefined)(
-  "podman's socket is an engine like Docker's",
-  { timeout: 120_000 },
-  async () => {
-    const bench = await Bench.create();
-    const path = join(temporaryDirectory(), "podman.sock");
-    const service = spawn("podman", ["system", "service", "--time=0", `unix://${path}`], { stdio: "ignore" });
-    onTestFinished(() => void service.kill());
-    await eventually(async () => (fs.existsSync(path) ? true : undefined), 30_000);
-    const registry = bench.registry(`unix://${path}`);
-    const idle = await IdleProcess.start();
-    await registry.assignPort("/project", { holder: idle.holder() });
-    await idle.kill();
-    expect(await registry.cleanupStale()).toMatchObject([{ status: "stale", projectPath: "/project" }]);
-  },
-);
-
-/** Installs it where that is our right; what keeps it from being used, if anything. */
-function ensurePodman(): string | undefined {
-  const quiet = { stdio: "ignore", timeout: 240_000 } as const;
-  try {
-    if (process.getuid?.() === 0 && fs.existsSync("/etc/debian_version") && !fs.existsSync("/usr/bin/podman"))
-      execFileSync("apt-get", ["install", "-qq", "-y", "--no-install-recommends", "podman"], quiet);
-    execFileSync("podman", ["info"], quiet);
-    return undefined;
-  } catch (cause) {
-    return (cause as Error).message;
-  }
-}
+test.runIf(hasPodman)("podman's socket is an engine like Docker's", { timeout: 120_000 }, async () => {
+  const bench = await Bench.create();
+  const path = join(temporaryDirectory(), "podman.sock");
+  const service = spawn("podman", ["system", "service", "--time=0", `unix://${path}`], { stdio: "ignore" });
+  onTestFinished(() => void service.kill());
+  await eventually(async () => (fs.existsSync(path) ? true : undefined), 30_000);
+  const registry = bench.registry(`unix://${path}`);
+  const idle = await IdleProcess.start();
+  await registry.assignPort("/project", { holder: idle.holder() });
+  await idle.kill();
+  expect(await registry.cleanupStale()).toMatchObject([{ status: "stale", projectPath: "/project" }]);
+});

@@ -1,26 +1,15 @@
-import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { ensureFileLock } from "../../scripts/chaos-tools.ts";
 import { Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 import { repetitions, report } from "./figures.ts";
 
 const SCRIPT = fileURLToPath(new URL("../fixtures/python_neighbour.py", import.meta.url));
-/** Debian's own: another python3 that is first on PATH does not find Debian's packages. */
-const PYTHON = ["/usr/bin/python3", "python3"].find(hasFileLock);
+const PYTHON = await ensureFileLock();
 const TO_FIX = "these tests need Python's filelock: apt-get install python3-filelock, or pip install filelock";
-
-function hasFileLock(command: string): boolean {
-  try {
-    execFileSync(command, ["-c", "import filelock"], { stdio: "ignore" });
-    return true;
-  } catch {
-    // Whatever is missing, the command or the module: this one is of no use here.
-    return false;
-  }
-}
 
 function python(machine: TestRegistry, ...args: readonly unknown[]): Program {
   return new Program(PYTHON as string, [SCRIPT, machine.path, ...args.map(String)]);
