@@ -16,6 +16,11 @@ export function isInTheWay(error: unknown): boolean {
   return statusOf(error) === 409;
 }
 
+/** Somebody else has just started it. */
+export function isStartedAlready(error: unknown): boolean {
+  return statusOf(error) === 304;
+}
+
 /**
  * A container of that name exists: somebody else was faster. Podman answers 500, in nearly the same words.
  * @see https://github.com/moby/moby/blob/master/daemon/names.go

@@ -76,7 +76,8 @@ export class IrisReadiness implements WaitStrategy {
     } finally {
       clearTimeout(timer);
     }
-    throw await endError(container, diagnoseLog);
+    // Somebody else may have removed it by now, and its log with it.
+    throw await endError(container, (whole) => diagnoseLog(whole) ?? diagnoseLog(log));
   }
 
   async #waitForSession(container: EngineContainerHandle, deadline: number): Promise<void> {

@@ -83,7 +83,7 @@ export class IrisRegistryContainer extends RegistryContainer {
 
   /** The web server, too, gets a host port of the registry: 52773 + (port - 1972). Otherwise it gets a random one. */
   withWebPort(): this {
-    this.isWebPortWanted = true;
+    this.settings.isWebPortWanted = true;
     return this;
   }
 

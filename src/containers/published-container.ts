@@ -9,9 +9,10 @@ import {
 } from "testcontainers";
 import { InvalidArgumentError } from "../ports/errors.ts";
 import { EarlyDeath } from "./early-death.ts";
-import type { Inspected } from "./engine-containers.ts";
+import { type Inspected, removeContainer } from "./engine-containers.ts";
 import type { Part } from "./fingerprint.ts";
 import { GuardedWait } from "./guarded-wait.ts";
+import { runningOnly } from "./running-only.ts";
 import { type Diagnosis, endError } from "./start-failure.ts";
 
 /** A port of the container and where on the host it goes; host port 0 is whatever is free. */
@@ -25,9 +26,11 @@ export type Publication = {
 export type Creation = {
   readonly publications: readonly Publication[];
   readonly name?: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   /** It outlives this process. */
-  readonly isKept: boolean;
+  readonly isKept?: boolean;
+  /** It is reused in Testcontainers' own way, by a hash of its options. */
+  readonly isReused?: boolean;
 };
 
 /** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
@@ -35,15 +38,18 @@ export abstract class PublishedContainer extends GenericContainer {
   #guard: GuardedWait | undefined;
   #death: EarlyDeath | undefined;
   #isJoining = false;
+  #createdId: string | undefined;
 
   /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
-  protected async create({ publications, name, labels, isKept }: Creation): Promise<StartedTestContainer> {
+  protected async create({ publications, name, labels, isKept, isReused }: Creation): Promise<StartedTestContainer> {
+    this.#createdId = undefined;
     return this.#withRestoredOptions(async () => {
       for (const publication of publications) this.#publish(publication);
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
       // Ryuk would remove it.
       if (isKept) this.autoCleanup = false;
+      this.reuse = isReused ?? false;
       // It has been pulled by now.
       this.pullPolicy = PullPolicy.defaultPolicy();
       const death = new EarlyDeath((container) => endError(container, (log) => this.diagnose(log)));
@@ -61,7 +67,13 @@ export abstract class PublishedContainer extends GenericContainer {
     return undefined;
   }
 
+  /** Removes what the last {@link create} has made, if anything. */
+  protected async removeCreated(client: ContainerRuntimeClient): Promise<void> {
+    if (this.#createdId !== undefined) await removeContainer(client, this.#createdId);
+  }
+
   protected override async containerCreated(id: string): Promise<void> {
+    this.#createdId = id;
     this.#death?.watch((await getContainerRuntimeClient()).container.getById(id));
   }
 
@@ -81,7 +93,7 @@ export abstract class PublishedContainer extends GenericContainer {
       this.#isJoining = true;
       try {
         // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
-        const started = await this["reuseContainer"](client, client.container.getById(Id));
+        const started = await this["reuseContainer"](runningOnly(client), client.container.getById(Id));
         this.#guard?.endSharing();
         return started;
       } finally {
@@ -146,13 +158,13 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
-    const { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy } = this;
+    const { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse } = this;
     this.createOpts = { ...createOpts };
     this.hostConfig = { ...hostConfig };
     try {
       return await start();
     } finally {
-      Object.assign(this, { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy });
+      Object.assign(this, { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse });
     }
   }
 }

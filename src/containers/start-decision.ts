@@ -13,6 +13,8 @@ export type NamedContainer = {
   /** The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** It has ended, and is not just being restarted. */
+  readonly isSettled?: boolean;
 };
 
 /** What a start sees: its assignment, and the container that has the assignment's name. */
@@ -28,9 +30,9 @@ export type StartView = {
 /**
  * - `create`: there is no container.
  * - `join`: it runs, and it is the project's.
- * - `restart`: it is the project's, and ended: it was kept, or others still use it.
- * - `wait`: it is just being made or removed.
- * - `remove`: it was left behind by somebody who is gone.
+ * - `restart`: it was kept, and ended.
+ * - `wait`: it is just being made, restarted or removed.
+ * - `remove`: it was left behind by somebody who is gone, or has ended.
  * - `move`: it is not this registry's: take another port, and with it another name.
  */
 export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
@@ -47,11 +49,18 @@ export function decideStart({ assignment, tenure, registryPath, found, others }:
   if (!isOurs) return "move";
   const isKept = labels[LABEL_LIFETIME] === "kept";
   if (!isKept && labels[LABEL_TENURE] !== tenure) return "remove";
-  switch (state) {
+  return decideByState(found, isKept, others);
+}
+
+/** The container is the project's, and not a leftover. */
+function decideByState(found: NamedContainer, isKept: boolean, others: ReadonlySet<string>): StartStep {
+  switch (found.state) {
     case "created":
-      return others.has(labels[LABEL_CREATOR] ?? "") ? "wait" : "remove";
+      return others.has(found.labels[LABEL_CREATOR] ?? "") ? "wait" : "remove";
     case "exited":
-      return isKept || others.size > 0 ? "restart" : "remove";
+      // Others may use it, and one of them may be restarting it.
+      if (others.size > 0 && !found.isSettled) return "wait";
+      return isKept ? "restart" : "remove";
     case "dead":
       return "remove";
     case "restarting":

@@ -24,8 +24,8 @@ export async function startError(
   container: EngineContainerHandle,
   failure: StartFailure,
 ): Promise<ContainerStartError> {
-  const logTail = await readLogTail(container);
-  const lastWords = logTail ? `The last lines of its log:\n${indent(logTail)}` : "Its log is empty.";
+  const logTail = await readLogTail(container, TAIL_LINES);
+  const lastWords = logTail ? `The last lines of its log:\n${indent(logTail)}` : "Its log is empty, or gone with it.";
   const state = failure.state === undefined ? lastWords : `${failure.state}\n${lastWords}`;
   return new ContainerStartError({ ...failure, state, logTail });
 }
@@ -36,8 +36,8 @@ export async function endError(
   diagnose: (log: string) => Diagnosis | undefined,
   cause?: unknown,
 ): Promise<ContainerStartError> {
-  const log = readLog(container).then(diagnose, (error: unknown) => debug("no log: %s", engineWords(error)));
-  const [diagnosis, end] = await Promise.all([log, describeEnd(container)]);
+  const [log, end] = await Promise.all([readLogTail(container, undefined), describeEnd(container)]);
+  const diagnosis = diagnose(log ?? "");
   return startError(container, {
     what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
     ...(diagnosis ? { state: `In the engine's words: ${end}.` } : {}),
@@ -77,9 +77,9 @@ export async function readLog(container: EngineContainerHandle, tail?: number): 
   return typeof raw === "string" ? raw : text(raw as NodeJS.ReadableStream);
 }
 
-async function readLogTail(container: EngineContainerHandle): Promise<string | undefined> {
+async function readLogTail(container: EngineContainerHandle, lines: number | undefined): Promise<string | undefined> {
   try {
-    return (await readLog(container, TAIL_LINES)).trim() || undefined;
+    return (await readLog(container, lines)).trim() || undefined;
   } catch (error) {
     debug("the log of %s cannot be read: %s", container.id, engineWords(error));
     return undefined;

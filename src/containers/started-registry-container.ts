@@ -1,11 +1,13 @@
 import {
   AbstractStartedContainer,
+  getContainerRuntimeClient,
   type StartedTestContainer,
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
 import type { PortAssignment } from "../ports/assignment.ts";
 import { isInTheWay, isMissing } from "./engine-refusal.ts";
+import { removeProjectContainer } from "./project-end.ts";
 import type { RyukSession } from "./ryuk-session.ts";
 import type { Tenancy } from "./tenancy.ts";
 
@@ -74,7 +76,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
     const { tenancy, isKept, isRemovedByStop, session } = this.#use;
-    if (tenancy === undefined) return super.stop(options);
+    if (tenancy === undefined) return this.#end(undefined, options);
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
       const { isLast } = await tenancy.beginLeave(!isRemoved);
@@ -87,13 +89,16 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     }
   }
 
-  async #end(tenancy: Tenancy, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
+  async #end(tenancy: Tenancy | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
     try {
       return await super.stop(options);
     } catch (error) {
-      // Somebody else has removed it, or is just doing so.
-      if (isMissing(error) || isInTheWay(error)) return this.#left();
-      await tenancy.stay();
+      // Somebody else has removed it, or is just doing so. It may have been replaced by one that all have left since.
+      if (isMissing(error) || isInTheWay(error)) {
+        if (tenancy !== undefined) await removeProjectContainer(await getContainerRuntimeClient(), tenancy);
+        return this.#left();
+      }
+      await tenancy?.stay();
       throw error;
     }
   }

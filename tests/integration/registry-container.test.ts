@@ -88,4 +88,17 @@ describe("an image that is not IRIS", () => {
     await expect(container().start()).rejects.toThrow(PortConflictError);
     await expect(readFile(bench.registryPath)).rejects.toThrow("ENOENT");
   });
+
+  test("is reused in Testcontainers' own way without a registry", async () => {
+    const bench = await ContainerBench.create();
+    const port = bench.range[0];
+    const container = () =>
+      new RegistryContainer(image, port)
+        .withEnvironment({ ECHO_PORT: String(port) })
+        .withoutPortRegistry()
+        .withReuse();
+    await using first = await container().start();
+    await using second = await container().start();
+    expect(second.getId()).toBe(first.getId());
+  });
 });

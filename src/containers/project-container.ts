@@ -1,0 +1,205 @@
+import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
+import { DockerodeEngine } from "../docker/dockerode-engine.ts";
+import { PortRegistry } from "../docker/port-registry.ts";
+import { environment } from "../ports/config.ts";
+import type { ContainerEngine } from "../ports/engine.ts";
+import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
+import { LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
+import { identifyProject } from "../ports/project.ts";
+import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
+import { checkMatch, publishedAddresses } from "./container-match.ts";
+import { findContainer, type Inspected } from "./engine-containers.ts";
+import { engineWords, isPortRefused } from "./engine-refusal.ts";
+import { fingerprint, type Part } from "./fingerprint.ts";
+import { bindAddresses, type EngineReach, hostFor, ownAddresses } from "./host-address.ts";
+import { ProjectStart } from "./project-start.ts";
+import { type Publication, PublishedContainer } from "./published-container.ts";
+import { RyukSession } from "./ryuk-session.ts";
+import { typedStartError } from "./start-failure.ts";
+import type { ContainerUse } from "./started-registry-container.ts";
+import { Tenancy } from "./tenancy.ts";
+
+/** How long a start may wait for other starts of the same project, besides its own container's start-up time. */
+const DEFAULT_TIMEOUT_MS = 180_000;
+
+/** What the user of a container has asked for; undefined is the default. */
+type ProjectSettings = {
+  containerPort?: number;
+  project?: string;
+  instance?: string | undefined;
+  registry?: PortRegistry | string;
+  portRange?: readonly [number, number] | string;
+  preferredPort?: number;
+  bindAddress?: string;
+  isRegistryUsed: boolean;
+  isReused: boolean;
+  isWebPortWanted: boolean;
+};
+
+/** What a start finds before it does anything. */
+type Surroundings = {
+  readonly client: ContainerRuntimeClient;
+  readonly reach: EngineReach;
+  readonly containerPort: number;
+  /** The host addresses to publish on. */
+  readonly addresses: readonly string[];
+};
+
+/** How a container is started: on its project's port, or, without a registry, on its own. */
+export abstract class ProjectContainer extends PublishedContainer {
+  protected readonly settings: ProjectSettings = { isRegistryUsed: true, isReused: false, isWebPortWanted: false };
+  /** A further port, which goes to a random host port or, if wanted, to the assignment's web port. */
+  protected readonly webContainerPort: number | undefined;
+  /** No image was asked for: one that runs already is as good as the default. */
+  protected readonly isAnyImageFine: boolean = false;
+  #lastStart: Promise<unknown> = Promise.resolve();
+
+  /** One start after the other: each sets up the same object for itself. */
+  protected startUse(): Promise<ContainerUse> {
+    const start = () => this.#start();
+    const use = this.#lastStart.then(start, start);
+    this.#lastStart = use;
+    return use;
+  }
+
+  protected override configuration(): readonly Part[] {
+    const { bindAddress } = this.settings;
+    const parts = super.configuration();
+    return bindAddress === undefined ? parts : [...parts, { name: "bind address", value: bindAddress }];
+  }
+
+  async #start(): Promise<ContainerUse> {
+    const registry = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
+    const engine = registry?.engine ?? new DockerodeEngine();
+    try {
+      if (registry === undefined) return await this.#startAlone(await this.#lookAround(engine, registry));
+      // Before an image is pulled for it.
+      identifyProject(this.settings.project, this.settings.instance);
+      this.checkUnnamed();
+      return await this.#startInRegistry(registry, await this.#lookAround(engine, registry));
+    } catch (error) {
+      throw typedStartError(error, engine.endpoint, this.imageName.string);
+    }
+  }
+
+  #openRegistry(): PortRegistry {
+    const { registry, portRange } = this.settings;
+    const range = portRange === undefined ? {} : { portRange };
+    if (registry === undefined) return new PortRegistry(range);
+    if (typeof registry === "string") return new PortRegistry({ ...range, registryPath: registry });
+    if (portRange === undefined) return registry;
+    throw new InvalidArgumentError({
+      what: "The registry that was given has a range of ports already.",
+      remedy: "give it its range when it is made: new PortRegistry({ portRange }), and leave withPortRange() out",
+      argument: "portRange",
+      value: portRange,
+    });
+  }
+
+  async #lookAround(engine: ContainerEngine, registry: PortRegistry | undefined): Promise<Surroundings> {
+    const client = await connectEngine(engine);
+    if (!(await this.#isAnyRunning(client, registry)))
+      await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
+    const containerPort = this.settings.containerPort ?? (await soleExposedPort(client, this.imageName));
+    const { host } = client.info.containerRuntime;
+    const reach = { isLocal: engine.isLocal, testcontainersHost: host, ownAddresses: ownAddresses() };
+    return { client, containerPort, reach, addresses: bindAddresses(reach, this.settings.bindAddress) };
+  }
+
+  /** True where no image has to be pulled, because none was asked for and one runs: the step before has started it. */
+  async #isAnyRunning(client: ContainerRuntimeClient, registry: PortRegistry | undefined): Promise<boolean> {
+    if (!this.isAnyImageFine || registry === undefined) return false;
+    const assignment = await registry.getAssignment(this.settings.project, this.#instanceOption);
+    return assignment !== undefined && (await findContainer(client, assignment.containerName))?.State.Running === true;
+  }
+
+  async #startInRegistry(registry: PortRegistry, surroundings: Surroundings): Promise<ContainerUse> {
+    const { client, reach, containerPort, addresses } = surroundings;
+    const { project, preferredPort, isReused, isWebPortWanted } = this.settings;
+    const tenancy = await Tenancy.begin(registry, {
+      project,
+      ...this.#instanceOption,
+      ...(preferredPort === undefined ? {} : { preferredPort }),
+      hasWebPort: isWebPortWanted,
+    });
+    const isKept = (isReused && environment().testcontainersReuseEnable !== "false") || !this.autoCleanup;
+    let session: RyukSession | undefined;
+    const create = () => this.#create(tenancy, surroundings, isKept);
+    const diagnose = (log: string) => this.diagnose(log);
+    const join = async (running: Inspected): Promise<StartedTestContainer> => {
+      await this.#checkMatch(tenancy, surroundings, running);
+      session?.close();
+      session = await RyukSession.keep(client, running.Config.Labels);
+      return this.joinRunning(client, running, [containerPort, this.webContainerPort ?? containerPort]);
+    };
+    try {
+      const timeoutMs = this.startupTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+      const { container, joined } = await new ProjectStart(client, tenancy, { create, join, diagnose }).run(timeoutMs);
+      const published = joined === undefined ? addresses : publishedAddresses(joined, containerPort);
+      const isOthersToKeep = joined?.Config.Labels[LABEL_LIFETIME] === "kept" && !isKept;
+      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session };
+      return { container, containerPort, host: hostFor(reach, published), tenancy, ...end };
+    } catch (error) {
+      session?.close();
+      throw error;
+    }
+  }
+
+  async #create(tenancy: Tenancy, surroundings: Surroundings, isKept: boolean): Promise<StartedTestContainer> {
+    const { port, webPort, containerName } = tenancy.assignment;
+    const mark = await fingerprint(this.configuration());
+    const labels = {
+      ...tenancy.labels(isKept ? "kept" : "holders"),
+      ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
+    };
+    const publications = this.#publications(surroundings, port, webPort);
+    return this.create({ publications, name: containerName, labels, isKept });
+  }
+
+  async #checkMatch(tenancy: Tenancy, { client, containerPort }: Surroundings, running: Inspected): Promise<void> {
+    await checkMatch(client, tenancy.assignment, running, {
+      imageName: this.isAnyImageFine ? undefined : this.imageName,
+      containerPort,
+      isWebPortWanted: this.settings.isWebPortWanted,
+      parts: this.configuration(),
+    });
+  }
+
+  async #startAlone(surroundings: Surroundings): Promise<ContainerUse> {
+    const { reach, containerPort, addresses } = surroundings;
+    const { preferredPort, isWebPortWanted, isReused } = this.settings;
+    const hostPort = preferredPort ?? containerPort;
+    const webPort = isWebPortWanted ? this.webContainerPort : undefined;
+    const publications = this.#publications(surroundings, hostPort, webPort);
+    try {
+      const container = await this.create({ publications, isReused });
+      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined };
+      return { container, containerPort, host: hostFor(reach, addresses), tenancy: undefined, ...end };
+    } catch (error) {
+      await this.removeCreated(surroundings.client);
+      if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
+      throw new PortConflictError({
+        what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
+        state: `The engine says: ${engineWords(error)}`,
+        remedy:
+          "leave withoutPortRegistry() out, so that every project gets a port of its own, or stop what listens there",
+        port: hostPort,
+        occupant: { kind: "listener", port: hostPort, name: "" },
+        cause: error,
+      });
+    }
+  }
+
+  #publications({ containerPort, addresses }: Surroundings, port: number, webPort: number | undefined): Publication[] {
+    const main = { containerPort, hostPort: port, addresses };
+    if (this.webContainerPort === undefined) return [main];
+    // On two addresses the engine would choose two ports.
+    const webAddresses = webPort === undefined ? addresses.slice(0, 1) : addresses;
+    return [main, { containerPort: this.webContainerPort, hostPort: webPort ?? 0, addresses: webAddresses }];
+  }
+
+  get #instanceOption(): { readonly instance?: string } {
+    const { instance } = this.settings;
+    return instance === undefined ? {} : { instance };
+  }
+}
