@@ -105,7 +105,7 @@ describe("any environment", () => {
   ];
 
   test("gives a registry, a project and an engine's address, or one of our errors", { timeout: 600_000 }, () => {
-    const numRuns = repetitions(6_000, 100_000);
+    const numRuns = repetitions(5_000, 100_000);
     const counts = { worked: 0, refused: 0 };
     const environment = fc.dictionary(fc.constantFrom(...NAMES), nasty, { maxKeys: 6 });
     fc.assert(
