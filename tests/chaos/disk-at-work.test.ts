@@ -62,6 +62,14 @@ describe.runIf(process.platform !== "win32")("while processes are at work", () =
     expect(lines).toContain("REGISTRY_ACCESS");
   });
 
+  test("the lock is removed again and again: nobody notices", async () => {
+    const path = join(memoryDirectory(), "port-registry.json");
+    const saboteur = Program.node("lock-saboteur.ts", [`${path}.lock`]);
+    const nothing = () => undefined;
+    const lines = await amid("lock removed", path, {}, nothing, () => saboteur.signal("SIGTERM"));
+    expect(new Set(lines)).toEqual(new Set(["ok"]));
+  });
+
   test("the commit directory is deleted again and again: nothing that was acknowledged is lost", async () => {
     const path = join(memoryDirectory(), "port-registry.json");
     await amid(
