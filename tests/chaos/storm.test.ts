@@ -20,6 +20,7 @@ const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 class Storm {
   readonly machine: TestRegistry;
   readonly #places: Tormented[] = [];
+  readonly #pids: number[] = [];
 
   constructor(machine: TestRegistry) {
     this.machine = machine;
@@ -87,8 +88,20 @@ class Storm {
     expect(Math.min(kills, stops, counts.operations, counts.samples)).toBeGreaterThan(3);
   }
 
+  /** What libfaketime leaves of processes that are killed. */
+  removeFaketimeFiles(): void {
+    for (const pid of this.#pids)
+      for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
+        fs.rmSync(join("/dev/shm", name), { force: true });
+  }
+
   #add(start: (life: number) => Program): void {
-    this.#places.push(new Tormented(start, TORMENT, SEED + this.#places.length));
+    const startNoted = (life: number) => {
+      const program = start(life);
+      this.#pids.push(program.child.pid as number);
+      return program;
+    };
+    this.#places.push(new Tormented(startNoted, TORMENT, SEED + this.#places.length));
   }
 
   /** Nobody is left: one cleaning finds it out, and every port is free again. */
@@ -151,7 +164,10 @@ describe("a storm", () => {
       const storm = new Storm(await TestRegistry.create(8));
       storm.machine.now = new Date();
       const clock = join(storm.machine.directory, "..", `clock-of-${process.pid}`);
-      onTestFinished(() => fs.rmSync(clock, { force: true }));
+      onTestFinished(() => {
+        fs.rmSync(clock, { force: true });
+        storm.removeFaketimeFiles();
+      });
       const steps = setInterval(() => {
         fs.writeFileSync(`${clock}.new`, ["+0", "+1d", "-1d"][Math.floor(Math.random() * 3)] as string);
         fs.renameSync(`${clock}.new`, clock);
