@@ -1,7 +1,7 @@
-import { fingerprint } from "../src/containers/fingerprint.ts";
-import { loginPart } from "../src/containers/login-part.ts";
 import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../src/iris/image.ts";
+import { loginPart } from "../src/iris/login-part.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
+import { fingerprint } from "../src/ports/fingerprint.ts";
 import { type JobHolder, processText } from "../src/ports/holder.ts";
 import {
   LABEL_CREATOR,

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isNameTaken, isPortRefused } from "../src/containers/engine-refusal.ts";
-import { decideStart } from "../src/containers/start-decision.ts";
+import { isNameTaken, isPortRefused } from "../src/docker/engine-refusal.ts";
 import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
 import { entryOf } from "../src/ports/edit-document.ts";
 import type { EngineContainer } from "../src/ports/engine.ts";
 import { ContainerMismatchError } from "../src/ports/errors.ts";
 import type { JobHolder } from "../src/ports/holder.ts";
+import { decideStart } from "../src/ports/start-decision.ts";
 import { containerLabels } from "./container-labels.ts";
 import type { IrisInputs } from "./inputs.ts";
 import { say } from "./log.ts";

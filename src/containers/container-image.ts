@@ -6,9 +6,9 @@ import {
 } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import { engineError, systemCodeOf } from "../docker/engine-error.ts";
+import { engineWords } from "../docker/engine-refusal.ts";
 import type { ContainerEngine } from "../ports/engine.ts";
 import { ContainerEngineError, ContainerStartError, InvalidArgumentError } from "../ports/errors.ts";
-import { engineWords } from "./engine-refusal.ts";
 
 /** More than Testcontainers has connections waiting. */
 const WAKE_ATTEMPTS = 10;

@@ -1,10 +1,10 @@
 import { type ContainerRuntimeClient, ImageName } from "testcontainers";
+import { isMissing } from "../docker/engine-refusal.ts";
 import type { PortAssignment } from "../ports/assignment.ts";
 import { ContainerMismatchError } from "../ports/errors.ts";
+import { differingParts, type Part } from "../ports/fingerprint.ts";
 import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../ports/labels.ts";
 import type { Inspected } from "./engine-containers.ts";
-import { isMissing } from "./engine-refusal.ts";
-import { differingParts, type Part } from "./fingerprint.ts";
 
 /** What a start asks of a container that it is going to join. */
 export type WantedContainer = {

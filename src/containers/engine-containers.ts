@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerRuntimeClient } from "testcontainers";
+import { isInTheWay, isMissing } from "../docker/engine-refusal.ts";
 import { LABEL_CREATOR } from "../ports/labels.ts";
-import { isInTheWay, isMissing } from "./engine-refusal.ts";
 
 const REMOVAL_POLL_MS = 20;
 const REMOVAL_TIMEOUT_MS = 30_000;

@@ -1,6 +1,6 @@
 import type { WaitStrategy } from "testcontainers";
+import { engineWords } from "../docker/engine-refusal.ts";
 import { IrisPortsError } from "../ports/errors.ts";
-import { engineWords } from "./engine-refusal.ts";
 import { startError } from "./start-failure.ts";
 
 type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;

@@ -10,14 +10,14 @@ import {
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
 import { diagnoseLog, type LogDiagnosis } from "../iris/log-lines.ts";
+import { loginPart } from "../iris/login-part.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
 import { InvalidArgumentError } from "../ports/errors.ts";
+import type { Part } from "../ports/fingerprint.ts";
 import type { Inspected } from "./engine-containers.ts";
-import type { Part } from "./fingerprint.ts";
 import { IrisReadiness } from "./iris-readiness.ts";
-import { loginPart } from "./login-part.ts";
 import { RegistryContainer } from "./registry-container.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
 

@@ -1,16 +1,16 @@
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
+import { engineWords, isPortRefused } from "../docker/engine-refusal.ts";
 import { PortRegistry } from "../docker/port-registry.ts";
 import { environment } from "../ports/config.ts";
 import type { ContainerEngine } from "../ports/engine.ts";
 import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
+import { fingerprint, type Part } from "../ports/fingerprint.ts";
 import { LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
 import { identifyProject } from "../ports/project.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
 import { checkMatch, publishedAddresses } from "./container-match.ts";
 import { findContainer, type Inspected } from "./engine-containers.ts";
-import { engineWords, isPortRefused } from "./engine-refusal.ts";
-import { fingerprint, type Part } from "./fingerprint.ts";
 import { bindAddresses, type EngineReach, hostFor, ownAddresses } from "./host-address.ts";
 import { ProjectStart } from "./project-start.ts";
 import { type Publication, PublishedContainer } from "./published-container.ts";

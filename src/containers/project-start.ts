@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
+import { isInTheWay, isMissing, isNameTaken, isPortRefused, isStartedAlready } from "../docker/engine-refusal.ts";
 import { ContainerMismatchError, ContainerStartError, PortConflictError } from "../ports/errors.ts";
+import { decideStart } from "../ports/start-decision.ts";
 import { findContainer, type Inspected, removeContainer, removeCreatedBy } from "./engine-containers.ts";
-import { isInTheWay, isMissing, isNameTaken, isPortRefused, isStartedAlready } from "./engine-refusal.ts";
 import { leaveFailedStart } from "./project-end.ts";
 import { NotRunningError } from "./running-only.ts";
-import { decideStart } from "./start-decision.ts";
 import { type Diagnosis, endError } from "./start-failure.ts";
 import type { Tenancy } from "./tenancy.ts";
 

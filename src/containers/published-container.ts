@@ -8,9 +8,9 @@ import {
   type WaitStrategy,
 } from "testcontainers";
 import { InvalidArgumentError } from "../ports/errors.ts";
+import type { Part } from "../ports/fingerprint.ts";
 import { EarlyDeath } from "./early-death.ts";
 import { type Inspected, removeContainer } from "./engine-containers.ts";
-import type { Part } from "./fingerprint.ts";
 import { GuardedWait } from "./guarded-wait.ts";
 import { runningOnly } from "./running-only.ts";
 import { type Diagnosis, endError } from "./start-failure.ts";

@@ -1,9 +1,9 @@
 import { text } from "node:stream/consumers";
 import createDebug from "debug";
 import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
+import { engineWords, isMissing } from "../docker/engine-refusal.ts";
 import { ContainerStartError, IrisPortsError } from "../ports/errors.ts";
 import type { EngineContainerHandle } from "./engine-containers.ts";
-import { engineWords, isMissing } from "./engine-refusal.ts";
 
 const debug = createDebug("iris-ports:containers");
 const TAIL_LINES = 40;

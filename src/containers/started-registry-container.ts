@@ -5,8 +5,8 @@ import {
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
+import { isInTheWay, isMissing } from "../docker/engine-refusal.ts";
 import type { PortAssignment } from "../ports/assignment.ts";
-import { isInTheWay, isMissing } from "./engine-refusal.ts";
 import { removeProjectContainer } from "./project-end.ts";
 import type { RyukSession } from "./ryuk-session.ts";
 import type { Tenancy } from "./tenancy.ts";

@@ -11,7 +11,7 @@ export const LABEL_LIFETIME = "io.iris-ports.lifetime";
 export const LABEL_TENURE = "io.iris-ports.tenure";
 /** The id of the holder that created it. */
 export const LABEL_CREATOR = "io.iris-ports.creator";
-/** Salted digests of what it was configured with; see `src/containers/fingerprint.ts`. */
+/** Salted digests of what it was configured with; see `src/ports/fingerprint.ts`. */
 export const LABEL_FINGERPRINT = "io.iris-ports.fingerprint";
 /** The process that created it, where it is known: tells whether it lives also when the registry's document is lost. */
 export const LABEL_CREATOR_PROCESS = "io.iris-ports.creator-process";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideStart, type StartView } from "../../src/containers/start-decision.ts";
+import { decideStart, type StartView } from "../../src/ports/start-decision.ts";
 
 const assignment = {
   projectPath: "/home/dev/shop",

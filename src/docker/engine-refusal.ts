@@ -1,4 +1,4 @@
-import { statusOf } from "../docker/engine-error.ts";
+import { statusOf } from "./engine-error.ts";
 
 /** An error's message without dockerode's `(HTTP code 500) server error - ` in front of it. */
 export function engineWords(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { PortAssignment } from "../ports/assignment.ts";
+import type { PortAssignment } from "./assignment.ts";
 import {
   LABEL_CREATOR,
   LABEL_INSTANCE,
@@ -6,7 +6,7 @@ import {
   LABEL_PROJECT,
   LABEL_REGISTRY,
   LABEL_TENURE,
-} from "../ports/labels.ts";
+} from "./labels.ts";
 
 /** A container as far as the decision depends on it. */
 export type NamedContainer = {

@@ -1,5 +1,5 @@
-import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../iris/image.ts";
-import type { Part } from "./fingerprint.ts";
+import type { Part } from "../ports/fingerprint.ts";
+import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "./image.ts";
 
 /** The login of an IRIS as a part of its configuration: the library and the action must note it alike. */
 export function loginPart(username: string, password: string): Part {
