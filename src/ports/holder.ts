@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { shown } from "./config.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { currentProcess } from "./process-identity.ts";
@@ -50,9 +50,13 @@ type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContai
  */
 export async function processHolder(options: HolderOptions = {}): Promise<ProcessHolder> {
   const identity = await currentProcess();
-  const id = `process:${identity.host}:${identity.bootId}:${identity.pidNamespace}:${identity.pid}:${identity.startTime}`;
+  const id = `process:${digest(Object.values(identity).join("|"))}`;
   const description = [process.title, ...process.argv.slice(1, 2)].join(" ");
   return { id, description, ...options, kind: "process", since: new Date(), process: identity };
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
 
 /** A process holder with an id nobody else has. */

@@ -38,7 +38,18 @@ export function toRecord(assignment: Omit<PortAssignment, "projectPath" | "statu
   };
 }
 
+// Records are immutable: each is read once, however often a document with it is looked at.
+const holders = new WeakMap<HolderRecord, Holder>();
+
 export function toHolder(record: HolderRecord): Holder {
+  const known = holders.get(record);
+  if (known !== undefined) return known;
+  const holder = readHolder(record);
+  holders.set(record, holder);
+  return holder;
+}
+
+function readHolder(record: HolderRecord): Holder {
   const { process } = record;
   const base = {
     id: record.id,

@@ -3,7 +3,7 @@ import type { RegistryDocument } from "../stores/document.ts";
 import type { Store } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
-import { type Holder, type ProcessIdentity, parseProcessText } from "./holder.ts";
+import { type Holder, type ProcessIdentity, parseProcessText, processText } from "./holder.ts";
 import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { holderVerdict, type Liveness, type Verdict } from "./liveness.ts";
 import type { PortProbe } from "./port-probe.ts";
@@ -141,8 +141,13 @@ function processOf(holder: Holder): ProcessIdentity | undefined {
   return holder.kind === "manual" ? undefined : holder.process;
 }
 
+const keys = new WeakMap<Holder, string>();
+
+/** The same for all holders that one look tells about. */
 function keyOf(holder: Holder): string {
-  const identity = processOf(holder);
-  if (identity === undefined) return `id:${holder.id}`;
-  return `${identity.host}:${identity.bootId}:${identity.pidNamespace}:${identity.pid}:${identity.startTime}`;
+  const known = keys.get(holder);
+  if (known !== undefined) return known;
+  const key = processText(holder) ?? `id:${holder.id}`;
+  keys.set(holder, key);
+  return key;
 }

@@ -31,10 +31,10 @@ export class CommitChain {
   }
 
   /** Writes the next version beside the document, where nobody sees it yet. */
-  prepare(base: CommitToken, textOf: (token: CommitToken) => string, file: NewFile): CommitToken {
+  prepare(base: CommitToken, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
     const next = newToken(base.revision + 1);
     try {
-      writeNewFile(this.#data(next), textOf(next), file, this.#isDurable);
+      writeNewFile(this.#data(next), bytesOf(next), file, this.#isDurable);
     } catch (cause) {
       removeIfThere(this.#data(next));
       throw cause;

@@ -95,21 +95,21 @@ export class FileStore implements Store {
 
   async #tryCommit(from: CommitToken, document: RegistryDocument, base: Snapshot): Promise<boolean> {
     this.#chain.checkDirectory();
-    let text = "";
-    const textOf = (token: CommitToken) => {
-      text = serializeDocument(document, token);
-      return text;
+    let bytes = base.bytes;
+    const bytesOf = (token: CommitToken) => {
+      bytes = Buffer.from(serializeDocument(document, token));
+      return bytes;
     };
     let next: CommitToken;
     try {
-      next = this.#chain.prepare(from, textOf, base);
+      next = this.#chain.prepare(from, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return false;
       throw cause;
     }
     if (!this.#chain.claim(from, next)) return false;
     if (!this.#chain.publish(next) && !(await this.#wasPublished(next))) return false;
-    this.#last = { ...base, bytes: Buffer.from(text), document, token: next, unreadable: undefined };
+    this.#last = { ...base, bytes, document, token: next, unreadable: undefined };
     if (next.revision % SWEEP_EVERY === 0) this.#chain.sweep(next);
     return true;
   }
