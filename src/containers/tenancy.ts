@@ -1,18 +1,9 @@
 import createDebug from "debug";
 import type { Acquisition, AssignOptions } from "../ports/acquire.ts";
 import type { PortAssignment } from "../ports/assignment.ts";
+import { containerLabels } from "../ports/container-labels.ts";
 import { PortNotAssignedError } from "../ports/errors.ts";
 import { type Holder, uniqueProcessHolder } from "../ports/holder.ts";
-import {
-  LABEL_CREATOR,
-  LABEL_INSTANCE,
-  LABEL_LIFETIME,
-  LABEL_PORT,
-  LABEL_PROJECT,
-  LABEL_REGISTRY,
-  LABEL_TENURE,
-  LABEL_WEB_PORT,
-} from "../ports/labels.ts";
 import type { RegistryCore } from "../ports/registry.ts";
 
 const debug = createDebug("iris-ports:containers");
@@ -70,17 +61,14 @@ export class Tenancy {
 
   /** The labels of a container that is made for it. */
   labels(lifetime: "holders" | "kept"): Record<string, string> {
-    const { projectPath, port, instance, webPort } = this.assignment;
-    return {
-      [LABEL_PROJECT]: projectPath,
-      [LABEL_PORT]: String(port),
-      ...(instance === undefined ? {} : { [LABEL_INSTANCE]: instance }),
-      ...(webPort === undefined ? {} : { [LABEL_WEB_PORT]: String(webPort) }),
-      [LABEL_REGISTRY]: this.registry.registryPath,
-      [LABEL_LIFETIME]: lifetime,
-      [LABEL_TENURE]: this.tenure,
-      [LABEL_CREATOR]: this.holderId,
-    };
+    const { assignment, tenure, holderId } = this;
+    return containerLabels({
+      assignment,
+      tenure,
+      registryPath: this.registry.registryPath,
+      creatorId: holderId,
+      lifetime,
+    });
   }
 
   /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */

@@ -1,0 +1,35 @@
+import type { PortAssignment } from "./assignment.ts";
+import {
+  LABEL_CREATOR,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PORT,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+  LABEL_TENURE,
+  LABEL_WEB_PORT,
+} from "./labels.ts";
+
+/** What a container is made for. */
+export type LabelledUse = {
+  readonly assignment: PortAssignment;
+  readonly tenure: string;
+  readonly registryPath: string;
+  readonly creatorId: string;
+  readonly lifetime: "holders" | "kept";
+};
+
+/** The labels of a container that is made for an assignment, whoever makes it. */
+export function containerLabels({ assignment, ...use }: LabelledUse): Record<string, string> {
+  const { projectPath, port, instance, webPort } = assignment;
+  return {
+    [LABEL_PROJECT]: projectPath,
+    [LABEL_PORT]: String(port),
+    ...(instance === undefined ? {} : { [LABEL_INSTANCE]: instance }),
+    ...(webPort === undefined ? {} : { [LABEL_WEB_PORT]: String(webPort) }),
+    [LABEL_REGISTRY]: use.registryPath,
+    [LABEL_LIFETIME]: use.lifetime,
+    [LABEL_TENURE]: use.tenure,
+    [LABEL_CREATOR]: use.creatorId,
+  };
+}
