@@ -20,6 +20,7 @@ export async function assign(): Promise<void> {
   const interruption = interruptionSignal();
   try {
     const inputs = readInputs();
+    if (inputs.iris !== undefined) maskPassword(inputs.iris);
     const job = currentJob(inputs.jobCheckRunId, inputs.matrix);
     if (job.isInContainer && job.isSelfHosted && !inputs.isRegistryPathGiven) warn(PRIVATE_REGISTRY);
     await assignIn(openRegistry({ ...inputs, isInContainer: job.isInContainer }), inputs, job, interruption);
@@ -38,7 +39,6 @@ const PRIVATE_REGISTRY = [
 async function assignIn(open: OpenRegistry, inputs: Inputs, job: Job, interruption: AbortSignal): Promise<void> {
   const { iris } = inputs;
   if (iris !== undefined) {
-    maskPassword(iris);
     // What may take long and needs no port comes before one is taken.
     await ensureImage(open.engine.cli, iris, interruption);
     // The memory of containers that killed jobs left behind is needed for this one.
@@ -86,6 +86,7 @@ async function startIn(
     holder,
     hasWebPort,
     bindAddress: reach.bindAddress,
+    interruption,
   });
   const { containerName, port } = acquisition.assignment;
   interruption.throwIfAborted();

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isNameTaken, isPortRefused } from "../src/docker/engine-refusal.ts";
-import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
 import { entryOf } from "../src/ports/edit-document.ts";
 import type { EngineContainer } from "../src/ports/engine.ts";
-import { ContainerMismatchError } from "../src/ports/errors.ts";
+import { ContainerMismatchError, ContainerStartError, PortConflictError } from "../src/ports/errors.ts";
+import { differingParts } from "../src/ports/fingerprint.ts";
 import type { JobHolder } from "../src/ports/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
 import { decideStart } from "../src/ports/start-decision.ts";
-import { containerLabels } from "./container-labels.ts";
+import { createArguments } from "./create-arguments.ts";
 import type { IrisInputs } from "./inputs.ts";
+import { irisParts } from "./iris-labels.ts";
 import { say } from "./log.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 
@@ -21,7 +23,11 @@ export type IrisStart = OpenRegistry & {
   readonly hasWebPort: boolean;
   /** Undefined: every address of the engine's host. */
   readonly bindAddress: string | undefined;
+  readonly interruption: AbortSignal;
 };
+
+/** The container with the assignment's name: made by this start, or found. */
+type Found = { readonly containerId: string; readonly isOwn: boolean };
 
 /** A container that runs, though nobody knows yet whether IRIS in it lets anybody in. */
 export type RunningIris = { readonly acquisition: Acquisition; readonly containerId: string };
@@ -29,23 +35,20 @@ export type RunningIris = { readonly acquisition: Acquisition; readonly containe
 /**
  * Runs the image on the assigned port; where the engine refuses that port, on the next.
  * @throws PortConflictError when the engine refuses a port that was asked for by number
- * @throws ContainerEngineError, ContainerMismatchError, PortExhaustedError
+ * @throws ContainerEngineError, ContainerMismatchError, ContainerStartError, PortExhaustedError
  */
 export async function runIris(first: Acquisition, start: IrisStart): Promise<RunningIris> {
-  const { engine, registry, holder, hasWebPort } = start;
+  const { registry, holder, hasWebPort } = start;
   const refusedPorts: number[] = [];
   for (let acquisition = first; ; ) {
-    const containerId = await createOrJoin(acquisition, start);
-    const { port, webPort, projectPath, instance, containerName } = acquisition.assignment;
-    if (containerId === undefined) {
+    const found = await createOrJoin(acquisition, start);
+    const { port, projectPath, instance, containerName } = acquisition.assignment;
+    if (found === undefined) {
       say(`A container with the name ${containerName} is there that this registry did not make; taking another port.`);
     } else {
-      const started = await engine.cli.run(["start", containerId]);
-      if (started.exitCode === 0) return { acquisition, containerId };
-      await engine.removeContainer(containerId);
-      const ports = webPort === undefined ? [port] : [port, webPort];
-      if (!isPortRefused(new Error(started.stderr), ports)) throw engine.cli.refusal(started);
-      say(`The engine refuses port ${port}, so something outside the registry has it: ${started.stderr.trim()}`);
+      const refusal = await startContainer(found, acquisition, start);
+      if (refusal === undefined) return { acquisition, containerId: found.containerId };
+      say(`The engine refuses port ${port}, so something outside the registry has it: ${refusal}`);
     }
     refusedPorts.push(port);
     const named = instance === undefined ? {} : { instance };
@@ -53,28 +56,58 @@ export async function runIris(first: Acquisition, start: IrisStart): Promise<Run
   }
 }
 
+/** Undefined when it runs, else how the engine refuses its port; then a container that was made for it is gone. */
+async function startContainer(
+  { containerId, isOwn }: Found,
+  { assignment }: Acquisition,
+  { engine }: IrisStart,
+): Promise<string | undefined> {
+  const { port, webPort, containerName } = assignment;
+  const started = await engine.cli.run(["start", containerId]);
+  if (started.exitCode === 0) return undefined;
+  // One that was found holds what others want to keep.
+  if (isOwn) await engine.removeContainer(containerId);
+  const ports = webPort === undefined ? [port] : [port, webPort];
+  if (!isPortRefused(new Error(started.stderr), ports)) throw engine.cli.refusal(started);
+  if (isOwn) return started.stderr.trim();
+  throw new PortConflictError({
+    what: `Port ${port} of the kept container ${containerName} was taken by somebody else while it did not run.`,
+    state: started.stderr.trim(),
+    remedy: `stop what listens there, or give the container up: docker rm --force ${containerName}`,
+    port,
+    occupant: { kind: "listener", port, name: "" },
+  });
+}
+
 /** The container's name is the mutex: the engine lets only one have it. */
-async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise<string | undefined> {
-  const { engine, store, registry, iris, holder } = start;
+async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise<Found | undefined> {
+  const { engine, store, registry, iris, holder, interruption } = start;
   const { assignment, tenure } = acquisition;
-  const args = await createArguments(acquisition, start);
+  const { registryPath } = registry;
+  const { args, shown } = await createArguments({ ...start, acquisition, registryPath });
+  const deadline = performance.now() + iris.startTimeoutMs;
+  say(`docker ${shown}`);
   for (;;) {
-    say(`docker ${args.join(" ")}`);
+    interruption.throwIfAborted();
     const created = await engine.cli.run(args, { env: iris.containerEnv });
-    if (created.exitCode === 0) return created.stdout.trim();
+    if (created.exitCode === 0) return { containerId: created.stdout.trim(), isOwn: true };
     if (!isNameTaken(new Error(created.stderr))) throw engine.cli.refusal(created);
+    if (performance.now() > deadline) throw stuck(assignment.containerName, iris);
     const found = (await engine.listContainers()).find(({ name }) => name === assignment.containerName);
-    if (found === undefined) continue;
+    if (found === undefined) {
+      await delay(POLL_MS);
+      continue;
+    }
     const holders = entryOf(await store.read(), assignment.projectKey)?.holders ?? [];
     const users = holders.filter(({ id, usesContainer }) => usesContainer && id !== holder.id);
     const others = new Set(users.map(({ id }) => id));
-    switch (decideStart({ assignment, tenure, registryPath: registry.registryPath, found, others })) {
+    switch (decideStart({ assignment, tenure, registryPath, found, others })) {
       case "move":
         return undefined;
       case "join":
       case "restart":
-        if (found.image === iris.image) return found.id;
-        throw mismatch(found, iris.image);
+        await checkMatch(found, iris);
+        return { containerId: found.id, isOwn: false };
       case "remove":
         say(`Removing ${found.name} (${found.state}), which an earlier use of the port left behind.`);
         await engine.removeContainer(found.id);
@@ -85,26 +118,22 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
   }
 }
 
-async function createArguments(acquisition: Acquisition, start: IrisStart): Promise<readonly string[]> {
-  const { iris, holder, registry, bindAddress } = start;
-  const { port, webPort, containerName } = acquisition.assignment;
-  const labels = await containerLabels(acquisition, holder, registry.registryPath, iris);
-  const address = bindAddress === undefined ? "" : `${bindAddress}:`;
-  const published = [[port, iris.containerPort], ...(webPort === undefined ? [] : [[webPort, IRIS_WEB_PORT]])];
-  return [
-    "create",
-    ...["--name", containerName],
-    ...labels.flatMap(([name, value]) => ["--label", `${name}=${value}`]),
-    ...published.flatMap(([host, container]) => ["--publish", `${address}${host}:${container}`]),
-    ...Object.keys(iris.containerEnv).flatMap((name) => ["--env", name]),
-    iris.image,
-  ];
+/** @throws ContainerMismatchError when the project's container is not what the step asks for */
+async function checkMatch({ name, image, labels }: EngineContainer, iris: IrisInputs): Promise<void> {
+  const parts = await differingParts(labels[LABEL_FINGERPRINT], irisParts(iris));
+  const differences = image === iris.image ? parts : [`image (${image} instead of ${iris.image})`, ...parts];
+  if (differences.length === 0) return;
+  throw new ContainerMismatchError({
+    what: `The project's container ${name} is there already, and was made with another ${differences.join(", ")}.`,
+    remedy: `ask for the same, give this use an \`instance\` of its own, or remove it: docker rm --force ${name}`,
+    containerName: name,
+  });
 }
 
-function mismatch({ name, image }: EngineContainer, wanted: string): ContainerMismatchError {
-  return new ContainerMismatchError({
-    what: `The project's container ${name} runs ${image}, not ${wanted}.`,
-    remedy: `ask for the same image, give this use an \`instance\` of its own, or remove it: docker rm --force ${name}`,
-    containerName: name,
+function stuck(containerName: string, { startTimeoutMs }: IrisInputs): ContainerStartError {
+  return new ContainerStartError({
+    what: `The container ${containerName} did not get into a usable state within ${startTimeoutMs / 1_000} s.`,
+    state: "Another process seems to be making, restarting or removing it all the time.",
+    remedy: `look at it on the runner (docker inspect ${containerName}), or remove it: docker rm --force ${containerName}`,
   });
 }

@@ -1,10 +1,8 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
-import { runCommand } from "../../scripts/run-command.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
+import { thievingDocker } from "../helpers/thieving-docker.ts";
 
 /** Neither the container nor the assignment may be left. */
 async function expectNothingLeft(host: FakeHost, job: FakeJob): Promise<void> {
@@ -81,25 +79,6 @@ test("an image that is not there is refused before a port is taken", async () =>
     expect(main.state).toEqual({});
   }
 });
-
-/** A docker command that first lets a stranger have the port that the container is about to get. */
-async function thievingDocker(host: FakeHost, image: string): Promise<{ path: string; stranger: string }> {
-  const bin = join(host.directory, "bin");
-  const stranger = `stranger-${host.ports[0]}`;
-  const real = (await runCommand("sh", ["-c", "command -v docker"])).stdout.trim();
-  mkdirSync(bin);
-  const script = [
-    "#!/bin/sh",
-    `if [ "$1" = start ] && [ ! -e "${bin}/done" ]; then`,
-    `  touch "${bin}/done"`,
-    `  ${real} run --detach --rm --name ${stranger} --publish 127.0.0.1:${host.ports[0]}:1972 ${image} > /dev/null`,
-    "fi",
-    `exec ${real} "$@"`,
-  ];
-  writeFileSync(join(bin, "docker"), script.join("\n"));
-  chmodSync(join(bin, "docker"), 0o755);
-  return { path: `${bin}${delimiter}${process.env["PATH"]}`, stranger };
-}
 
 test("a port that a stranger takes before the container starts is given up for the next", async () => {
   const host = await FakeHost.create();

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
-import { LABEL_PROJECT } from "../../src/ports/labels.ts";
+import { LABEL_FINGERPRINT, LABEL_PROJECT } from "../../src/ports/labels.ts";
 import { askIdentity, docker } from "../helpers/engine.ts";
 import { FakeHost, type StepResult } from "../helpers/fake-runner.ts";
 
@@ -87,6 +87,9 @@ test("the password is masked, and stands in no command, label, registry or log",
     expect(text).not.toContain(encodeURIComponent(SECRET));
   }
   expect(main.stdout).toContain("--env API_TOKEN");
+  // With its digest a reader of a public log could try passwords out.
+  expect(inspected).toContain(LABEL_FINGERPRINT);
+  expect(rest).not.toContain(LABEL_FINGERPRINT);
   expect(rest).not.toContain("of-the-container");
 });
 

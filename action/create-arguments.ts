@@ -1,0 +1,41 @@
+import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
+import type { Acquisition } from "../src/ports/acquire.ts";
+import type { JobHolder } from "../src/ports/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
+import type { IrisInputs } from "./inputs.ts";
+import { irisLabels } from "./iris-labels.ts";
+
+/** Whose container is made, of what, and where it is bound. */
+export type Creation = {
+  readonly acquisition: Acquisition;
+  readonly holder: JobHolder;
+  readonly registryPath: string;
+  readonly iris: IrisInputs;
+  /** Undefined: every address of the engine's host. */
+  readonly bindAddress: string | undefined;
+};
+
+/** The arguments of `docker create`, and the same as they may stand in a log that everybody can read. */
+export async function createArguments(creation: Creation): Promise<{ args: readonly string[]; shown: string }> {
+  const labels = await irisLabels(creation.acquisition, creation.holder, creation.registryPath, creation.iris);
+  // With the digest of the password, whoever reads the log could try passwords out.
+  const { [LABEL_FINGERPRINT]: _, ...shownLabels } = labels;
+  return { args: argumentsOf(creation, labels), shown: argumentsOf(creation, shownLabels).join(" ") };
+}
+
+function argumentsOf(
+  { acquisition, iris, bindAddress }: Creation,
+  labels: Readonly<Record<string, string>>,
+): readonly string[] {
+  const { port, webPort, containerName } = acquisition.assignment;
+  const address = bindAddress === undefined ? "" : `${bindAddress}:`;
+  const published = [[port, iris.containerPort], ...(webPort === undefined ? [] : [[webPort, IRIS_WEB_PORT]])];
+  return [
+    "create",
+    ...["--name", containerName],
+    ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
+    ...published.flatMap(([host, container]) => ["--publish", `${address}${host}:${container}`]),
+    ...Object.keys(iris.containerEnv).flatMap((name) => ["--env", name]),
+    iris.image,
+  ];
+}

@@ -1,0 +1,28 @@
+import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../src/iris/image.ts";
+import { loginPart } from "../src/iris/login-part.ts";
+import type { Acquisition } from "../src/ports/acquire.ts";
+import { containerLabels } from "../src/ports/container-labels.ts";
+import { fingerprint, type Part } from "../src/ports/fingerprint.ts";
+import { type JobHolder, processText } from "../src/ports/holder.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_FINGERPRINT } from "../src/ports/labels.ts";
+import type { IrisInputs } from "./inputs.ts";
+
+/** The labels that the library would give the container, so that its tests recognise it and join. */
+export async function irisLabels(
+  { assignment, tenure }: Acquisition,
+  holder: JobHolder,
+  registryPath: string,
+  iris: IrisInputs,
+): Promise<Readonly<Record<string, string>>> {
+  const [process, mark] = [processText(holder), await fingerprint(irisParts(iris))];
+  return {
+    ...containerLabels({ assignment, tenure, registryPath, creatorId: holder.id, lifetime: "holders" }),
+    ...(process === undefined ? {} : { [LABEL_CREATOR_PROCESS]: process }),
+    ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
+  };
+}
+
+/** A test of the library that names the same user and password joins, one with others is refused. */
+export function irisParts({ username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD }: IrisInputs): Part[] {
+  return [loginPart(username, password)];
+}
