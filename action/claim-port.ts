@@ -24,7 +24,7 @@ export type ClaimRequest = OpenRegistry & {
 };
 
 /**
- * Takes the project's port for this job. Job containers, act and an explicit `project` give the same path to several
+ * Takes the project's port for this job. Pods, act and an explicit `project` give the same path to several
  * jobs at once: an assignment that another job holds is never joined, the job gets another instance instead.
  * @throws PortConflictError when the instance was asked for by name and is another job's
  */
@@ -63,11 +63,8 @@ export async function claimPort(request: ClaimRequest): Promise<Acquisition> {
 /** The job that held the assignment before this one joined it; those that ended are no longer in the document. */
 async function earlierJob(request: ClaimRequest, { assignment }: Acquisition): Promise<JobHolder | undefined> {
   const holders = entryOf(await request.store.read(), assignment.projectKey)?.holders ?? [];
-  const before = holders.slice(
-    0,
-    holders.findIndex(({ id }) => id === request.holder.id),
-  );
-  return before.find((holder): holder is JobHolder => holder.kind === "job");
+  const own = holders.findIndex(({ id }) => id === request.holder.id);
+  return holders.slice(0, Math.max(0, own)).find((holder): holder is JobHolder => holder.kind === "job");
 }
 
 function heldByOtherJob({ assignment }: Acquisition, other: JobHolder): PortConflictError {

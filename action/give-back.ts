@@ -1,7 +1,7 @@
 import type { PortAssignment } from "../src/ports/assignment.ts";
 import { PortNotAssignedError } from "../src/ports/errors.ts";
 import { jobHolder } from "../src/ports/holder.ts";
-import { LABEL_CREATOR, LABEL_REGISTRY } from "../src/ports/labels.ts";
+import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/ports/labels.ts";
 import { warn } from "./log.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import type { Claim } from "./state.ts";
@@ -25,7 +25,7 @@ export async function giveBack(open: OpenRegistry, claim: Claim): Promise<GivenB
     const which = instance === null ? {} : { instance };
     const leave = { ...which, holder: jobHolder({ id: claim.holderId }) };
     if (claim.image !== null && (await isLast(open, claim.projectPath, leave))) {
-      removedContainers.push(...(await removeOwnContainers(open, claim)));
+      removedContainers.push(...(await removeOwnContainers(open, claim, instance)));
     }
     const assignment = await release(open, claim.projectPath, leave);
     if (assignment !== undefined) assignments.push(assignment);
@@ -44,11 +44,16 @@ async function isLast({ registry }: OpenRegistry, project: string, leave: Leave)
   }
 }
 
-async function removeOwnContainers({ engine, registry }: OpenRegistry, { holderId }: Claim): Promise<string[]> {
+async function removeOwnContainers(
+  { engine, registry }: OpenRegistry,
+  { holderId }: Claim,
+  instance: string | null,
+): Promise<string[]> {
   const removed: string[] = [];
   try {
     for (const { id, name, labels } of await engine.listContainers()) {
       if (labels[LABEL_CREATOR] !== holderId || labels[LABEL_REGISTRY] !== registry.registryPath) continue;
+      if ((labels[LABEL_INSTANCE] || null) !== instance) continue;
       await engine.removeContainer(id);
       removed.push(name);
     }

@@ -54,12 +54,17 @@ export function readContainerEnv(input: string, text: string): Readonly<Record<s
   return env;
 }
 
+/** A runner's job ends after five days at the latest. A timer of Node could wait for 24. */
+export const LONGEST_JOB_MINUTES = 5 * 24 * 60;
+
 /** Seconds, or a number with `s`, `m` or `h`, in milliseconds. @throws InvalidArgumentError */
 export function readDurationMs(input: string, text: string): number {
   const [, amount = "", unit = "s"] = /^(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?$/.exec(text) ?? [];
   if (amount === "")
     throw invalidInput(input, text, "is not a duration", "write seconds, or a number with its unit: 90, 90s, 5m, 1h.");
-  return Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"];
+  const durationMs = Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"];
+  if (durationMs <= LONGEST_JOB_MINUTES * 60_000) return durationMs;
+  throw invalidInput(input, text, "is longer than a job can take", "write at most 120h.");
 }
 
 /** @throws InvalidArgumentError unless it is a whole number in between */

@@ -8,6 +8,7 @@ import { projectKey } from "../src/ports/project.ts";
 import {
   checkEnvName,
   invalidInput,
+  LONGEST_JOB_MINUTES,
   readChoice,
   readContainerEnv,
   readDurationMs,
@@ -15,8 +16,6 @@ import {
 } from "./input-values.ts";
 
 const HIGHEST_PORT = 65_535;
-/** A runner's job ends after five days at the latest. */
-const LONGEST_JOB_MINUTES = 5 * 24 * 60;
 
 /** The inputs of the step, checked; see action.yml for what they mean. */
 export type Inputs = {

@@ -11,7 +11,7 @@ export class InterruptedError extends Error {
   }
 }
 
-/** Aborted by the first SIGINT or SIGTERM; a second one ends the process, and leaves the rest to post. */
+/** Aborted by the first SIGINT or SIGTERM; the same once more ends the process, and leaves the rest to post. */
 export function interruptionSignal(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -4,13 +4,15 @@ import type { IrisInputs } from "./inputs.ts";
 import { abortable } from "./interruption.ts";
 import { inGroup } from "./log.ts";
 
+const INSPECT_TIMEOUT_MS = 30_000;
+
 /**
  * Makes sure that the engine has the image, before any port is taken for it.
  * @throws ContainerEngineError when it cannot be had
  */
 export async function ensureImage(cli: DockerCli, { image, pull }: IrisInputs, signal: AbortSignal): Promise<void> {
   if (pull !== "always") {
-    const inspected = await cli.run(["image", "inspect", "--format", "{{.Id}}", image]);
+    const inspected = await cli.ask(["image", "inspect", "--format", "{{.Id}}", image], INSPECT_TIMEOUT_MS);
     if (inspected.exitCode === 0) return;
     if (!/no such image/i.test(inspected.stderr)) throw cli.refusal(inspected);
     if (pull === "never") throw imageError(image, "The engine does not have it, and `pull` is `never`.");
