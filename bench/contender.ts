@@ -1,4 +1,5 @@
 // One of the processes that contend for a registry: assigns and releases until the time is up, then tells what it saw.
+import { once } from "node:events";
 import { join } from "node:path";
 import { PortRegistry } from "../src/ports.ts";
 
@@ -19,6 +20,9 @@ const project = join(directory, name);
 const waits: number[] = [];
 const held: [port: number, from: string, to: string][] = [];
 let errors = 0;
+process.stdout.write("ready\n");
+await once(process.stdin, "data");
+process.stdin.unref();
 const end = performance.now() + Number(seconds) * 1_000;
 while (performance.now() < end) {
   const startedAt = performance.now();

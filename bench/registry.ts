@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -74,9 +75,10 @@ export async function measureContended(seconds: number): Promise<Measurement[]> 
   const rows: Measurement[] = [];
   for (const { label, isDurable, isEngineAsked } of VARIANTS) {
     using scratch = scratchDirectory();
-    const seen = await Promise.all(
+    const ready = await Promise.all(
       Array.from({ length: 8 }, (_, index) => contender(scratch.path, `p${index}`, seconds, isDurable, isEngineAsked)),
     );
+    const seen = await Promise.all(ready.map((begin) => begin()));
     const waits = seen.flatMap((one) => one.waits);
     const cycles = seen.reduce((sum, one) => sum + one.held.length, 0);
     const name = (what: string) => `8 processes, ${label}: ${what}`;
@@ -97,17 +99,24 @@ export async function measureContended(seconds: number): Promise<Measurement[]> 
   return rows;
 }
 
+/** A process that begins when all of them are ready. */
 async function contender(
   directory: string,
   name: string,
   seconds: number,
   isDurable: boolean,
   isEngineAsked: boolean,
-): Promise<Seen> {
+): Promise<() => Promise<Seen>> {
   const script = fileURLToPath(new URL("contender.ts", import.meta.url));
   const args = [script, directory, name, String(seconds), String(isDurable), String(isEngineAsked)];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  return JSON.parse(await text(child.stdout)) as Seen;
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const output = text(child.stdout);
+  await once(child.stdout, "data");
+  return async () => {
+    child.stdin.write("go\n");
+    const [, report] = (await output).split("\n");
+    return JSON.parse(report as string) as Seen;
+  };
 }
 
 /** How often a port was held by a second process before the first had begun to give it back. */

@@ -125,7 +125,7 @@ export class RegistryCore {
     options: ProjectOptions & { readonly holder: Holder; readonly isContainerKept?: boolean },
   ): Promise<{ readonly isLast: boolean }> {
     const { projectKey: key } = identifyProject(project, options.instance);
-    const isGone = await goneHolders(this.#surroundings);
+    const isGone = await goneHolders(this.#surroundings, key);
     return this.#surroundings.store.update(async (newest) => {
       const { document, isLast } = beginLeaveIn(
         newest,
@@ -148,7 +148,7 @@ export class RegistryCore {
     options: ProjectOptions & { readonly holder?: Holder } = {},
   ): Promise<PortAssignment> {
     const { projectKey: key } = identifyProject(project, options.instance);
-    const isGone = await goneHolders(this.#surroundings);
+    const isGone = await goneHolders(this.#surroundings, key);
     const released = await this.#surroundings.store.update(async (newest) => {
       const { document, assignment } = releaseIn(newest, key, options.holder?.id, isGone, this.#surroundings.clock());
       return { document, result: assignment };

@@ -1,5 +1,5 @@
 import createDebug from "debug";
-import type { RegistryDocument } from "../stores/document.ts";
+import type { HolderRecord, RegistryDocument } from "../stores/document.ts";
 import type { Store } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
@@ -26,6 +26,8 @@ export type EngineReport =
  * at, and count as alive: they can only just have come.
  */
 export type Survey = {
+  /** Which registry looked: what another one made is a stranger's. */
+  readonly registryPath: string;
   /** The document as it was then: what has changed since was not looked at. */
   readonly document: RegistryDocument;
   readonly engine: EngineReport;
@@ -57,6 +59,7 @@ export async function lookAround(
   const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
   const report = isEngineAsked ? await askEngine(engine) : notAsked;
   return {
+    registryPath: store.location,
     document,
     engine: report,
     isEngineAsked,
@@ -65,9 +68,13 @@ export async function lookAround(
   };
 }
 
-/** Tells which of the present holders are provably gone. */
-export async function goneHolders({ store, clock, liveness }: Surroundings): Promise<(holder: Holder) => boolean> {
-  const verdictOf = await observeHolders(await store.read(), liveness, clock());
+/** Tells which of the present holders of an assignment are provably gone. */
+export async function goneHolders(
+  { store, clock, liveness }: Surroundings,
+  projectKey: string,
+): Promise<(holder: Holder) => boolean> {
+  const records = (await store.read()).holders.get(projectKey) ?? [];
+  const verdictOf = await observeAll(records, liveness, clock());
   return (holder) => verdictOf(holder) === "gone";
 }
 
@@ -89,12 +96,16 @@ async function askEngine(engine: ContainerEngine | undefined): Promise<EngineRep
 }
 
 /** Looks at every process that holds or waits for something in the document. */
-async function observeHolders(
-  document: RegistryDocument,
+function observeHolders(document: RegistryDocument, liveness: Liveness, now: Date) {
+  const waiting = document.waiters.map((waiter) => waiter.holder);
+  return observeAll([...[...document.holders.values()].flat(), ...waiting], liveness, now);
+}
+
+async function observeAll(
+  records: readonly HolderRecord[],
   liveness: Liveness,
   now: Date,
 ): Promise<(holder: Holder) => Verdict> {
-  const records = [...[...document.holders.values()].flat(), ...document.waiters.map((waiter) => waiter.holder)];
   const observed = new Map<string, Verdict>();
   for (const holder of records.map(toHolder)) {
     const key = keyOf(holder);

@@ -17,7 +17,9 @@ export const STALE_MS = 2_000;
 const UNCHANGED_MS = 3_500;
 /** The name of the note in the commit directory that says who took the lock last. */
 export const OWNER_NOTE = "lock-owner";
-const RETRY_MS = { min: 1, max: 12 };
+// The lock is held for about half a millisecond: waiting longer than that leaves it idle, polling faster than a few
+// milliseconds for long would take the processor from its owner.
+const RETRY_MS = { first: 0.2, last: 4, growth: 1.3 };
 
 // The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
 const lockFs = {
@@ -109,15 +111,19 @@ export class Turnstile {
   async #lock(deadline: number): Promise<() => void> {
     let seen = "";
     let seenSince = performance.now();
-    for (;;) {
-      const release = this.#tryLock();
-      if (release !== undefined) return release;
-      const now = performance.now();
+    for (let retryMs = RETRY_MS.first; ; retryMs = Math.min(retryMs * RETRY_MS.growth, RETRY_MS.last)) {
       const stamp = this.#stamp();
+      const now = performance.now();
       if (stamp !== seen) [seen, seenSince] = [stamp, now];
-      else if (stamp !== "" && now - seenSince > UNCHANGED_MS) this.#takeOver();
+      const unchangedMs = now - seenSince;
+      if (stamp !== "" && unchangedMs > UNCHANGED_MS) this.#takeOver();
+      // Only looking at a lock that is taken does not get in its owner's way: making a directory beside it would.
+      if (stamp === "" || unchangedMs > STALE_MS / 4) {
+        const release = this.#tryLock();
+        if (release !== undefined) return release;
+      }
       if (now > deadline) throw this.#timeout();
-      await delay(RETRY_MS.min + Math.random() * (RETRY_MS.max - RETRY_MS.min));
+      await pause(retryMs * (0.5 + Math.random()));
     }
   }
 
@@ -215,6 +221,13 @@ function overwrite(path: string, text: string): void {
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** Timers do not go below a millisecond; less than one the event loop can spare. */
+async function pause(timeMs: number): Promise<void> {
+  if (timeMs >= 1) return delay(timeMs);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeMs);
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function unlock(release: () => void): void {
