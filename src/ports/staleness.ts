@@ -2,6 +2,7 @@ import type { AssignmentStatus, Evidence, ListedAssignment } from "./assignment.
 import type { Entry } from "./edit-document.ts";
 import type { Holder } from "./holder.ts";
 import type { Verdict } from "./liveness.ts";
+import { toHolder } from "./records.ts";
 import { containersOf, type Survey } from "./survey.ts";
 
 /** How long an entry of another tool, which names no holders, is taken to be in use without further evidence. */
@@ -67,7 +68,8 @@ function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefin
   return [age, use];
 }
 
-function engineEvidence(entry: Entry, { document, engine }: Survey): Evidence[] {
+function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
+  const { document, engine } = survey;
   if (!engine.isReachable) {
     return [{ kind: "engine", verdict: "unknown", text: "the container engine cannot be asked" }];
   }
@@ -89,5 +91,15 @@ function engineEvidence(entry: Entry, { document, engine }: Survey): Evidence[] 
   if (seen?.tenure !== entry.detail?.tenure) {
     return [{ kind: "engine", verdict: "unknown", text: "taken anew after the container engine was asked" }];
   }
+  if (hasBeenLeft(entry, survey)) {
+    return [{ kind: "engine", verdict: "unknown", text: "left after the container engine was asked" }];
+  }
   return [{ kind: "container", verdict: "gone", text: "no container" }];
+}
+
+/** Somebody who held it when the engine was asked has left: they may have made a container by then, and kept it. */
+function hasBeenLeft({ assignment, holders }: Entry, { document, verdictOf }: Survey): boolean {
+  const present = new Set(holders.map(({ id }) => id));
+  const seen = (document.holders.get(assignment.projectKey) ?? []).map(toHolder);
+  return seen.some((holder) => !present.has(holder.id) && verdictOf(holder) !== "gone");
 }

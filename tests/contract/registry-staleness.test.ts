@@ -172,6 +172,21 @@ describe("section 5: a container", () => {
     expect((await machine.open().assignPort(machine.project("b"))).port).toBe(port + 1);
   });
 
+  test("that was made and left by its user after the engine was asked is not missed", async () => {
+    const machine = await TestRegistry.create();
+    const holder = await uniqueProcessHolder({ usesContainer: true });
+    const { assignment } = await machine.open().acquire(machine.project("a"), { holder });
+    machine.engine.onListed = async () => {
+      machine.engine.onListed = () => {};
+      machine.engine.run({ name: assignment.containerName, hostPorts: [assignment.port] });
+      await machine.open().beginLeave(machine.project("a"), { holder, isContainerKept: true });
+    };
+    expect(await machine.open().cleanupStale()).toEqual([]);
+    expect(await machine.open().inspect(machine.project("a"))).toMatchObject({ status: "active", holders: [] });
+    machine.engine.remove(assignment.containerName);
+    expect(await machine.open().cleanupStale()).toMatchObject([{ port: assignment.port }]);
+  });
+
   test("of an engine that does not answer cannot be judged", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
