@@ -1,6 +1,7 @@
 import type { RegistryDocument } from "../stores/document.ts";
 import type { EngineContainer } from "./engine.ts";
 import type { PortOccupant } from "./errors.ts";
+import { LABEL_REGISTRY } from "./labels.ts";
 import { isLabelledFor, type Survey } from "./survey.ts";
 
 /** Everything that can stand in the way of a port. */
@@ -57,6 +58,8 @@ function containersOn(port: number, survey: Survey): readonly EngineContainer[] 
   return survey.engine.containers.filter((container) => container.hostPorts.includes(port));
 }
 
-function isOwn(container: EngineContainer, { asker }: PortView): boolean {
-  return isLabelledFor(container, asker.projectPath, asker.instance);
+/** A container of the project that another registry made holds its port there, for somebody who may be at work. */
+function isOwn(container: EngineContainer, { asker, survey }: PortView): boolean {
+  const madeIn = container.labels[LABEL_REGISTRY] ?? survey.registryPath;
+  return madeIn === survey.registryPath && isLabelledFor(container, asker.projectPath, asker.instance);
 }

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { describe, expect, test } from "vitest";
 import { manualHolder } from "../../src/ports/holder.ts";
-import { LABEL_PROJECT } from "../../src/ports/labels.ts";
+import { LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
 import { RegistryCore } from "../../src/ports/registry.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
@@ -94,6 +94,20 @@ describe("R10: a port counts as free only", () => {
     machine.engine.run({ name: "kept", state: "exited", hostPorts: [first], labels });
     await listenOn(first);
     expect((await machine.open().assignPort(machine.project("a"))).port).toBe(first + 1);
+  });
+
+  test("and a container that another registry made for the same project is a stranger's", async () => {
+    const machine = await TestRegistry.create(2);
+    const [first] = machine.range;
+    machine.engine.run({
+      name: "elsewhere",
+      hostPorts: [first],
+      labels: { [LABEL_PROJECT]: machine.project("a"), [LABEL_REGISTRY]: "/another/registry.json" },
+    });
+    expect((await machine.open().assignPort(machine.project("a"))).port).toBe(first + 1);
+    await expect(machine.open().assignPort(machine.project("b"), { preferredPort: first })).rejects.toMatchObject({
+      occupant: { kind: "container", name: "elsewhere" },
+    });
   });
 
   test("and probes run under the lock, one at a time, the engine being asked before", async () => {
