@@ -16,6 +16,8 @@ const debug = createDebug("iris-ports:acquire");
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
+/** Removing a container takes less; after that it is worth while to look whether it is gone already. */
+const LEAVE_LOOK_MS = 5_000;
 const QUEUE_POLL_MS = 100;
 /** How often somebody who waits looks for what nobody announces: a holder that died. */
 const QUEUE_LOOK_MS = 2_000;
@@ -88,6 +90,8 @@ async function decideInTurn(
     const { outcome, survey } = await attempt(outside, request, decide, isEngineNeeded);
     if (outcome.kind === "assigned")
       return { assignment: outcome.assignment, tenure: outcome.tenure, holder: request.holder };
+    if (outcome.kind === "leaving") isEngineNeeded = patience.leavingMs > LEAVE_LOOK_MS;
+    else patience.endLeaving();
     if (outcome.kind === "engine-needed") isEngineNeeded = true;
     else if (!(await hasNewChance(outcome, outside, request, patience, options.onWait)))
       throw await refusal(outcome, outside, request, survey);
@@ -99,6 +103,7 @@ class Patience {
   readonly #startedAt = performance.now();
   readonly #waitTimeoutMs: number;
   #cleanedAt = Number.NEGATIVE_INFINITY;
+  #leavingSince: number | undefined;
 
   constructor(waitTimeoutMs: number) {
     this.#waitTimeoutMs = waitTimeoutMs;
@@ -124,6 +129,16 @@ class Patience {
   cleaned(): void {
     this.#cleanedAt = performance.now();
   }
+
+  /** How long somebody has been seen leaving without a break. */
+  get leavingMs(): number {
+    this.#leavingSince ??= performance.now();
+    return performance.now() - this.#leavingSince;
+  }
+
+  endLeaving(): void {
+    this.#leavingSince = undefined;
+  }
 }
 
 /** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
@@ -136,7 +151,7 @@ async function hasNewChance(
 ): Promise<boolean> {
   if (kind === "leaving") {
     await delay(LEAVE_POLL_MS);
-    return patience.waitedMs < LEAVE_TIMEOUT_MS;
+    return patience.leavingMs < LEAVE_TIMEOUT_MS;
   }
   if (kind !== "conflict" && kind !== "exhausted") return false;
   if (patience.isCleaningDue) {

@@ -1,6 +1,14 @@
 import type { RegistryDocument } from "../stores/document.ts";
 import type { PortAssignment } from "./assignment.ts";
-import { type Entry, entryOf, withEntry, withoutEntry, withoutGone, withoutWaiter } from "./edit-document.ts";
+import {
+  type Entry,
+  entryOf,
+  withEntry,
+  withHolders,
+  withoutEntry,
+  withoutGone,
+  withoutWaiter,
+} from "./edit-document.ts";
 import type { Holder } from "./holder.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
@@ -20,7 +28,8 @@ export async function assignIn(
   probe: ((port: number) => Promise<boolean>) | undefined,
   now: Date,
 ): Promise<Assigned> {
-  const document = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+  const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+  const document = withoutFinished(living, request, survey);
   const view: AssignView = { document, survey, probe, request, asker: request };
   const entry = entryOf(document, request.projectKey);
   const refuse = (outcome: AssignOutcome): Assigned => ({ document, outcome });
@@ -75,6 +84,21 @@ export async function reassignIn(
   const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
   const taken = await takePort(view, now, others);
   return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };
+}
+
+/**
+ * Drops the leaver that was seen to leave before the engine was asked, and whose container is gone: it only failed to
+ * give the port back, and would be waited for as long as its process lives.
+ */
+function withoutFinished(document: RegistryDocument, { projectKey }: AssignRequest, survey: Survey): RegistryDocument {
+  const entry = entryOf(document, projectKey);
+  if (entry === undefined || !survey.engine.isReachable || containersOf(survey.engine, entry.assignment).length > 0)
+    return document;
+  const seen = survey.document.holders.get(projectKey) ?? [];
+  const finished = new Set(seen.filter(({ leaving }) => leaving).map(({ id }) => id));
+  const holders = document.holders.get(projectKey) ?? [];
+  const left = holders.filter(({ id, leaving }) => !(leaving && finished.has(id)));
+  return left.length === holders.length ? document : withHolders(document, projectKey, left);
 }
 
 /** True where an entry that nobody holds has no evidence of life left, or its port was taken by a stranger. */

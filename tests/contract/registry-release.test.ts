@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { PortConflictError, PortNotAssignedError } from "../../src/ports/errors.ts";
 import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
 import { listenOn } from "../helpers/listener.ts";
@@ -6,6 +8,13 @@ import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
 const user = () => uniqueProcessHolder({ usesContainer: true });
+
+/** From now on everybody believes to have waited for so much longer. */
+function passLeaveTime(milliseconds: number): void {
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + milliseconds);
+  onTestFinished(() => void vi.restoreAllMocks());
+}
 
 describe("R5: releasing", () => {
   test("gives the port back, whoever holds it, and returns the assignment", async () => {
@@ -137,6 +146,60 @@ describe("leaving the project's container", () => {
     const coming = registry.acquire(machine.project("a"), { holder: await user() });
     await idle.kill();
     expect((await coming).assignment.port).toBe(first.assignment.port);
+  });
+
+  test("a newcomer does not wait for ever for one that removed the container and could not release", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const leaver = await user();
+    const first = await registry.acquire(machine.project("a"), { holder: leaver });
+    const container = machine.engine.run({ name: first.assignment.containerName });
+    await registry.beginLeave(machine.project("a"), { holder: leaver });
+    const newcomer = await user();
+    const coming = registry.acquire(machine.project("a"), { holder: newcomer });
+    const isWaiting = Symbol("waiting");
+    await registry.assignPort(machine.project("b"));
+    passLeaveTime(10_000);
+    expect(await Promise.race([coming, delay(200, isWaiting)])).toBe(isWaiting);
+    machine.engine.remove(container.name);
+    const next = await coming;
+    expect(next.assignment.port).toBe(first.assignment.port);
+    expect(next.tenure).not.toBe(first.tenure);
+    expect(await registry.releasePort(machine.project("a"), { holder: leaver })).toMatchObject({ status: "active" });
+    expect((await registry.inspect(machine.project("a")))?.holders).toMatchObject([{ id: newcomer.id }]);
+  });
+
+  test("is waited for as long by a newcomer that has waited for a port before", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    const leaver = await user();
+    await registry.assignPort(machine.project("b"));
+    const queued = Promise.withResolvers<void>();
+    const coming = registry.acquire(machine.project("a"), {
+      holder: await user(),
+      waitTimeoutMs: 120_000,
+      onWait: () => queued.resolve(),
+    });
+    coming.catch(() => {});
+    await queued.promise;
+    passLeaveTime(70_000);
+    const { iris_ports: own, ...rest } = machine.json();
+    const { assignment } = await machine.open({ registryPath: `${machine.path}.other` }).acquire(machine.project("a"), {
+      holder: leaver,
+    });
+    const other = JSON.parse(readFileSync(`${machine.path}.other`, "utf8"));
+    const [key] = Object.keys(other.iris_ports.holders);
+    const holders = { [key as string]: [{ ...other.iris_ports.holders[key as string][0], leaving: true }] };
+    machine.engine.run({ name: assignment.containerName });
+    machine.write({
+      ...rest,
+      assignments: other.assignments,
+      iris_ports: { ...own, holders, details: other.iris_ports.details },
+    });
+    await delay(300);
+    machine.engine.remove(assignment.containerName);
+    await registry.releasePort(machine.project("a"), { holder: leaver });
+    expect((await coming).assignment.port).toBe(assignment.port);
   });
 
   test("of a kept container leaves the assignment to the container", async () => {
