@@ -68,11 +68,11 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     expect(await isFreeFor(lockPath)).toBe(true);
   });
 
-  test("is taken by the next command where one is there that does not work", async () => {
+  test.each([127, 1])("is taken by the next command where one is there that only says %d", async (code) => {
     const lockPath = join(temporaryDirectory(), "port-registry.lock");
     fs.writeFileSync(lockPath, "");
     onlyCommands("perl", "sh");
-    fs.writeFileSync(join(process.env["PATH"] as string, "flock"), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
+    fs.writeFileSync(join(process.env["PATH"] as string, "flock"), `#!/bin/sh\nexit ${code}\n`, { mode: 0o755 });
     const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
     const release = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
     expect(await isFreeFor(lockPath)).toBe(false);
