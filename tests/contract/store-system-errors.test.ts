@@ -168,6 +168,27 @@ test("a commit directory that cannot be listed is an error", async () => {
   await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
 });
 
+describe("a directory that is flushed", () => {
+  const failToFlush = (code: string) => {
+    const { fsyncSync } = fs;
+    vi.spyOn(fs, "fsyncSync").mockImplementation((fd) => {
+      if (fs.fstatSync(fd).isDirectory()) throw systemError(code);
+      fsyncSync(fd);
+    });
+  };
+
+  test.each(["EINVAL", "ENOTSUP", "EOPNOTSUPP"])("where the file system cannot do so (%s) is none", async (code) => {
+    failToFlush(code);
+    expect(await increase(true)).toBe(1);
+    expect(await increase(true)).toBe(2);
+  });
+
+  test("by a disk that fails is an error", async () => {
+    failToFlush("EIO");
+    await expect(increase(true)).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  });
+});
+
 describe("the lock", () => {
   const lockPath = () => `${path}.lock`;
 
