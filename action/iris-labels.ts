@@ -3,8 +3,8 @@ import { loginPart } from "../src/iris/login-part.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
 import { containerLabels } from "../src/ports/container-labels.ts";
 import { fingerprint, type Part } from "../src/ports/fingerprint.ts";
-import { type JobHolder, processText } from "../src/ports/holder.ts";
-import { LABEL_CREATOR_PROCESS, LABEL_FINGERPRINT } from "../src/ports/labels.ts";
+import type { JobHolder } from "../src/ports/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
 import type { IrisInputs } from "./inputs.ts";
 
 /** The labels that the library would give the container, so that its tests recognise it and join. */
@@ -14,10 +14,9 @@ export async function irisLabels(
   registryPath: string,
   iris: IrisInputs,
 ): Promise<Readonly<Record<string, string>>> {
-  const [process, mark] = [processText(holder), await fingerprint(irisParts(iris))];
+  const mark = await fingerprint(irisParts(iris));
   return {
-    ...containerLabels({ assignment, tenure, registryPath, creatorId: holder.id, lifetime: "holders" }),
-    ...(process === undefined ? {} : { [LABEL_CREATOR_PROCESS]: process }),
+    ...containerLabels({ assignment, tenure, registryPath, creator: holder, lifetime: "holders" }),
     ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
   };
 }

@@ -61,14 +61,9 @@ export class Tenancy {
 
   /** The labels of a container that is made for it. */
   labels(lifetime: "holders" | "kept"): Record<string, string> {
-    const { assignment, tenure, holderId } = this;
-    return containerLabels({
-      assignment,
-      tenure,
-      registryPath: this.registry.registryPath,
-      creatorId: holderId,
-      lifetime,
-    });
+    const { assignment, tenure } = this;
+    const { registryPath } = this.registry;
+    return containerLabels({ assignment, tenure, registryPath, creator: this.#options.holder, lifetime });
   }
 
   /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */

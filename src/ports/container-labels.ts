@@ -1,6 +1,8 @@
 import type { PortAssignment } from "./assignment.ts";
+import { type Holder, processText } from "./holder.ts";
 import {
   LABEL_CREATOR,
+  LABEL_CREATOR_PROCESS,
   LABEL_INSTANCE,
   LABEL_LIFETIME,
   LABEL_PORT,
@@ -15,13 +17,14 @@ export type LabelledUse = {
   readonly assignment: PortAssignment;
   readonly tenure: string;
   readonly registryPath: string;
-  readonly creatorId: string;
+  readonly creator: Holder;
   readonly lifetime: "holders" | "kept";
 };
 
 /** The labels of a container that is made for an assignment, whoever makes it. */
 export function containerLabels({ assignment, ...use }: LabelledUse): Record<string, string> {
   const { projectPath, port, instance, webPort } = assignment;
+  const process = processText(use.creator);
   return {
     [LABEL_PROJECT]: projectPath,
     [LABEL_PORT]: String(port),
@@ -30,6 +33,7 @@ export function containerLabels({ assignment, ...use }: LabelledUse): Record<str
     [LABEL_REGISTRY]: use.registryPath,
     [LABEL_LIFETIME]: use.lifetime,
     [LABEL_TENURE]: use.tenure,
-    [LABEL_CREATOR]: use.creatorId,
+    [LABEL_CREATOR]: use.creator.id,
+    ...(process === undefined ? {} : { [LABEL_CREATOR_PROCESS]: process }),
   };
 }

@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
@@ -28,6 +29,19 @@ describe("C5 starts of one project", () => {
     await first?.stop();
     expect(await isRunning(reports[0]?.id ?? "")).toBe(true);
     await Promise.all(others.map((child) => child.stop()));
+    await bench.expectNothingLeft();
+  });
+
+  test("join the container of a process that lives also when the registry's document was lost", async () => {
+    const bench = await ContainerBench.create();
+    const maker = bench.child();
+    const { id, port } = await maker.started();
+    fs.rmSync(bench.registryPath);
+    const joiner = await bench.iris().start();
+    expect([joiner.getId(), joiner.getPort()]).toEqual([id, port]);
+    await maker.stop();
+    expect(await isRunning(id)).toBe(true);
+    await joiner.stop();
     await bench.expectNothingLeft();
   });
 
