@@ -16,10 +16,10 @@ import { webPortOf } from "./web-port.ts";
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { document, request, survey } = view;
   const { preferredPort, projectKey } = request;
-  const port = preferredPort ?? (await firstFree(view));
+  const port = preferredPort ?? (await firstFree(view, now));
   if (port === undefined) return { document, outcome: { kind: "exhausted" } };
   if (preferredPort !== undefined) {
-    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view);
+    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view, now);
     if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: occupant.port, occupant } };
   }
   const assignment: PortAssignment = {
@@ -45,7 +45,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   return { document: withoutWaiter(taken, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
 }
 
-async function firstFree(view: AssignView): Promise<number | undefined> {
+async function firstFree(view: AssignView, now: Date): Promise<number | undefined> {
   const { document, request } = view;
   const order = portsInOrder({
     range: request.portRange,
@@ -53,7 +53,7 @@ async function firstFree(view: AssignView): Promise<number | undefined> {
     history: document.history,
     ownContainerPort: ownContainerPort(view, request.portRange),
   }).filter((port) => !request.refusedPorts.includes(port));
-  const earlier = waitersBefore(view);
+  const earlier = waitersBefore(view, now);
   const free: number[] = [];
   for (const port of order) {
     if ((await firstOccupant(port, view)) !== undefined) continue;
@@ -66,18 +66,21 @@ async function firstFree(view: AssignView): Promise<number | undefined> {
 
 /**
  * Who stands in the queue before the asker (everybody, for one who does not stand there) and still needs a port: each
- * project once, because those who wait in one project share its port.
+ * project once, because those who wait in one project share its port. Who could not leave the queue when its patience
+ * ended does not wait any more, though its process lives.
  */
-function waitersBefore({ document, request }: AssignView): readonly WaiterRecord[] {
+function waitersBefore({ document, request }: AssignView, now: Date): readonly WaiterRecord[] {
   const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
   const before = place < 0 ? document.waiters : document.waiters.slice(0, place);
   const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
-  return before.filter(({ project }) => !served.has(project) && served.add(project));
+  return before
+    .filter(({ holder }) => holder.expires_at === undefined || Date.parse(holder.expires_at) > now.getTime())
+    .filter(({ project }) => !served.has(project) && served.add(project));
 }
 
 /** Somebody who has waited longer for just this port. */
-function earlierWaiter(port: number, view: AssignView): PortOccupant | undefined {
-  const waiter = waitersBefore(view).find(({ range }) => range[0] === port && range[1] === port);
+function earlierWaiter(port: number, view: AssignView, now: Date): PortOccupant | undefined {
+  const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
   return waiter && { kind: "assignment", port, name: `${waiter.project}, which has waited for it` };
 }
 

@@ -153,6 +153,23 @@ describe("the queue", () => {
     expect(machine.json().iris_ports.waiters).toEqual([]);
   });
 
+  test("who could not leave the queue when its time ended keeps nobody waiting, though its process lives", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const queued = Promise.withResolvers<unknown>();
+    const onWait = () => queued.resolve(machine.json().iris_ports.waiters);
+    const waiting = registry.assignPort(machine.project("b"), { waitTimeoutMs: 300, onWait });
+    const waiters = await queued.promise;
+    await expect(waiting).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    await registry.releasePort(machine.project("a"));
+    const { iris_ports, ...rest } = machine.json();
+    machine.write({ ...rest, iris_ports: { ...iris_ports, waiters } });
+    await expect(registry.assignPort(machine.project("c"))).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    machine.passTime(10_000);
+    expect((await registry.assignPort(machine.project("c"))).port).toBe(machine.range[0]);
+  });
+
   test("whose time ends during a wait looks once more before giving up", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
