@@ -8,6 +8,7 @@ import { differingParts } from "../src/ports/fingerprint.ts";
 import type { JobHolder } from "../src/ports/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
 import { decideStart } from "../src/ports/start-decision.ts";
+import { observeMaker } from "../src/ports/survey.ts";
 import { createArguments } from "./create-arguments.ts";
 import type { IrisInputs } from "./inputs.ts";
 import { irisParts } from "./iris-labels.ts";
@@ -101,7 +102,8 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
     const holders = entryOf(await store.read(), assignment.projectKey)?.holders ?? [];
     const users = holders.filter(({ id, usesContainer }) => usesContainer && id !== holder.id);
     const others = new Set(users.map(({ id }) => id));
-    switch (decideStart({ assignment, tenure, registryPath, found, others })) {
+    const maker = await observeMaker(found.labels);
+    switch (decideStart({ assignment, tenure, registryPath, found, maker, others })) {
       case "move":
         return undefined;
       case "join":

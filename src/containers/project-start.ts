@@ -4,6 +4,7 @@ import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainer
 import { isInTheWay, isMissing, isNameTaken, isPortRefused, isStartedAlready } from "../docker/engine-refusal.ts";
 import { ContainerMismatchError, ContainerStartError, PortConflictError } from "../ports/errors.ts";
 import { decideStart } from "../ports/start-decision.ts";
+import { observeMaker } from "../ports/survey.ts";
 import { findContainer, type Inspected, removeContainer, removeCreatedBy } from "./engine-containers.ts";
 import { leaveFailedStart } from "./project-end.ts";
 import { NotRunningError } from "./running-only.ts";
@@ -73,6 +74,7 @@ export class ProjectStart {
       tenure: this.#tenancy.tenure,
       registryPath: this.#tenancy.registry.registryPath,
       found: { state: found.State.Status, labels: found.Config.Labels, isSettled: this.#isSettled(found) },
+      maker: await observeMaker(found.Config.Labels),
       others: await this.#tenancy.others(),
     });
     debug("%s is %s: %s", assignment.containerName, found.State.Status, step);

@@ -5,7 +5,7 @@ import { entriesOf, withoutEntry, withoutGone } from "./edit-document.ts";
 import type { EngineContainer } from "./engine.ts";
 import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
-import { lookAround, type Surroundings, type Survey } from "./survey.ts";
+import { isMadeHere, lookAround, type Surroundings, type Survey } from "./survey.ts";
 
 const debug = createDebug("iris-ports:clean");
 
@@ -96,7 +96,7 @@ export function orphansAmong(
     const { labels } = container;
     if (labels[LABEL_REGISTRY] !== registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
     const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
-    if (count !== undefined) return count === 0;
+    if (count !== undefined) return count === 0 && isMadeHere(container, living, survey);
     // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
     return survey.makerVerdictOf(container) === "gone";
   });

@@ -2,7 +2,7 @@ import type { RegistryDocument } from "../stores/document.ts";
 import type { EngineContainer } from "./engine.ts";
 import type { PortOccupant } from "./errors.ts";
 import { LABEL_REGISTRY } from "./labels.ts";
-import { isLabelledFor, type Survey } from "./survey.ts";
+import { isLabelledFor, isMadeHere, type Survey } from "./survey.ts";
 
 /** Everything that can stand in the way of a port. */
 export type PortView = {
@@ -59,7 +59,7 @@ function containersOn(port: number, survey: Survey): readonly EngineContainer[] 
 }
 
 /** A container of the project that another registry made holds its port there, for somebody who may be at work. */
-function isOwn(container: EngineContainer, { asker, survey }: PortView): boolean {
-  const madeIn = container.labels[LABEL_REGISTRY] ?? survey.registryPath;
-  return madeIn === survey.registryPath && isLabelledFor(container, asker.projectPath, asker.instance);
+function isOwn(container: EngineContainer, { asker, document, survey }: PortView): boolean {
+  if (!isLabelledFor(container, asker.projectPath, asker.instance)) return false;
+  return container.labels[LABEL_REGISTRY] === undefined || isMadeHere(container, document, survey);
 }

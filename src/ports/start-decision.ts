@@ -7,6 +7,7 @@ import {
   LABEL_REGISTRY,
   LABEL_TENURE,
 } from "./labels.ts";
+import type { Verdict } from "./liveness.ts";
 
 /** A container as far as the decision depends on it. */
 export type NamedContainer = {
@@ -23,6 +24,8 @@ export type StartView = {
   readonly tenure: string;
   readonly registryPath: string;
   readonly found: NamedContainer | undefined;
+  /** The process that made it; `unknown` where it cannot be observed from here. */
+  readonly maker: Verdict;
   /** The ids of the others who hold the assignment and use its container; none of them is known to be gone. */
   readonly others: ReadonlySet<string>;
 };
@@ -38,7 +41,7 @@ export type StartView = {
 export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
 
 /** What a start has to do next. */
-export function decideStart({ assignment, tenure, registryPath, found, others }: StartView): StartStep {
+export function decideStart({ assignment, tenure, registryPath, found, maker, others }: StartView): StartStep {
   if (found === undefined) return "create";
   const { labels, state } = found;
   if (state === "removing") return "wait";
@@ -48,8 +51,18 @@ export function decideStart({ assignment, tenure, registryPath, found, others }:
     labels[LABEL_REGISTRY] === registryPath;
   if (!isOurs) return "move";
   const isKept = labels[LABEL_LIFETIME] === "kept";
-  if (!isKept && labels[LABEL_TENURE] !== tenure) return "remove";
+  if (!isKept && labels[LABEL_TENURE] !== tenure) return decideLeftover(found, maker);
   return decideByState(found, isKept, others);
+}
+
+/**
+ * The container is of a use that the document does not know. A maker that cannot be observed may live in a container of
+ * its own, where a registry has the same path and is another one: what it made is not touched.
+ */
+function decideLeftover({ state }: NamedContainer, maker: Verdict): StartStep {
+  if (maker === "unknown") return "move";
+  // The document was lost or cleared, not the use.
+  return maker === "alive" && state === "running" ? "join" : "remove";
 }
 
 /** The container is the project's, and not a leftover. */

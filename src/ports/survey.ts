@@ -4,8 +4,8 @@ import type { Store } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { type Holder, type ProcessIdentity, parseProcessText, processText } from "./holder.ts";
-import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "./labels.ts";
-import { holderVerdict, type Liveness, type Verdict } from "./liveness.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY, LABEL_TENURE } from "./labels.ts";
+import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
 import type { PortProbe } from "./port-probe.ts";
 import { toHolder } from "./records.ts";
 
@@ -126,10 +126,30 @@ async function observeMakers(
 ): Promise<(container: EngineContainer) => Verdict> {
   const verdicts = new Map<string, Verdict>();
   for (const { id, labels } of report.isReachable ? report.containers : []) {
-    const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
-    if (maker !== undefined && labels[LABEL_REGISTRY] === registryPath) verdicts.set(id, await liveness(maker));
+    if (labels[LABEL_REGISTRY] === registryPath) verdicts.set(id, await observeMaker(labels, liveness));
   }
   return ({ id }) => verdicts.get(id) ?? "unknown";
+}
+
+/** Whether the process that made a container is there, as its label tells; `unknown` without such a label. */
+export async function observeMaker(
+  labels: Readonly<Record<string, string>>,
+  liveness: Liveness = observeProcess,
+): Promise<Verdict> {
+  const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+  return maker === undefined ? "unknown" : liveness(maker);
+}
+
+/**
+ * True for a container that this registry made. Its path alone does not tell: in containers with a file system of their
+ * own many registries have the same one. So its maker is seen from here, or the document knows the use it was made for.
+ */
+export function isMadeHere(container: EngineContainer, document: RegistryDocument, survey: Survey): boolean {
+  const { labels } = container;
+  if (labels[LABEL_REGISTRY] !== survey.registryPath) return false;
+  if (survey.makerVerdictOf(container) !== "unknown") return true;
+  const tenure = labels[LABEL_TENURE];
+  return tenure !== undefined && [...document.details.values()].some((detail) => detail.tenure === tenure);
 }
 
 /** The containers of a project: by the name its assignment gives them, or by their labels. */

@@ -243,7 +243,8 @@ describe("doctor", () => {
     const registry = await withAssignment();
     const [first] = registry.range;
     const labels = { "io.iris-ports.registry": registry.path, "io.iris-ports.port": String(first + 1) };
-    const shop = { ...labels, "io.iris-ports.project": registry.project("shop") };
+    const { tenure } = registry.json().iris_ports.details[registry.project("shop")];
+    const shop = { ...labels, "io.iris-ports.project": registry.project("shop"), "io.iris-ports.tenure": tenure };
     registry.engine.run({ name: "left", labels: { ...shop, "io.iris-ports.lifetime": "holders" } });
     const lost = { ...labels, "io.iris-ports.project": registry.project("lost") };
     registry.engine.run({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Holder, ProcessIdentity } from "../../src/ports/holder.ts";
 import { jobHolder, manualHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
-import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
+import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY, LABEL_TENURE } from "../../src/ports/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -266,6 +266,23 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     [LABEL_PROJECT]: machine.project(project),
     [LABEL_REGISTRY]: registry,
     [LABEL_LIFETIME]: lifetime,
+    [LABEL_TENURE]: machine.json().iris_ports.details[machine.project(project)].tenure,
+  });
+
+  test("but not what a registry of the same path in another file system made, nor is its port given away", async () => {
+    const machine = await TestRegistry.create(2);
+    const [port] = machine.range;
+    const registry = machine.open();
+    const labels = {
+      [LABEL_PROJECT]: machine.project("a"),
+      [LABEL_REGISTRY]: machine.path,
+      [LABEL_LIFETIME]: "holders",
+      [LABEL_TENURE]: "0123456789ab",
+    };
+    machine.engine.run({ name: "theirs", labels, hostPorts: [port] });
+    expect((await registry.assignPort(machine.project("a"))).port).toBe(port + 1);
+    await registry.cleanupStale();
+    expect(machine.engine.containers.map(({ name }) => name)).toEqual(["theirs"]);
   });
 
   test("and with them the assignment; kept ones, used ones and other registries' stay", async () => {

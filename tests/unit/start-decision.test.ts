@@ -19,9 +19,9 @@ const ours = {
   "io.iris-ports.creator": "maker",
 };
 
-function decide(found: StartView["found"], others: readonly string[] = []): string {
+function decide(found: StartView["found"], others: readonly string[] = [], maker: StartView["maker"] = "gone"): string {
   const view = { assignment, tenure: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
-  return decideStart({ ...view, found });
+  return decideStart({ ...view, maker, found });
 }
 
 const before = { ...ours, "io.iris-ports.tenure": "before" };
@@ -52,6 +52,15 @@ test.each([
   ["move", "it is another registry's", { state: "running", labels: { ...ours, "io.iris-ports.registry": "/r" } }, []],
 ] as const)("%s when %s", (step, _, found, others) => {
   expect(decide(found, others)).toBe(step);
+});
+
+test.each([
+  ["move", "its maker cannot be observed: the registry may be another one with the same path", "running", "unknown"],
+  ["move", "its maker cannot be observed, and it has ended", "exited", "unknown"],
+  ["join", "its maker lives: the document was lost", "running", "alive"],
+  ["remove", "its maker lives, and has stopped it", "exited", "alive"],
+] as const)("a container of an unknown use: %s when %s", (step, _, state, maker) => {
+  expect(decide({ state, labels: before }, [], maker)).toBe(step);
 });
 
 test("an instance is told by its label, empty or not", () => {
