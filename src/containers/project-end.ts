@@ -18,10 +18,8 @@ export async function leaveFailedStart(client: ContainerRuntimeClient, tenancy: 
       await removeProjectContainer(client, tenancy);
     }
   } catch (error) {
-    // The failure that led here matters more. The assignment stays with what is left, until a cleaning removes both.
+    // The failure that led here matters more. The next start of the project removes what is left.
     debug("the container %s was not removed: %o", tenancy.assignment.containerName, error);
-    await tenancy.beginLeave(true);
-    return;
   }
   await tenancy.release();
 }

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
-import { LABEL_LIFETIME, LABEL_PORT, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
+import { processHolder, processText } from "../../src/ports/holder.ts";
+import {
+  LABEL_CREATOR_PROCESS,
+  LABEL_LIFETIME,
+  LABEL_PORT,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+} from "../../src/ports/labels.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 import { thievingDocker } from "../helpers/thieving-docker.ts";
@@ -15,7 +22,10 @@ describe("a container that was kept for the project", () => {
   async function keptContainer(host: FakeHost, job: FakeJob) {
     const { outputs, state } = await job.main();
     await job.post(state);
+    const maker = await processHolder();
+    const ended = { ...maker, process: { ...maker.process, startTime: "1" } };
     const labels = {
+      [LABEL_CREATOR_PROCESS]: processText(ended),
       [LABEL_PROJECT]: job.workspace,
       [LABEL_PORT]: String(outputs.port),
       [LABEL_REGISTRY]: host.registryPath,
