@@ -20,6 +20,9 @@ const project = join(directory, name);
 const waits: number[] = [];
 const held: [port: number, from: string, to: string][] = [];
 let errors = 0;
+// Loads what the first call loads.
+await registry.assignPort(project);
+await registry.releasePort(project);
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 process.stdin.unref();

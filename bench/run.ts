@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { ensureEngine } from "../scripts/ensure-engine.ts";
+import { goWithoutRyukWhereItIsMissing } from "../scripts/ryuk-image.ts";
 import { measureAction } from "./action.ts";
 import { measureContainers } from "./containers.ts";
 import { measureFloor } from "./floor.ts";
@@ -11,6 +12,7 @@ import { measureAlone, measureContended, measureEntries } from "./registry.ts";
 
 const seconds = Number(process.argv[2] ?? 10);
 await ensureEngine();
+await goWithoutRyukWhereItIsMissing();
 
 const sections: readonly (readonly [title: string, measure: () => Measurement[] | Promise<Measurement[]>])[] = [
   ["System calls (the floor)", measureFloor],
