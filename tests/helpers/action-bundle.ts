@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,13 +15,21 @@ export type ActionMetadata = {
 
 export const ACTION = parse(readFileSync(join(ROOT, "action.yml"), "utf8")) as ActionMetadata;
 
-/** The committed bundle where a runner would have it: alone, with no package beside it. Made once in a test process. */
+const INSTALLED = "IRIS_PORTS_TEST_ACTION";
+
+/** The committed bundle where a runner would have it: alone, with no package beside it. Made once for all tests. */
 export function installedAction(): string {
-  installed ??= install();
-  return installed;
+  const directory = process.env[INSTALLED];
+  if (directory === undefined) throw new Error("the bundle is installed by tests/helpers/action.setup.ts");
+  return directory;
 }
 
-let installed: string | undefined;
+/** Installs the bundle for the tests of this run, and returns what removes it again. */
+export function installAction(): () => void {
+  const directory = install();
+  process.env[INSTALLED] = directory;
+  return () => rmSync(directory, { recursive: true, force: true });
+}
 
 function install(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-action-")));
