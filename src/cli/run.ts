@@ -5,7 +5,7 @@ import { uniqueProcessHolder } from "../ports/holder.ts";
 import { type AssignCommandOptions, requestOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
 import { openRegistry } from "./open-registry.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText, truncate } from "./plain-text.ts";
 import { reportError } from "./report-error.ts";
 
 const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -40,14 +40,15 @@ async function runToItsEnd(
   args: readonly string[],
   variables: Record<string, string>,
 ): Promise<number> {
-  // biome-ignore lint/style/noProcessEnv: the command inherits the whole environment; nothing is read from it here
-  const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...variables } });
+  let child: ChildProcess | undefined;
   const passOn = (signal: NodeJS.Signals) => {
     // The terminal sends Ctrl-C to the command, too; a second one would make many programs quit without cleaning up.
-    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child?.kill(signal);
   };
   for (const signal of PASSED_ON) process.on(signal, passOn);
   try {
+    // biome-ignore lint/style/noProcessEnv: the command inherits the whole environment; nothing is read from it here
+    child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...variables } });
     return await exitCode(child);
   } catch (error) {
     return reportNotStarted(command, error as NodeJS.ErrnoException);
@@ -69,7 +70,7 @@ function reportNotStarted(command: string, error: NodeJS.ErrnoException): number
       ? "give a program's name; a .cmd or .bat file needs `cmd /c`, e.g. `iris-ports run -- cmd /c npm test`."
       : "check the command's spelling and PATH; what needs a shell goes through one, e.g. `iris-ports run -- sh -c '...'`.";
   process.stderr.write(
-    `iris-ports: the command ${plainText(JSON.stringify(command))} ${plainText(what)}.\nTo fix: ${remedy}\n`,
+    `iris-ports: the command ${truncate(plainText(JSON.stringify(command)), 200, "end")} ${plainText(what)}.\nTo fix: ${remedy}\n`,
   );
   return isMissing ? EXIT_CODES.notFound : EXIT_CODES.notExecutable;
 }

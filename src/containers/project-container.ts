@@ -11,7 +11,7 @@ import { identifyProject } from "../ports/project.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
 import { checkMatch, publishedAddresses } from "./container-match.ts";
 import { findContainer, type Inspected } from "./engine-containers.ts";
-import { bindAddresses, type EngineReach, hostFor, ownAddresses } from "./host-address.ts";
+import { bindAddresses, type EngineReach, hostFor, reachOf } from "./host-address.ts";
 import { ProjectStart } from "./project-start.ts";
 import { type Publication, PublishedContainer } from "./published-container.ts";
 import { RyukSession } from "./ryuk-session.ts";
@@ -102,7 +102,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
     const containerPort = this.settings.containerPort ?? (await soleExposedPort(client, this.imageName));
     const { host } = client.info.containerRuntime;
-    const reach = { isLocal: engine.isLocal, testcontainersHost: host, ownAddresses: ownAddresses() };
+    const reach = await reachOf(engine.isLocal, host);
     return { client, containerPort, reach, addresses: bindAddresses(reach, this.settings.bindAddress) };
   }
 

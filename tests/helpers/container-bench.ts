@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { join } from "node:path";
+import { getContainerRuntimeClient } from "testcontainers";
 import { expect, onTestFinished } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { IrisRegistryContainer, LABEL_REGISTRY, PortRegistry, type PortRegistryOptions } from "../../src/index.ts";
@@ -14,6 +15,17 @@ export const isStandin = !process.env.IRIS_IMAGE;
 /** Real IRIS where `IRIS_IMAGE` names one, else the stand-in. */
 export async function irisImage(): Promise<string> {
   return process.env.IRIS_IMAGE || (await ensureStandin());
+}
+
+/** Where Testcontainers expects published ports: localhost, or the bridge of an engine inside this very container. */
+export async function testcontainersHost(): Promise<string> {
+  const { host } = (await getContainerRuntimeClient()).info.containerRuntime;
+  return host === "localhost" ? "127.0.0.1" : host;
+}
+
+/** What `docker port` prints of a port that is published where only this machine reaches it. */
+export async function privateBindings(port: number): Promise<readonly string[]> {
+  return [...new Set(["127.0.0.1", await testcontainersHost()])].map((host) => `${host}:${port}`);
 }
 
 /** What the program `start-container.ts` is told. */

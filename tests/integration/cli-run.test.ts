@@ -83,6 +83,14 @@ describe("iris-ports run", () => {
     expect(await sandbox.run(["run", "--", sandbox.directory])).toMatchObject({ exitCode: 126 });
   });
 
+  it.skipIf(process.platform === "win32")("ends with 126 when the system takes no such command", async () => {
+    const long = "x".repeat(10_000);
+    const { exitCode, stderr } = await sandbox.run(["run", "--", long]);
+    expect(exitCode).toBe(126);
+    expect(stderr).toMatch(/^iris-ports: the command "x{198}… could not be started: spawn ENAMETOOLONG\.\nTo fix: /);
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
   it("gives back only what is its own", async () => {
     await sandbox.run(["assign", "shop"]);
     await sandbox.run(["run", "--project", "shop", ...node("")]);

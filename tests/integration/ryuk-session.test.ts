@@ -1,6 +1,6 @@
 import { LABEL_TESTCONTAINERS_SESSION_ID } from "testcontainers";
 import { expect, onTestFinished, test } from "vitest";
-import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
+import { ContainerBench, isStandin, testcontainersHost } from "../helpers/container-bench.ts";
 import { docker, dockerCli, eventually } from "../helpers/engine.ts";
 
 /** What Ryuk is to its clients: it listens on 8080, and notes what is written to it until the connection closes. */
@@ -16,7 +16,7 @@ async function fakeRyuk(image: string, sessionId: string): Promise<string> {
     "run",
     "--detach",
     "--publish",
-    "127.0.0.1::8080",
+    `${await testcontainersHost()}::8080`,
     ...labels,
     ...session,
     ...hidden,

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { bindAddresses, reachOf } from "../../src/containers/host-address.ts";
 import { ContainerMismatchError, IrisRegistryContainer } from "../../src/index.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { docker } from "../helpers/engine.ts";
@@ -66,12 +68,23 @@ describe("a password", () => {
 });
 
 describe("a container", () => {
+  test("is not opened to the network because the engine's bridge has no container yet", async () => {
+    const name = `iris-ports-test-${randomUUID()}`;
+    await docker("network", "create", name);
+    onTestFinished(async () => void (await docker("network", "rm", name)));
+    const gateway = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", name);
+    expect(bindAddresses(await reachOf(true, gateway), undefined)).toEqual(["127.0.0.1", gateway]);
+  });
+
   test("listens on the loopback address alone, because IRIS has well-known passwords", async () => {
     const bench = await ContainerBench.create();
-    await using iris = await bench.iris().start();
-    const { HostConfig } = JSON.parse(await docker("inspect", iris.getId()))[0];
-    expect(HostConfig.PortBindings["1972/tcp"]).toEqual([{ HostIp: "127.0.0.1", HostPort: String(iris.getPort()) }]);
+    // Whatever Testcontainers makes of this machine; where it takes it for a container, see tests/unit/host-address.test.ts.
+    const maker = bench.child({}, { TESTCONTAINERS_HOST_OVERRIDE: "localhost" });
+    const { id, port } = await maker.started();
+    const { HostConfig } = JSON.parse(await docker("inspect", id))[0];
+    expect(HostConfig.PortBindings["1972/tcp"]).toEqual([{ HostIp: "127.0.0.1", HostPort: String(port) }]);
     expect(HostConfig.Privileged).toBe(false);
     expect(HostConfig.PublishAllPorts).toBe(false);
+    await maker.stop();
   });
 });

@@ -1,23 +1,30 @@
+import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { bindAddresses, type EngineReach, hostFor } from "../../src/containers/host-address.ts";
+import { bindAddresses, hostFor, reachOf } from "../../src/containers/host-address.ts";
 
-const own = ["127.0.0.1", "::1", "172.17.0.1", "192.168.1.5"];
-const reach = (isLocal: boolean, testcontainersHost: string): EngineReach => ({
-  isLocal,
-  testcontainersHost,
-  ownAddresses: own,
-});
+/** Of this machine, if it has one beside the loopback address. */
+const own = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 
 describe("C9", () => {
   test.each([
-    ["a local engine", reach(true, "localhost"), ["127.0.0.1"], "127.0.0.1"],
-    ["a local engine by another name", reach(true, "127.0.0.1"), ["127.0.0.1"], "127.0.0.1"],
-    ["an engine inside this container", reach(true, "172.17.0.1"), ["127.0.0.1", "172.17.0.1"], "127.0.0.1"],
-    ["the engine of this container's host", reach(true, "10.88.0.1"), [""], "10.88.0.1"],
-    ["a remote engine", reach(false, "build-host"), [""], "build-host"],
-  ])("%s", (_, engine, addresses, host) => {
-    expect(bindAddresses(engine, undefined)).toEqual(addresses);
-    expect(hostFor(engine, addresses)).toBe(host);
+    ["a local engine", true, "localhost", ["127.0.0.1"], "127.0.0.1"],
+    ["a local engine by another name", true, "127.0.0.1", ["127.0.0.1"], "127.0.0.1"],
+    ["the engine of this container's host", true, "203.0.113.7", [""], "203.0.113.7"],
+    ["an engine of which only a name is known", true, "host.docker.internal", [""], "host.docker.internal"],
+    ["a remote engine", false, "build-host", [""], "build-host"],
+    ["a remote engine that is called localhost", false, "localhost", [""], "localhost"],
+  ])("%s", async (_, isLocal, testcontainersHost, addresses, host) => {
+    const reach = await reachOf(isLocal, testcontainersHost);
+    expect(bindAddresses(reach, undefined)).toEqual(addresses);
+    expect(hostFor(reach, addresses)).toBe(host);
+  });
+
+  test.runIf(own !== undefined)("an engine inside this container", async () => {
+    const reach = await reachOf(true, own as string);
+    expect(bindAddresses(reach, undefined)).toEqual(["127.0.0.1", own]);
+    expect(hostFor(reach, ["127.0.0.1", own as string])).toBe("127.0.0.1");
   });
 
   test.each([
@@ -27,9 +34,9 @@ describe("C9", () => {
     ["::1", true, "::1"],
     ["0.0.0.0", false, "localhost"],
     ["10.0.0.7", false, "10.0.0.7"],
-  ])("the address %s that was asked for, local: %s", (wanted, isLocal, host) => {
-    const engine = reach(isLocal, "localhost");
-    expect(bindAddresses(engine, wanted)).toEqual([wanted]);
-    expect(hostFor(engine, [wanted])).toBe(host);
+  ])("the address %s that was asked for, local: %s", async (wanted, isLocal, host) => {
+    const reach = await reachOf(isLocal, "localhost");
+    expect(bindAddresses(reach, wanted)).toEqual([wanted]);
+    expect(hostFor(reach, [wanted])).toBe(host);
   });
 });
