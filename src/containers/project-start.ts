@@ -75,7 +75,7 @@ export class ProjectStart {
       registryPath: this.#tenancy.registry.registryPath,
       found: { state: found.State.Status, labels: found.Config.Labels, isSettled: this.#isSettled(found) },
       maker: await observeMaker(found.Config.Labels),
-      others: await this.#tenancy.others(),
+      others: this.#tenancy.others,
     });
     debug("%s is %s: %s", assignment.containerName, found.State.Status, step);
     if (step === "join") return this.#join(found);

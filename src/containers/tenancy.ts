@@ -83,11 +83,9 @@ export class Tenancy {
     });
   }
 
-  /** The ids of the others who use the container. After {@link renew} none of them is known to be gone. */
-  async others(): Promise<ReadonlySet<string>> {
-    const listed = await this.registry.inspect(this.assignment.projectPath, this.#project);
-    const others = (listed?.holders ?? []).filter(({ id, usesContainer }) => usesContainer && id !== this.holderId);
-    return new Set(others.map(({ id }) => id));
+  /** The ids of the others who use the container, as of the last {@link renew}; none of them was known to be gone. */
+  get others(): ReadonlySet<string> {
+    return this.#acquisition.otherUsers;
   }
 
   /**
@@ -128,7 +126,8 @@ export class Tenancy {
 
   async #hasVisibleOthers(): Promise<boolean> {
     try {
-      return (await this.others()).size > 0;
+      const listed = await this.registry.inspect(this.assignment.projectPath, this.#project);
+      return (listed?.holders ?? []).some(({ id, usesContainer }) => usesContainer && id !== this.holderId);
     } catch (error) {
       debug("the holders of %s cannot be told: %o", this.assignment.projectKey, error);
       return false;

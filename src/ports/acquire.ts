@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type { Decision } from "./assign.ts";
-import type { PortAssignment } from "./assignment.ts";
 import { cleanUp } from "./clean.ts";
 import { checkDurationMs } from "./config.ts";
 import { entryOf, withoutWaiter, withWaiter } from "./edit-document.ts";
+import { PortAssignmentTimeoutError } from "./errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { type Holder, processHolder } from "./holder.ts";
 import { timeText, toHolderRecord } from "./records.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
-import type { AssignOutcome, AssignRequest } from "./request.ts";
+import type { AssignOutcome, AssignRequest, Grant } from "./request.ts";
 import { lookAround, type Surroundings, type Survey } from "./survey.ts";
 
 const debug = createDebug("iris-ports:acquire");
@@ -43,12 +43,7 @@ export type AssignOptions = ProjectOptions & {
 };
 
 /** An assignment with what a container module needs to know besides. */
-export type Acquisition = {
-  readonly assignment: PortAssignment;
-  readonly holder: Holder;
-  /** Names one uninterrupted use of the project's container; a container of another tenure is a leftover. */
-  readonly tenure: string;
-};
+export type Acquisition = Grant & { readonly holder: Holder };
 
 /** Carries a request through: looks around, decides under the lock, cleans up and waits where there is no port. */
 export async function acquirePort(
@@ -87,13 +82,15 @@ async function decideInTurn(
   const patience = new Patience(checkDurationMs(options.waitTimeoutMs ?? 0, "waitTimeoutMs"));
   let isEngineNeeded = false;
   for (;;) {
-    const { outcome, survey } = await attempt(outside, request, decide, isEngineNeeded);
-    if (outcome.kind === "assigned")
-      return { assignment: outcome.assignment, tenure: outcome.tenure, holder: request.holder };
+    const { outcome, survey } = await patience.with(() => attempt(outside, request, decide, isEngineNeeded));
+    if (outcome.kind === "assigned") {
+      const { kind: _, ...grant } = outcome;
+      return { ...grant, holder: request.holder };
+    }
     if (outcome.kind === "leaving") isEngineNeeded = patience.leavingMs > LEAVE_LOOK_MS;
     else patience.endLeaving();
     if (outcome.kind === "engine-needed") isEngineNeeded = true;
-    else if (!(await hasNewChance(outcome, outside, request, patience, options.onWait)))
+    else if (!(await patience.with(() => hasNewChance(outcome, outside, request, patience, options.onWait))))
       throw await refusal(outcome, outside, request, survey);
   }
 }
@@ -119,6 +116,19 @@ class Patience {
 
   get isWaiting(): boolean {
     return this.leftMs > 0;
+  }
+
+  /** Does `work` once more where only the registry's lock could not be had, for as long as it waits anyway. */
+  async with<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof PortAssignmentTimeoutError) || !this.isWaiting) throw error;
+        debug("waiting on: %s", error.what);
+        await delay(QUEUE_POLL_MS);
+      }
+    }
   }
 
   /** True at first, and again when a holder may have died since the last cleaning. */

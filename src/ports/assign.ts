@@ -14,7 +14,7 @@ import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { containersOf, type Survey } from "./survey.ts";
-import { newTenure, takePort } from "./take-port.ts";
+import { newTenure, takePort, usersOf } from "./take-port.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** {@link assignIn} or {@link reassignIn}. */
@@ -128,8 +128,9 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   };
   const tenure = tenureFor(holder, entry);
   const isUnchanged = tenure === entry.detail?.tenure && !needsWebPort && isSameHolder(before, holder);
+  const outcome: AssignOutcome = { kind: "assigned", assignment, tenure, otherUsers: usersOf(others) };
   if (isUnchanged && assignment.assignmentType === entry.assignment.assignmentType)
-    return { document: withoutWaiter(document, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
+    return { document: withoutWaiter(document, request.waiterId), outcome };
   const detail = {
     ...entry.detail,
     port: assignment.port,
@@ -140,7 +141,7 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   };
   const holders = [...others, { ...holder, since: before?.since ?? holder.since }];
   const joined = withEntry(document, { assignment, detail, holders });
-  return { document: withoutWaiter(joined, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
+  return { document: withoutWaiter(joined, request.waiterId), outcome };
 }
 
 /** A new one where nobody has used the project's container until now. */

@@ -1,6 +1,6 @@
 import { osCode } from "../stores/safe-file.ts";
 import type { Holder, ProcessIdentity } from "./holder.ts";
-import { currentMachine, ENDED, startTimeOf, UNKNOWN } from "./process-identity.ts";
+import { currentMachine, currentProcess, ENDED, startTimeOf, UNKNOWN } from "./process-identity.ts";
 
 /** Whether somebody is provably there (`alive`), provably not (`gone`), or neither. */
 export type Verdict = "alive" | "gone" | "unknown";
@@ -18,15 +18,21 @@ export const observeProcess: Liveness = async (identity) => {
   const isOtherBoot = identity.bootId !== here.bootId;
   if (isOtherBoot) return identity.bootId === UNKNOWN || here.bootId === UNKNOWN ? "unknown" : "gone";
   if (identity.pidNamespace !== here.pidNamespace) return "unknown";
-  if (!isPidTaken(identity.pid)) return "gone";
-  const startTime = await startTimeOf(identity.pid);
-  if (startTime === ENDED) return "gone";
-  if (startTime === identity.startTime) return identity.startTime === UNKNOWN ? "unknown" : "alive";
-  if (identity.startTime === UNKNOWN) return "unknown";
-  // It may have ended between the two looks; a start time that cannot be read proves nothing.
-  if (startTime === UNKNOWN) return isPidTaken(identity.pid) ? "unknown" : "gone";
-  return "gone";
+  return observePid(identity);
 };
+
+async function observePid({ pid, startTime: expected }: ProcessIdentity): Promise<Verdict> {
+  const self = await currentProcess();
+  if (pid === self.pid && expected === self.startTime && expected !== UNKNOWN) return "alive";
+  if (!isPidTaken(pid)) return "gone";
+  const startTime = await startTimeOf(pid);
+  if (startTime === ENDED) return "gone";
+  if (startTime === expected) return expected === UNKNOWN ? "unknown" : "alive";
+  if (expected === UNKNOWN) return "unknown";
+  // It may have ended between the two looks; a start time that cannot be read proves nothing.
+  if (startTime === UNKNOWN) return isPidTaken(pid) ? "unknown" : "gone";
+  return "gone";
+}
 
 /** A holder's verdict; one that cannot be observed counts as gone from its `expiresAt` on. */
 export function holderVerdict(holder: Holder, observed: Verdict, now: Date): Verdict {

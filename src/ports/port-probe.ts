@@ -1,5 +1,6 @@
 import net from "node:net";
 import { osCode } from "../stores/safe-file.ts";
+import { listeningPorts } from "./port-owner.ts";
 
 /** Tells whether a port of this host could be bound right now. */
 export type PortProbe = (port: number) => Promise<boolean>;
@@ -23,7 +24,13 @@ export const bindProbe: PortProbe = async (port) => {
 function canBind(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = net.createServer();
-    server.once("error", (error) => resolve(NO_SUCH_ADDRESS.includes(osCode(error))));
+    server.once("error", (error) => resolve(isFreeDespite(osCode(error), port)));
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+function isFreeDespite(code: string, port: number): boolean {
+  // A port below 1024 is not for this user to bind, though it may be for the engine. On Windows it says that it is taken.
+  if (code === "EACCES" && process.platform !== "win32") return !listeningPorts()?.has(port);
+  return NO_SUCH_ADDRESS.includes(code);
 }

@@ -19,9 +19,18 @@ export type AssignRequest = {
   readonly waiterId: string;
 };
 
+/** A port that was given. */
+export type Grant = {
+  readonly assignment: PortAssignment;
+  /** Names one uninterrupted use of the project's container; a container of another tenure is a leftover. */
+  readonly tenure: string;
+  /** The ids of the others who use the project's container; none of them is known to be gone. */
+  readonly otherUsers: ReadonlySet<string>;
+};
+
 /** What came of a request. Everything but `assigned` leaves the document as it was, holders that are gone excepted. */
 export type AssignOutcome =
-  | { readonly kind: "assigned"; readonly assignment: PortAssignment; readonly tenure: string }
+  | ({ readonly kind: "assigned" } & Grant)
   /** The engine was not asked, and has to be. */
   | { readonly kind: "engine-needed" }
   /** The last user of the project's container is just removing it. */

@@ -42,7 +42,10 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
   };
   const taken = withEntry(document, { assignment, detail, holders: [...others, request.holder] });
-  return { document: withoutWaiter(taken, request.waiterId), outcome: { kind: "assigned", assignment, tenure } };
+  return {
+    document: withoutWaiter(taken, request.waiterId),
+    outcome: { kind: "assigned", assignment, tenure, otherUsers: usersOf(others) },
+  };
 }
 
 async function firstFree(view: AssignView, now: Date): Promise<number | undefined> {
@@ -98,6 +101,11 @@ function survivingTenure({ survey, asker }: AssignView): string | undefined {
       isLabelledFor(candidate, asker.projectPath, asker.instance) && survey.makerVerdictOf(candidate) === "alive",
   );
   return container?.labels[LABEL_TENURE];
+}
+
+/** Those of the holders who use the project's container. */
+export function usersOf(holders: readonly Holder[]): ReadonlySet<string> {
+  return new Set(holders.filter(({ usesContainer }) => usesContainer).map(({ id }) => id));
 }
 
 /** A name nobody has used. */

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import createDebug from "debug";
+import { RegistryAccessError } from "./errors.ts";
 import { osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
@@ -25,18 +27,30 @@ export class NeighbourBusyError extends Error {}
 /**
  * Takes the Python tool's lock as well, where that tool is in use, and returns what gives it back. The lock belongs to
  * the open file, not to the process that took it, so that it ends with ours at the latest.
- * @throws NeighbourBusyError
+ * @throws NeighbourBusyError, RegistryAccessError
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<() => void> {
-  const fd = openLock(neighbourLockPath(documentPath));
+  const path = neighbourLockPath(documentPath);
+  const fd = openLock(path);
   if (fd === undefined) return () => {};
   try {
     await takeLock(fd, Math.max(1, Math.ceil(timeoutMs / 1_000)));
   } catch (error) {
     fs.closeSync(fd);
-    throw error;
+    throw osCode(error) === "" ? error : notStarted(documentPath, path, error);
   }
   return () => fs.closeSync(fd);
+}
+
+/** Going on without the lock might lose the other tool's update. */
+function notStarted(registryPath: string, lockPath: string, cause: unknown): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `The Python tool's lock ${lockPath} cannot be taken: no process can be started for it (${osCode(cause)}).`,
+    state: "Nothing was changed.",
+    remedy: "run it again when the machine has room for another process; see `ulimit -a`.",
+    registryPath,
+    cause,
+  });
 }
 
 /** The command by which the Python tool's lock can be taken on this system; undefined where it has none of them. */
@@ -75,10 +89,13 @@ async function takeLock(fd: number, timeoutS: number): Promise<void> {
 }
 
 /** The exit code; undefined where there is no such command. */
-function run(command: string, args: readonly string[], fd: number | "ignore"): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
+async function run(command: string, args: readonly string[], fd: number | "ignore"): Promise<number | undefined> {
+  try {
     const child = spawn(command, args, { stdio: ["ignore", "ignore", "ignore", fd] });
-    child.once("error", (error) => (osCode(error) === "ENOENT" ? resolve(undefined) : reject(error)));
-    child.once("exit", (code) => resolve(code ?? 1));
-  });
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code ?? 1;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(osCode(error))) return undefined;
+    throw error;
+  }
 }

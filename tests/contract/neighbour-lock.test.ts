@@ -79,6 +79,21 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     release();
   });
 
+  test("is an error while no process can be started to take it, and is taken afterwards", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    fs.writeFileSync(lockPath, "");
+    onlyCommands();
+    const broken = join(process.env["PATH"] as string, "flock");
+    fs.symlinkSync("flock", broken);
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    const refused = lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+    await expect(refused).rejects.toMatchObject({ code: "REGISTRY_ACCESS", what: expect.stringContaining("(ELOOP)") });
+    onlyCommands("flock");
+    const release = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+    expect(await isFreeFor(lockPath)).toBe(false);
+    release();
+  });
+
   test("is not taken through a symbolic link", async () => {
     const directory = temporaryDirectory();
     fs.writeFileSync(join(directory, "target"), "");

@@ -100,6 +100,22 @@ describe("R12: a lock that is not to be had in time", () => {
     expect(await machine.open().listAll()).toHaveLength(1);
   });
 
+  test("does not end the wait of somebody who would wait for longer", async () => {
+    const machine = await TestRegistry.create(2);
+    const gate = Promise.withResolvers<boolean>();
+    const slow = machine.open({ probe: () => gate.promise }).assignPort(machine.project("a"));
+    while (!fs.existsSync(`${machine.path}.lock`)) await new Promise((resolve) => setImmediate(resolve));
+    const impatient = machine.open({ lockTimeoutMs: 50 });
+    const waiting = impatient.assignPort(machine.project("b"), { waitTimeoutMs: 30_000 });
+    await expect(impatient.assignPort(machine.project("c"))).rejects.toThrow(PortAssignmentTimeoutError);
+    await expect(impatient.assignPort(machine.project("c"), { waitTimeoutMs: 150 })).rejects.toThrow(
+      PortAssignmentTimeoutError,
+    );
+    gate.resolve(true);
+    const ports = [(await slow).port, (await waiting).port];
+    expect(ports.sort()).toEqual([...machine.range]);
+  });
+
   test("is said too late neither to those who wait in one process", async () => {
     const machine = await TestRegistry.create(2);
     const gate = Promise.withResolvers<boolean>();

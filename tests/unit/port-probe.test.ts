@@ -1,8 +1,13 @@
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { listenerName } from "../../src/ports/port-owner.ts";
 import { bindProbe } from "../../src/ports/port-probe.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { listenOn } from "../helpers/listener.ts";
+import { Program } from "../helpers/processes.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
+import { CAN_BE_OTHERS, MALLORY } from "../helpers/users.ts";
 
 describe("the bind probe", () => {
   test.each(["0.0.0.0", "127.0.0.1", "::", "::1"])("sees a listener on %s alone, and its end", async (host) => {
@@ -11,6 +16,25 @@ describe("the bind probe", () => {
     expect(await bindProbe(port)).toBe(false);
     await close();
     expect(await bindProbe(port)).toBe(true);
+  });
+});
+
+describe.skipIf(!CAN_BE_OTHERS)("a port that this user may not bind", () => {
+  /** Two neighbours below 1024, free now. */
+  async function lowPorts(): Promise<readonly [number, number]> {
+    for (let port = 700; port < 1_000; port += 2)
+      if ((await bindProbe(port)) && (await bindProbe(port + 1))) return [port, port + 1];
+    throw new Error("no free ports below 1024");
+  }
+
+  test("is taken only where somebody listens there", async () => {
+    const [first, second] = await lowPorts();
+    await listenOn(first, "127.0.0.1");
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o777);
+    const args = ["--as", String(MALLORY.uid), join(directory, "registry.json"), `${first}-${second}`, directory];
+    const [line = ""] = await Program.node("assigner.ts", args).output();
+    expect(JSON.parse(line)).toMatchObject({ port: second });
   });
 });
 
