@@ -51,9 +51,14 @@ export class DockerCli {
    * Runs a command that must be quick, and ends it when it is not; `@actions/exec` cannot end what it started.
    * @throws ContainerEngineError when it takes longer, or cannot be started
    */
-  ask(args: readonly string[], timeoutMs: number): Promise<DockerResult> {
+  ask(args: readonly string[], timeoutMs: number, { env }: Pick<DockerInput, "env"> = {}): Promise<DockerResult> {
     return new Promise((resolve, reject) => {
-      const options = { env: this.#env, timeout: timeoutMs, maxBuffer: ANSWER_LIMIT_BYTES, windowsHide: true };
+      const options = {
+        env: { ...this.#env, ...env },
+        timeout: timeoutMs,
+        maxBuffer: ANSWER_LIMIT_BYTES,
+        windowsHide: true,
+      };
       const settings = { ...options, killSignal: "SIGKILL" as const };
       const child = execFile("docker", args, settings, (error, stdout, stderr) => {
         if (error?.killed) reject(engineTimeoutError(this.address.endpoint, timeoutMs));

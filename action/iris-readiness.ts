@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { diagnoseLog, READY_LINE } from "../src/iris/log-lines.ts";
+import { diagnoseLog, READY_LINE, START_LINE } from "../src/iris/log-lines.ts";
 import { SESSION_COMMAND, setupScript } from "../src/iris/session-scripts.ts";
 import { parseSetupOutput } from "../src/iris/setup-output.ts";
 import { ContainerStartError } from "../src/ports/errors.ts";
@@ -9,6 +9,7 @@ import { abortable } from "./interruption.ts";
 import { inGroup } from "./log.ts";
 
 const SESSION_RETRY_MS = 200;
+const INSPECT_TIMEOUT_MS = 10_000;
 const KEPT_LINES = 2_000;
 const SHOWN_LINES = 30;
 
@@ -27,17 +28,22 @@ export async function waitUntilReady(
   const timeout = AbortSignal.timeout(iris.startTimeoutMs);
   const ended = new AbortController();
   const signal = AbortSignal.any([interruption, timeout, ended.signal]);
+  const endedAt = await endOfEarlierRun(cli, container.id);
   try {
     await inGroup(`Log of ${container.name} (${iris.image})`, async (print) => {
       const started = Promise.withResolvers<void>();
+      // The last words of an earlier run may bear a time after its end.
+      let isThisRun = endedAt === undefined;
       const watch = (line: string) => {
+        isThisRun ||= line.includes(START_LINE);
+        if (!isThisRun) return;
         print(line);
         log.splice(0, log.push(line) - KEPT_LINES);
         if (READY_LINE.test(line)) started.resolve();
-        // Only these lines can change what the log says.
-        if (/\[FATAL\]|Invalid Community Edition license/.test(line)) ended.abort();
+        if (diagnoseLog(line) !== undefined) ended.abort();
       };
-      const following = cli.follow(["logs", "--follow", container.id], watch, signal).then(async () => {
+      const since = endedAt === undefined ? [] : ["--since", endedAt.toISOString()];
+      const following = cli.follow(["logs", "--follow", ...since, container.id], watch, signal).then(async () => {
         // Some logging drivers let nobody read: then the session alone tells.
         if (await isRunning(cli, container.id)) started.resolve();
         else ended.abort();
@@ -83,9 +89,20 @@ async function setUp(
   }
 }
 
+/** When a kept container ended that was started again: what is older in its log tells nothing of this run. */
+async function endOfEarlierRun(cli: DockerCli, id: string): Promise<Date | undefined> {
+  const endedAt = Date.parse(await inspect(cli, id, "State.FinishedAt"));
+  // Of one that ended just now it is the end of this run.
+  return endedAt > 0 && (await isRunning(cli, id)) ? new Date(endedAt) : undefined;
+}
+
 async function isRunning(cli: DockerCli, id: string): Promise<boolean> {
-  const { stdout } = await cli.run(["inspect", "--format", "{{.State.Running}}", id]);
-  return stdout.trim() === "true";
+  return (await inspect(cli, id, "State.Running")) === "true";
+}
+
+/** What the engine says about a container; empty where it is gone. */
+async function inspect(cli: DockerCli, id: string, field: string): Promise<string> {
+  return (await cli.ask(["inspect", "--format", `{{.${field}}}`, id], INSPECT_TIMEOUT_MS)).stdout.trim();
 }
 
 async function startError(
@@ -104,9 +121,9 @@ async function startError(
       logTail,
     });
   }
-  const { stdout } = await cli.run(["inspect", "--format", "{{.State.ExitCode}}", id]);
+  const exitCode = await inspect(cli, id, "State.ExitCode");
   return new ContainerStartError({
-    what: `The container ${name} ended with exit code ${stdout.trim() || "unknown"} before IRIS was ready.`,
+    what: `The container ${name} ended with exit code ${exitCode || "unknown"} before IRIS was ready.`,
     remedy: `read its log above, and check that ${iris.image} is an image of IRIS.`,
     logTail,
   });

@@ -61,10 +61,10 @@ export async function runIris(first: Acquisition, start: IrisStart): Promise<Run
 async function startContainer(
   { containerId, isOwn }: Found,
   { assignment }: Acquisition,
-  { engine }: IrisStart,
+  { engine, iris }: IrisStart,
 ): Promise<string | undefined> {
   const { port, webPort, containerName } = assignment;
-  const started = await engine.cli.run(["start", containerId]);
+  const started = await engine.cli.ask(["start", containerId], iris.startTimeoutMs);
   if (started.exitCode === 0) return undefined;
   // One that was found holds what others want to keep.
   if (isOwn) await engine.removeContainer(containerId);
@@ -90,7 +90,7 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
   say(`docker ${shown}`);
   for (;;) {
     interruption.throwIfAborted();
-    const created = await engine.cli.run(args, { env: iris.containerEnv });
+    const created = await engine.cli.ask(args, iris.startTimeoutMs, { env: iris.containerEnv });
     if (created.exitCode === 0) return { containerId: created.stdout.trim(), isOwn: true };
     if (!isNameTaken(new Error(created.stderr))) throw engine.cli.refusal(created);
     if (performance.now() > deadline) throw stuck(assignment.containerName, iris);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
-import { thievingDocker } from "../helpers/thieving-docker.ts";
+import { hangingDocker, thievingDocker } from "../helpers/odd-docker.ts";
 
 /** Neither the container nor the assignment may be left. */
 async function expectNothingLeft(host: FakeHost, job: FakeJob): Promise<void> {
@@ -67,6 +67,18 @@ test("a container that is removed while IRIS starts", async () => {
   );
   await expectNothingLeft(host, job);
 });
+
+test.each(["create", "start"])(
+  "an engine that hangs at docker %s ends the step, and leaves nothing",
+  async (command) => {
+    const host = await FakeHost.create();
+    const job = host.job({ env: { PATH: await hangingDocker(host, command) } });
+    const main = await job.main({ inputs: { image: await ensureStandin(), "start-timeout": "1s" } });
+    expect(main).toMatchObject({ code: 1, stderr: "" });
+    expect(main.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_ENGINE::.* did not answer within 1 s/m);
+    await expectNothingLeft(host, job);
+  },
+);
 
 test("an image that is not there is refused before a port is taken", async () => {
   const host = await FakeHost.create();

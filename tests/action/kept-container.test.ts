@@ -11,7 +11,7 @@ import {
 } from "../../src/ports/labels.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
-import { thievingDocker } from "../helpers/thieving-docker.ts";
+import { thievingDocker } from "../helpers/odd-docker.ts";
 
 async function exists(name: string): Promise<boolean> {
   return (await runCommand("docker", ["inspect", name])).exitCode === 0;
@@ -36,6 +36,7 @@ describe("a container that was kept for the project", () => {
     const publish = `127.0.0.1:${outputs.port}:1972`;
     await docker("create", "--name", name, ...marks, "--publish", publish, await ensureStandin());
     await docker("start", name);
+    await docker("exec", name, "sh", "-c", "echo '[FATAL] a disk that was full once' > /proc/1/fd/1");
     await docker("stop", "--time", "0", name);
     return { name };
   }
@@ -66,7 +67,7 @@ describe("a container that was kept for the project", () => {
     expect(await exists(name)).toBe(true);
   });
 
-  test("is started again, and stays when the job ends", async () => {
+  test("is started again whatever its log says of the time before, and stays when the job ends", async () => {
     const host = await FakeHost.create();
     const job = host.job();
     const { name } = await keptContainer(host, job);

@@ -1,0 +1,31 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { runCommand } from "../../scripts/run-command.ts";
+import type { FakeHost } from "./fake-runner.ts";
+
+/** A PATH whose docker command does something of its own before it is docker; `oddity` makes the shell lines for that. */
+async function oddDocker(host: FakeHost, oddity: (real: string, bin: string) => readonly string[]): Promise<string> {
+  const bin = join(host.directory, "bin");
+  const real = (await runCommand("sh", ["-c", "command -v docker"])).stdout.trim();
+  mkdirSync(bin);
+  writeFileSync(join(bin, "docker"), ["#!/bin/sh", ...oddity(real, bin), `exec ${real} "$@"`].join("\n"));
+  chmodSync(join(bin, "docker"), 0o755);
+  return `${bin}${delimiter}${process.env["PATH"]}`;
+}
+
+/** A docker command that first lets a stranger have the port that the container is about to get. */
+export async function thievingDocker(host: FakeHost, image: string): Promise<{ path: string; stranger: string }> {
+  const stranger = `stranger-${host.ports[0]}`;
+  const path = await oddDocker(host, (real, bin) => [
+    `if [ "$1" = start ] && [ ! -e "${bin}/done" ]; then`,
+    `  touch "${bin}/done"`,
+    `  ${real} run --detach --rm --name ${stranger} --publish 127.0.0.1:${host.ports[0]}:1972 ${image} > /dev/null`,
+    "fi",
+  ]);
+  return { path, stranger };
+}
+
+/** A docker command that hangs at one of its commands. */
+export async function hangingDocker(host: FakeHost, command: string): Promise<string> {
+  return oddDocker(host, () => [`if [ "$1" = ${command} ]; then exec sleep 600; fi`]);
+}
