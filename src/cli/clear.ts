@@ -4,7 +4,7 @@ import { assignmentTable } from "./assignment-table.ts";
 import { hasSomebodyToAsk, isConfirmed } from "./confirm.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { plainJson, plainText } from "./plain-text.ts";
-import { standardOutput } from "./terminal.ts";
+import { standardError, standardOutput } from "./terminal.ts";
 
 /** `iris-ports clear`: gives every port back, after asking. @throws InvalidArgumentError without a terminal to ask on */
 export async function clear(options: GlobalOptions & { yes?: boolean; json?: boolean }): Promise<void> {
@@ -14,9 +14,10 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
     if (!hasSomebodyToAsk()) throw noTerminal();
     const assignments = await registry.listAll();
     if (assignments.length > 0) {
-      terminal.write(assignmentTable(assignments, terminal, new Date()));
-      if (!(await isConfirmed(`Give all of them back? Projects that are running may then collide. [y/N] `))) {
-        terminal.write("Nothing was changed.\n");
+      const asking = standardError();
+      asking.write(assignmentTable(assignments, asking, new Date()));
+      if (!(await isConfirmed("Give all of them back? Projects that are running may then collide. [y/N] "))) {
+        asking.write("Nothing was changed.\n");
         return;
       }
     }

@@ -8,7 +8,7 @@ import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { plainJson, plainText } from "./plain-text.ts";
 import { type Repair, repair, repairJson, repairText } from "./repair.ts";
 import type { Style } from "./table.ts";
-import { standardOutput, type Terminal } from "./terminal.ts";
+import { standardError, standardOutput, type Terminal } from "./terminal.ts";
 
 type DoctorOptions = GlobalOptions & { repair?: boolean; withoutEngine?: boolean; yes?: boolean; json?: boolean };
 
@@ -28,9 +28,10 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   if (!options.yes && !hasSomebodyToAsk()) throw noTerminal();
   const registry = openRegistry(options);
   if (!options.yes) {
-    terminal.write(findingsText(before, terminal));
+    const asking = standardError();
+    asking.write(findingsText(before, asking));
     if (!(await isConfirmed("Repair it? What cannot be read is kept beside it. [y/N] "))) {
-      terminal.write("Nothing was changed.\n");
+      asking.write("Nothing was changed.\n");
       return exitCodeFor(before);
     }
   }

@@ -22,12 +22,20 @@ export type Terminal = {
 
 /** Standard output; colours follow the terminal, NO_COLOR and FORCE_COLOR. */
 export function standardOutput(): Terminal {
-  const { stdout } = process;
+  return terminalOn(process.stdout);
+}
+
+/** Standard error, where what belongs to a question goes: it is no result. */
+export function standardError(): Terminal {
+  return terminalOn(process.stderr);
+}
+
+function terminalOn(stream: NodeJS.WriteStream): Terminal {
   return {
-    isInteractive: stdout.isTTY === true,
-    width: (stdout.isTTY && stdout.columns) || undefined,
-    paint: (style, text) => styleText([...FORMATS[style]], text, { stream: stdout }),
-    write: (text) => void stdout.write(text),
+    isInteractive: stream.isTTY === true,
+    width: (stream.isTTY && stream.columns) || undefined,
+    paint: (style, text) => styleText([...FORMATS[style]], text, { stream }),
+    write: (text) => void stream.write(text),
   };
 }
 

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
 
@@ -69,5 +71,11 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   it("clears after a yes", async () => {
     expect(await inTerminal("clear", { answer: "y\r" })).toMatch(/1 port was given back/);
     expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("asks beside the result, which may go to a file", async () => {
+    const file = join(sandbox.directory, "cleared.json");
+    expect(await inTerminal(`clear --json > '${file}'`, { answer: "y\r" })).toMatch(/Give all of them back\?/);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject([{ status: "released" }]);
   });
 });
