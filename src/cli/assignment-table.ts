@@ -40,6 +40,7 @@ export function assignmentTable(assignments: readonly ListedAssignment[], termin
 /** A project as shown: in a terminal the home directory is `~`, elsewhere paths stay what programs need. */
 export function projectText(projectKey: string, terminal: Terminal): string {
   const { home } = environment();
+  if (home === undefined) return plainText(projectKey);
   const isBelowHome = projectKey === home || ["/", "\\", "#"].some((next) => projectKey.startsWith(home + next));
   return plainText(terminal.isInteractive && isBelowHome ? `~${projectKey.slice(home.length)}` : projectKey);
 }

@@ -4,9 +4,9 @@ import type { Decision } from "./assign.ts";
 import { cleanUp } from "./clean.ts";
 import { checkDurationMs } from "./config.ts";
 import { entryOf, withoutWaiter, withWaiter } from "./edit-document.ts";
-import { PortAssignmentTimeoutError } from "./errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { type Holder, processHolder } from "./holder.ts";
+import { Patience, QUEUE_LOOK_MS } from "./patience.ts";
 import { timeText, toHolderRecord } from "./records.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./refusals.ts";
 import type { AssignOutcome, AssignRequest, Grant } from "./request.ts";
@@ -19,8 +19,6 @@ const LEAVE_TIMEOUT_MS = 60_000;
 /** Removing a container takes less; after that it is worth while to look whether it is gone already. */
 const LEAVE_LOOK_MS = 5_000;
 const QUEUE_POLL_MS = 100;
-/** How often somebody who waits looks for what nobody announces: a holder that died. */
-const QUEUE_LOOK_MS = 2_000;
 
 /** Which of a project's assignments is meant. */
 export type ProjectOptions = {
@@ -90,70 +88,15 @@ async function decideInTurn(
     if (outcome.kind === "leaving") isEngineNeeded = patience.leavingMs > LEAVE_LOOK_MS;
     else patience.endLeaving();
     if (outcome.kind === "engine-needed") isEngineNeeded = true;
-    else if (!(await patience.with(() => hasNewChance(outcome, outside, request, patience, options.onWait))))
+    else if (!(await patience.with(() => hasNewChance(outcome, survey, outside, request, patience, options.onWait))))
       throw await refusal(outcome, outside, request, survey);
-  }
-}
-
-/** How long somebody has waited, and how long they will. */
-class Patience {
-  readonly #startedAt = performance.now();
-  readonly #waitTimeoutMs: number;
-  #cleanedAt = Number.NEGATIVE_INFINITY;
-  #leavingSince: number | undefined;
-
-  constructor(waitTimeoutMs: number) {
-    this.#waitTimeoutMs = waitTimeoutMs;
-  }
-
-  get waitedMs(): number {
-    return performance.now() - this.#startedAt;
-  }
-
-  get leftMs(): number {
-    return this.#waitTimeoutMs - this.waitedMs;
-  }
-
-  get isWaiting(): boolean {
-    return this.leftMs > 0;
-  }
-
-  /** Does `work` once more where only the registry's lock could not be had, for as long as it waits anyway. */
-  async with<T>(work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!(error instanceof PortAssignmentTimeoutError) || !this.isWaiting) throw error;
-        debug("waiting on: %s", error.what);
-        await delay(QUEUE_POLL_MS);
-      }
-    }
-  }
-
-  /** True at first, and again when a holder may have died since the last cleaning. */
-  get isCleaningDue(): boolean {
-    return performance.now() - this.#cleanedAt > QUEUE_LOOK_MS;
-  }
-
-  cleaned(): void {
-    this.#cleanedAt = performance.now();
-  }
-
-  /** How long somebody has been seen leaving without a break. */
-  get leavingMs(): number {
-    this.#leavingSince ??= performance.now();
-    return performance.now() - this.#leavingSince;
-  }
-
-  endLeaving(): void {
-    this.#leavingSince = undefined;
   }
 }
 
 /** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
 async function hasNewChance(
   { kind }: Refusal,
+  { engine }: Survey,
   outside: Surroundings,
   request: AssignRequest,
   patience: Patience,
@@ -164,14 +107,16 @@ async function hasNewChance(
     return patience.leavingMs < LEAVE_TIMEOUT_MS;
   }
   if (kind !== "conflict" && kind !== "exhausted") return false;
-  if (patience.isCleaningDue) {
+  // Without the engine's word nothing is stale, and one that hangs takes its time to say nothing.
+  const clean = async () => {
     await cleanUp(outside);
     patience.cleaned();
     return true;
-  }
+  };
+  if (engine.isReachable && patience.isFresh) return clean();
   if (!patience.isWaiting) return false;
   await waitInQueue(outside, request, patience, onWait);
-  return true;
+  return engine.isReachable && patience.isCleaningDue ? clean() : true;
 }
 
 /** Looks around, then decides on the newest document. */

@@ -31,7 +31,7 @@ export async function assignIn(
   const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
   const document = withoutFinished(living, request, survey);
   const view: AssignView = { document, survey, probe, request, asker: request };
-  const entry = entryOf(document, request.projectKey);
+  const entry = entryFor(document, request);
   const refuse = (outcome: AssignOutcome): Assigned => ({ document, outcome });
   if (entry === undefined) return survey.isEngineAsked ? takePort(view, now) : refuse({ kind: "engine-needed" });
 
@@ -51,6 +51,14 @@ export async function assignIn(
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
     return refuse({ kind: "other-port", assignment });
   return join(entry, view);
+}
+
+/** The key of an entry that only the Python tool knows fits a path with a # in it as well as an instance: the asker knows. */
+function entryFor(document: RegistryDocument, { projectKey, projectPath, instance }: AssignRequest): Entry | undefined {
+  const entry = entryOf(document, projectKey);
+  if (entry === undefined || entry.detail !== undefined) return entry;
+  const { instance: _, ...assignment } = entry.assignment;
+  return { ...entry, assignment: { ...assignment, projectPath, ...(instance === undefined ? {} : { instance }) } };
 }
 
 /**
@@ -135,6 +143,7 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
     ...entry.detail,
     port: assignment.port,
     tenure,
+    ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
     ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
     ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
     ...(isForeignEntry(entry) ? { foreign: true as const } : {}),

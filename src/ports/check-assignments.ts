@@ -5,8 +5,7 @@ import { IrisPortsError, type PortOccupant } from "./errors.ts";
 import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
 import { LABEL_REGISTRY } from "./labels.ts";
 import { findOccupant } from "./occupancy.ts";
-import { listeningPorts } from "./port-owner.ts";
-import type { PortProbe } from "./port-probe.ts";
+import { type PortProbe, quietProbe } from "./port-probe.ts";
 import { containersWithout } from "./rebuild.ts";
 import { describeOccupant, nameListener } from "./refusals.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
@@ -40,7 +39,7 @@ export function checkEngine(engine: EngineReport, isLocal: boolean | undefined):
 
 /** Whether everything that is assigned is alive, everything alive is assigned, and who else sits on the ports. */
 export async function checkAssignments(scene: Scene): Promise<readonly Finding[]> {
-  const probe = scene.probe && quietProbe(scene.probe);
+  const probe = scene.probe && (quietProbe() ?? scene.probe);
   return [await checkStale({ ...scene, probe }), ...checkContainers(scene), await checkPorts({ ...scene, probe })];
 }
 
@@ -95,12 +94,6 @@ async function checkPorts({ document, survey, registryPath, portRange, probe }: 
   const named = strangers.map(nameListener).map((stranger) => `${stranger.port} by ${describeOccupant(stranger)}`);
   const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry passes these ports over";
   return warn("ports", `${summary}, ${strangers.length} taken by strangers: ${few(named)}`, remedy);
-}
-
-/** Others who probe at this moment must not see us: where the system tells who listens, nothing is bound. */
-function quietProbe(probe: PortProbe): PortProbe {
-  const listening = listeningPorts();
-  return listening === undefined ? probe : async (port) => !listening.has(port);
 }
 
 function few(names: readonly string[]): string {

@@ -95,10 +95,12 @@ export function orphansAmong(
   return containers.filter((container) => {
     const { labels } = container;
     if (labels[LABEL_REGISTRY] !== registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
+    const maker = survey.makerVerdictOf(container);
     const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
-    if (count !== undefined) return count === 0 && isMadeHere(container, living, survey);
     // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
-    return survey.makerVerdictOf(container) === "gone";
+    if (count === undefined) return maker === "gone";
+    // Its maker may be at work in it, although the port was released or cleared and is assigned to others since.
+    return count === 0 && maker !== "alive" && isMadeHere(container, living, survey);
   });
 }
 

@@ -1,13 +1,15 @@
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { inspect } from "node:util";
 import { InvalidArgumentError } from "./errors.ts";
+import { realPath } from "./real-path.ts";
 
 /** The default first and last port of the range, both included. */
 export const DEFAULT_PORT_RANGE = [1972, 1981] as const;
 /** How long an assignment waits for the registry's lock by default, in milliseconds. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 5_000;
-
+/** What a timer of Node can wait, in milliseconds: almost 25 days. */
+const LONGEST_DURATION_MS = 2 ** 31 - 1;
 const SHOWN_LENGTH = 200;
 
 /** Every environment variable that iris-ports reads, by what it means; empty ones count as not set. */
@@ -26,19 +28,30 @@ export function environment() {
     testcontainersHostOverride: read("TESTCONTAINERS_HOST_OVERRIDE"),
     testcontainersReuseEnable: read("TESTCONTAINERS_REUSE_ENABLE"),
     xdgRuntimeDir: read("XDG_RUNTIME_DIR"),
-    home: homedir(),
+    home: homeDirectory(),
   };
+}
+
+/** Undefined where the system knows none: a user without an entry, as containers often have. */
+function homeDirectory(): string | undefined {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? home : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Where the document is: the argument, else `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json`, which is
- * the Python tool's. A leading `~/` is the home directory.
+ * the Python tool's. A leading `~/` is the home directory. Symbolic links on the way to the file are resolved, so that
+ * one registry has one name; the file itself is never followed.
  * @throws InvalidArgumentError
  */
 export function resolveRegistryPath(path?: string): string {
-  const { registryPath, home } = environment();
+  const { registryPath } = environment();
   const [argument, value] = path === undefined ? ["IRIS_PORT_REGISTRY", registryPath] : ["registryPath", path];
-  if (value === undefined) return join(home, ".iris-devtester", "port-registry.json");
+  if (value === undefined) return canonicalFile(join(requireHome(), ".iris-devtester", "port-registry.json"));
   if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value)) {
     throw new InvalidArgumentError({
       what: `${argument} is not a usable path: ${shown(value)}.`,
@@ -47,8 +60,24 @@ export function resolveRegistryPath(path?: string): string {
       value,
     });
   }
-  const expanded = /^~[/\\]/.test(value) ? join(home, value.slice(2)) : value;
-  return isAbsolute(expanded) ? resolve(expanded) : resolve(workingDirectory(), expanded);
+  const expanded = /^~[/\\]/.test(value) ? join(requireHome(), value.slice(2)) : value;
+  return canonicalFile(isAbsolute(expanded) ? resolve(expanded) : resolve(workingDirectory(), expanded));
+}
+
+function canonicalFile(path: string): string {
+  return join(realPath(dirname(path)), basename(path));
+}
+
+function requireHome(): string {
+  const { home } = environment();
+  if (home !== undefined) return home;
+  throw new InvalidArgumentError({
+    what: "The home directory, in which the port registry is by default, is not known.",
+    state: "HOME is empty or relative, or this user has none.",
+    remedy: "set HOME to an absolute path, or IRIS_PORT_REGISTRY to the path of a file that all projects share.",
+    argument: "IRIS_PORT_REGISTRY",
+    value: undefined,
+  });
 }
 
 /**
@@ -87,13 +116,13 @@ export function checkPort(value: unknown, argument: string): number {
 
 /**
  * A duration given by a caller, in milliseconds.
- * @throws InvalidArgumentError unless it is a finite number of at least 0
+ * @throws InvalidArgumentError unless it is a number from 0 to {@link LONGEST_DURATION_MS}
  */
 export function checkDurationMs(value: unknown, argument: string): number {
-  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
+  if (typeof value === "number" && value >= 0 && value <= LONGEST_DURATION_MS) return value;
   throw new InvalidArgumentError({
     what: `${argument} is not a duration: ${shown(value)}.`,
-    remedy: "give a number of milliseconds from 0 on.",
+    remedy: `give a number of milliseconds from 0 to ${LONGEST_DURATION_MS} (24 days).`,
     argument,
     value,
   });

@@ -10,13 +10,15 @@ export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
 
 /**
  * Gone is only what is proven: on this host, another boot; or in this pid namespace, no such pid, or a pid that started
- * at another time. Other hosts and pid namespaces cannot be looked into.
+ * at another time. Other hosts and pid namespaces cannot be looked into. One boot is one machine, whatever name it has:
+ * a laptop's changes with the network, and a container has its own.
  */
 export const observeProcess: Liveness = async (identity) => {
   const here = await currentMachine();
-  if (identity.host !== here.host) return "unknown";
+  const areBootsKnown = identity.bootId !== UNKNOWN && here.bootId !== UNKNOWN;
   const isOtherBoot = identity.bootId !== here.bootId;
-  if (isOtherBoot) return identity.bootId === UNKNOWN || here.bootId === UNKNOWN ? "unknown" : "gone";
+  if (identity.host !== here.host && (isOtherBoot || !areBootsKnown)) return "unknown";
+  if (isOtherBoot) return areBootsKnown ? "gone" : "unknown";
   if (identity.pidNamespace !== here.pidNamespace) return "unknown";
   return observePid(identity);
 };

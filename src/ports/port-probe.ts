@@ -34,3 +34,12 @@ function isFreeDespite(code: string, port: number): boolean {
   if (code === "EACCES" && process.platform !== "win32") return !listeningPorts()?.has(port);
   return NO_SUCH_ADDRESS.includes(code);
 }
+
+/**
+ * A probe that binds nothing, so that others who probe at the same time do not see it; undefined where the system does
+ * not tell who listens.
+ */
+export function quietProbe(): PortProbe | undefined {
+  const listening = listeningPorts();
+  return listening && (async (port) => !listening.has(port));
+}

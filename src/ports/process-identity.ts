@@ -78,13 +78,31 @@ async function readMachine(): Promise<Machine> {
       pidNamespace: readLinkText("/proc/self/ns/pid") ?? UNKNOWN,
     };
   }
-  return { host: hostname(), bootId: await bootIdElsewhere(), pidNamespace: process.platform };
+  const host = (await hardwareId()) ?? hostname();
+  return { host, bootId: await bootIdElsewhere(), pidNamespace: process.platform };
+}
+
+function machineId(): string | undefined {
+  const id = readLine("/etc/machine-id");
+  return id && digest(id);
+}
+
+/** On macOS, where the host name changes with the network. */
+async function hardwareId(): Promise<string | undefined> {
+  if (process.platform !== "darwin") return undefined;
+  try {
+    const { stdout } = await run("ioreg", ["-rd1", "-c", "IOPlatformExpertDevice"]);
+    const id = /"IOPlatformUUID" = "([^"]+)"/.exec(stdout)?.[1];
+    return id && digest(id);
+  } catch (cause) {
+    debug("the machine cannot be told: %o", cause);
+    return undefined;
+  }
 }
 
 // machine-id(5) asks not to show the id itself, but a digest of the application's own.
-function machineId(): string | undefined {
-  const id = readLine("/etc/machine-id");
-  return id && createHash("sha256").update(`iris-ports:${id}`).digest("hex").slice(0, 16);
+function digest(id: string): string {
+  return createHash("sha256").update(`iris-ports:${id}`).digest("hex").slice(0, 16);
 }
 
 async function bootIdElsewhere(): Promise<string> {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import fs from "node:fs";
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { environment, hasControlCharacter, shown, workingDirectory } from "./config.ts";
 import { InvalidArgumentError } from "./errors.ts";
+import { realPath } from "./real-path.ts";
 
 /** More than any system has room for: on Windows 32,767. */
 const LONGEST_PATH = 32_767;
@@ -71,20 +71,6 @@ export function isInstanceName(value: unknown): value is string {
 /** The name a project's container has: the Python tool's rule, so that both tools recognise each other's. */
 export function containerName(key: string, port: number): string {
   return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
-}
-
-/** The real path of what exists of it, and the rest as given. */
-function realPath(path: string): string {
-  const missing: string[] = [];
-  for (let existing = path; ; existing = dirname(existing)) {
-    try {
-      return join(fs.realpathSync.native(existing), ...missing);
-    } catch {
-      // Any failure means the same here: this part cannot be resolved, its parent perhaps can.
-      if (dirname(existing) === existing) return path;
-      missing.unshift(basename(existing));
-    }
-  }
 }
 
 function invalidProject(argument: string, value: unknown, problem: string): InvalidArgumentError {

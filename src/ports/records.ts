@@ -1,6 +1,7 @@
 import type { AssignmentRecord, DetailRecord, HolderRecord } from "../stores/document.ts";
 import type { PortAssignment } from "./assignment.ts";
 import type { Holder } from "./holder.ts";
+import { readTime } from "./naive-time.ts";
 import { containerName } from "./project.ts";
 
 /** A time as Python 3.9's `datetime.fromisoformat` reads it too: an offset instead of `Z`. */
@@ -18,8 +19,7 @@ export function toAssignment(record: AssignmentRecord, detail: DetailRecord | un
     projectKey: record.project_path,
     port: record.port,
     ...(detail?.web_port === undefined ? {} : { webPort: detail.web_port }),
-    // Python writes naive local times, which is how Date reads them too.
-    assignedAt: new Date(record.assigned_at),
+    assignedAt: readTime(record.assigned_at),
     assignmentType: record.assignment_type,
     status: "active",
     containerName: record.container_name ?? containerName(record.project_path, record.port),

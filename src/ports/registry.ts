@@ -16,7 +16,7 @@ import type { ContainerEngine } from "./engine.ts";
 import { PortNotAssignedError } from "./errors.ts";
 import { checkHolder, type Holder, processHolder } from "./holder.ts";
 import { type Liveness, observeProcess } from "./liveness.ts";
-import { bindProbe, type PortProbe } from "./port-probe.ts";
+import { bindProbe, type PortProbe, quietProbe } from "./port-probe.ts";
 import { identifyProject } from "./project.ts";
 import { type Rebuilt, rebuildDocument } from "./rebuild.ts";
 import { toAssignment } from "./records.ts";
@@ -237,14 +237,16 @@ export class RegistryCore {
     };
   }
 
-  /** Whether ports are in use; probed under the lock, because two probes of one port would see each other. */
+  /** Whether ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
   async #probeAll(ports: readonly number[]): Promise<ReadonlyMap<number, boolean>> {
     const used = new Map<number, boolean>();
-    const probe = this.#surroundings.probe;
+    const { probe, store } = this.#surroundings;
     if (ports.length === 0 || probe === undefined) return used;
-    return this.#surroundings.store.update(async () => {
-      for (const port of ports) used.set(port, !(await probe(port)));
+    const probeEach = async (look: PortProbe) => {
+      for (const port of ports) used.set(port, !(await look(port)));
       return { result: used };
-    });
+    };
+    const quiet = probe === bindProbe ? quietProbe() : undefined;
+    return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
   }
 }

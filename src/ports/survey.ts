@@ -106,13 +106,16 @@ async function observeAll(
   liveness: Liveness,
   now: Date,
 ): Promise<(holder: Holder) => Verdict> {
-  const observed = new Map<string, Verdict>();
-  for (const holder of records.map(toHolder)) {
-    const key = keyOf(holder);
-    if (observed.has(key)) continue;
-    const identity = processOf(holder);
-    observed.set(key, identity === undefined ? "unknown" : await liveness(identity));
-  }
+  const holders = new Map(records.map(toHolder).map((holder) => [keyOf(holder), holder]));
+  // At once: where the system's own tool has to be asked (Windows, macOS), each look takes a while.
+  const observed = new Map(
+    await Promise.all(
+      Array.from(holders, async ([key, holder]) => {
+        const identity = processOf(holder);
+        return [key, identity === undefined ? "unknown" : await liveness(identity)] as const;
+      }),
+    ),
+  );
   return (holder) => {
     const verdict = observed.get(keyOf(holder));
     return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
@@ -124,10 +127,11 @@ async function observeMakers(
   registryPath: string,
   liveness: Liveness,
 ): Promise<(container: EngineContainer) => Verdict> {
-  const verdicts = new Map<string, Verdict>();
-  for (const { id, labels } of report.isReachable ? report.containers : []) {
-    if (labels[LABEL_REGISTRY] === registryPath) verdicts.set(id, await observeMaker(labels, liveness));
-  }
+  const containers = report.isReachable ? report.containers : [];
+  const ours = containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  const verdicts = new Map(
+    await Promise.all(ours.map(async ({ id, labels }) => [id, await observeMaker(labels, liveness)] as const)),
+  );
   return ({ id }) => verdicts.get(id) ?? "unknown";
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
 import {
   changeMode,
-  changeOwner,
+  makeLikeParent,
   type NewFile,
   osCode,
   removeIfThere,
@@ -86,7 +86,7 @@ export class CommitChain {
     const shared = parent.mode & 0o070;
     fs.mkdirSync(prepared, { mode: 0o700 });
     try {
-      giveTo(parent, prepared);
+      makeLikeParent(prepared, parent);
       if (shared !== 0) changeMode(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
       this.#dropHeadless();
@@ -146,17 +146,6 @@ export class CommitChain {
 
   #data(token: CommitToken): string {
     return join(this.directory, `data.${token.revision}.${token.commit}`);
-  }
-}
-
-/** Root makes a directory for whoever has the one around it. */
-function giveTo({ uid }: fs.Stats, directory: string): void {
-  if (process.platform === "win32") return;
-  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
-  try {
-    changeOwner(fd, fs.fstatSync(fd), { uid });
-  } finally {
-    fs.closeSync(fd);
   }
 }
 

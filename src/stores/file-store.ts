@@ -8,7 +8,7 @@ import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocum
 import { IrisPortsError, RegistryCorruptError, RegistrySchemaError } from "./errors.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
-import { accessError, type NewFile, osCode, readRegularFile } from "./safe-file.ts";
+import { accessError, groupFor, makePrivateDirectory, type NewFile, osCode, readRegularFile } from "./safe-file.ts";
 import type { Cleared, Store, Unreadable, Update } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -189,11 +189,12 @@ export class FileStore implements Store {
   /** A new document is private, unless the directory is shared by a group. */
   #newFile(): NewFile {
     const stat = fs.statSync(dirname(this.location), { throwIfNoEntry: false });
-    return { mode: 0o600 | ((stat?.mode ?? 0) & 0o020 ? 0o060 : 0), uid: stat?.uid };
+    if (stat === undefined) return { mode: 0o600 };
+    return { mode: 0o600 | (stat.mode & 0o020 ? 0o060 : 0), uid: stat.uid, gid: groupFor(stat) };
   }
 
   async #prepareDirectory(): Promise<void> {
-    fs.mkdirSync(dirname(this.location), { recursive: true, mode: 0o700 });
+    makePrivateDirectory(dirname(this.location));
     this.#chain.checkDirectory();
   }
 

@@ -11,7 +11,7 @@ const debug = createDebug("iris-ports:neighbour");
 /** What takes a flock(2) on its descriptor 3 and leaves it behind when it ends: the first that the system has is used. */
 const LOCKERS: readonly (readonly [command: string, args: (timeoutS: number) => readonly string[]])[] = [
   ["flock", (timeoutS) => ["--exclusive", "--wait", String(timeoutS), "3"]],
-  ["perl", (timeoutS) => ["-e", `alarm ${timeoutS}; open(my $f, "+<&=", 3) or die; flock($f, 2) or die`]],
+  ["perl", (timeoutS) => ["-e", `alarm ${timeoutS}; open(my $f, "<&=", 3) or die; flock($f, 2) or die`]],
   ["python3", (timeoutS) => ["-c", `import fcntl, signal; signal.alarm(${timeoutS}); fcntl.flock(3, fcntl.LOCK_EX)`]],
 ];
 let found: (typeof LOCKERS)[number] | "none" | undefined;
@@ -31,23 +31,28 @@ export class NeighbourBusyError extends Error {}
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<() => void> {
   const path = neighbourLockPath(documentPath);
-  const fd = openLock(path);
-  if (fd === undefined) return () => {};
+  let fd: number | undefined;
   try {
+    fd = openLock(path);
+    if (fd === undefined) return () => {};
     await takeLock(fd, Math.max(1, Math.ceil(timeoutMs / 1_000)));
   } catch (error) {
-    fs.closeSync(fd);
-    throw osCode(error) === "" ? error : notStarted(documentPath, path, error);
+    if (fd !== undefined) fs.closeSync(fd);
+    throw osCode(error) === "" ? error : lockError(documentPath, path, error);
   }
   return () => fs.closeSync(fd);
 }
 
 /** Going on without the lock might lose the other tool's update. */
-function notStarted(registryPath: string, lockPath: string, cause: unknown): RegistryAccessError {
+function lockError(registryPath: string, lockPath: string, cause: unknown): RegistryAccessError {
+  const isForbidden = osCode(cause) === "EACCES";
+  const why = isForbidden ? "this user may not read it" : "no process can be started for it";
   return new RegistryAccessError({
-    what: `The Python tool's lock ${lockPath} cannot be taken: no process can be started for it (${osCode(cause)}).`,
+    what: `The Python tool's lock ${lockPath} cannot be taken: ${why} (${osCode(cause)}).`,
     state: "Nothing was changed.",
-    remedy: "run it again when the machine has room for another process; see `ulimit -a`.",
+    remedy: isForbidden
+      ? `let everybody who shares the registry use it: chmod g+rw '${lockPath}'`
+      : "run it again when the machine has room for another process; see `ulimit -a`.",
     registryPath,
     cause,
   });
@@ -62,13 +67,19 @@ export async function findLocker(): Promise<string | undefined> {
 function openLock(path: string): number | undefined {
   // Windows has no flock; the Python tool takes another kind of lock there, which ours cannot meet.
   if (process.platform === "win32") return undefined;
-  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  try {
-    return fs.openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-  } catch (cause) {
-    if (osCode(cause) !== "ENOENT") debug("%s cannot be locked: %o", path, cause);
-    return undefined;
+  const { O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  // Another user may have made it, and flock(2) takes a file that can only be read; NFS wants to write.
+  for (const access of [O_RDWR, O_RDONLY]) {
+    try {
+      return fs.openSync(path, access | O_NOFOLLOW | O_NONBLOCK);
+    } catch (cause) {
+      if (["EACCES", "EROFS"].includes(osCode(cause)) && access === O_RDWR) continue;
+      if (osCode(cause) === "EACCES") throw cause;
+      if (osCode(cause) !== "ENOENT") debug("%s cannot be locked: %o", path, cause);
+    }
+    break;
   }
+  return undefined;
 }
 
 async function takeLock(fd: number, timeoutS: number): Promise<void> {

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { RegistryAccessError } from "./errors.ts";
 
 /** The error code of the operating system, e.g. `ENOENT`; empty where the cause carries none. */
@@ -72,6 +73,34 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
     // Not a member of the group, or no such user in this container: the file keeps its writer's, as any made there does.
     if (!["EPERM", "EINVAL"].includes(osCode(cause))) throw cause;
   }
+}
+
+/** Makes a directory, and those above it that are missing, unless it is there. */
+export function makePrivateDirectory(path: string): void {
+  const first = fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  // With `sudo` it must not lock out the user in whose home it was made.
+  const parent = fs.statSync(dirname(first));
+  for (let made = path; made.length >= first.length; made = dirname(made)) makeLikeParent(made, parent);
+}
+
+/**
+ * What root makes belongs to whoever has the directory around it, and what a member makes in a directory that a group
+ * writes to belongs to that group.
+ */
+export function makeLikeParent(directory: string, parent: fs.Stats): void {
+  if (process.platform === "win32") return;
+  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+  try {
+    changeOwner(fd, fs.fstatSync(fd), { uid: parent.uid, gid: groupFor(parent) });
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The group that shares what is made in a directory; undefined where none does. */
+export function groupFor({ mode, gid }: fs.Stats): number | undefined {
+  return isRoot() || mode & 0o020 ? gid : undefined;
 }
 
 function isRoot(): boolean {

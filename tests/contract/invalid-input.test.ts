@@ -122,7 +122,7 @@ describe("an argument is refused, and nothing is written", () => {
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", argument: "instance" });
   });
 
-  test.each([-1, Number.NaN, "5", 5n, Number.POSITIVE_INFINITY])("a duration of %s", async (duration) => {
+  test.each([-1, Number.NaN, "5", 5n, 2 ** 31, Number.POSITIVE_INFINITY])("a duration of %s", async (duration) => {
     const machine = await TestRegistry.create(1);
     const wait = () => machine.open().assignPort(machine.project("a"), { waitTimeoutMs: any(duration) });
     expect(await refusal(wait)).toMatchObject({ argument: "waitTimeoutMs" });

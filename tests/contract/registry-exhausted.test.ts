@@ -46,6 +46,22 @@ describe("R4: when all ports are taken", () => {
     expect(await machine.open().getAssignment(machine.project("dead"))).toBeUndefined();
   });
 
+  test("an engine that says nothing is not asked again and again, nor does it keep anybody out of the queue", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    machine.engine.isReachable = false;
+    const { timesListed } = machine.engine;
+    await expect(registry.assignPort(machine.project("b"))).rejects.toThrow(PortExhaustedError);
+    expect(machine.engine.timesListed).toBe(timesListed + 1);
+    const places: number[] = [];
+    const onWait = ({ position }: { position: number }) => void places.push(position);
+    const waiting = registry.assignPort(machine.project("b"), { waitTimeoutMs: 30_000, onWait });
+    await expect.poll(() => places).toContain(1);
+    await registry.releasePort(machine.project("a"));
+    expect((await waiting).port).toBe(machine.range[0]);
+  });
+
   test("nothing is written, and nobody is left in the queue", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();

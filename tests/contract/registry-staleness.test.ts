@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Holder, ProcessIdentity } from "../../src/ports/holder.ts";
-import { jobHolder, manualHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
-import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY, LABEL_TENURE } from "../../src/ports/labels.ts";
+import { jobHolder, manualHolder, processText, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import {
+  LABEL_CREATOR_PROCESS,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+  LABEL_TENURE,
+} from "../../src/ports/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -45,11 +52,25 @@ describe("section 5: a process holder", () => {
     const idle = await IdleProcess.start();
     const expiresAt = new Date(machine.now.getTime() + MINUTE);
     const seen = idle.holder("seen", { expiresAt });
-    const unseen: Holder = { ...seen, id: "unseen", process: { ...seen.process, host: "elsewhere" } };
+    const unseen: Holder = {
+      ...seen,
+      id: "unseen",
+      process: { ...seen.process, host: "elsewhere", bootId: "elsewhere" },
+    };
     expect(await fate(machine, unseen)).toBe("kept");
     machine.passTime(MINUTE);
     expect(await fate(machine, unseen)).toBe("stale");
     expect(await fate(machine, seen)).toBe("kept");
+  });
+
+  test("is seen by its boot, whatever name the host has by now", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const holder = idle.holder("moved");
+    const moved: Holder = { ...holder, process: { ...holder.process, host: "another-network" } };
+    expect(await fate(machine, moved)).toBe("kept");
+    await idle.kill();
+    expect(await fate(machine, moved)).toBe("stale");
   });
 
   test("that ended while nobody has waited for it (a zombie) is gone", async () => {
@@ -261,6 +282,27 @@ describe("section 5: an entry of the Python tool", () => {
   });
 });
 
+describe("section 3: the key of an entry of the Python tool with a # in it", () => {
+  test.each([
+    ["a directory", "C#demo", undefined],
+    ["an instance", "shop", "test"],
+  ])("is %s for who asks for that, again and again", async (_, name, instance) => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const project = machine.project(name);
+    const key = instance === undefined ? project : `${project}#${instance}`;
+    const assigned_at = machine.now.toISOString().slice(0, -1);
+    const entry = { project_path: key, port: machine.range[1], assigned_at, assignment_type: "auto", status: "active" };
+    machine.write({ schema_version: "1.0", assignments: [{ ...entry, container_name: null }] });
+    const options = instance === undefined ? {} : { instance };
+    for (let turn = 0; turn < 2; turn++) {
+      const assignment = await registry.assignPort(project, options);
+      expect(assignment).toMatchObject({ projectPath: project, port: machine.range[1], ...options });
+    }
+    expect(await registry.inspect(project, options)).toMatchObject({ projectPath: project, ...options });
+  });
+});
+
 describe("R8: cleaning removes the containers that dead holders left", () => {
   const made = (machine: TestRegistry, project: string, lifetime: string, registry = machine.path) => ({
     [LABEL_PROJECT]: machine.project(project),
@@ -283,6 +325,25 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     expect((await registry.assignPort(machine.project("a"))).port).toBe(port + 1);
     await registry.cleanupStale();
     expect(machine.engine.containers.map(({ name }) => name)).toEqual(["theirs"]);
+  });
+
+  test("but not one whose maker is at work, though its port was released and is assigned to others since", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    await registry.assignPort(machine.project("a"), { holder: idle.holder("user", { usesContainer: true }) });
+    const maker = processText(idle.holder()) as string;
+    const labels = { ...made(machine, "a", "holders"), [LABEL_CREATOR_PROCESS]: maker };
+    machine.engine.run({ name: "busy", labels });
+    for (const giveBack of [() => registry.releasePort(machine.project("a")), () => registry.clearAll()]) {
+      await giveBack();
+      await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+      expect(await registry.cleanupStale()).toEqual([]);
+      expect(machine.engine.containers).toHaveLength(1);
+    }
+    await idle.kill();
+    await registry.cleanupStale();
+    expect(machine.engine.containers).toEqual([]);
   });
 
   test("and with them the assignment; kept ones, used ones and other registries' stay", async () => {

@@ -2,9 +2,11 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { freePorts } from "../helpers/free-ports.ts";
+import { Program } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 import { ALICE, askAs, BOB, CAN_BE_OTHERS, MALLORY, runAs, SHARED_GROUP, type User } from "../helpers/users.ts";
 
+const ALICE_IDS = { uid: ALICE.uid, gid: ALICE.gid };
 const modeOf = (path: string) => (fs.statSync(path).mode & 0o7777).toString(8);
 
 /** A directory of this mode and owner, reachable for everybody. */
@@ -70,6 +72,38 @@ describe.skipIf(!CAN_BE_OTHERS)("between users of one host", () => {
     expect(modeOf(`${path}.commit`)).toBe("2770");
     for (const name of fs.readdirSync(directory)) expect(fs.statSync(join(directory, name)).gid).toBe(SHARED_GROUP);
     expect(await askAs(MALLORY, path, range, "list")).toMatchObject({ code: "REGISTRY_ACCESS" });
+  });
+
+  it("a directory that only its mode shares serves every member as well", async () => {
+    const range = await freePorts(5);
+    const directory = directoryOf({ uid: 0, gid: SHARED_GROUP }, 0o770);
+    const path = join(directory, "port-registry.json");
+    expect(await askAs(ALICE, path, range, "assign", "/projects/a")).toMatchObject({ port: range[0] });
+    expect(await askAs(BOB, path, range, "assign", "/projects/b")).toMatchObject({ port: range[0] + 1 });
+    expect(await askAs(ALICE, path, range, "release", "/projects/b")).toMatchObject({ status: "released" });
+  });
+
+  it("a member takes the Python tool's lock though another made it, and says so where that cannot be", async () => {
+    const range = await freePorts(5);
+    const directory = directoryOf({ uid: 0, gid: SHARED_GROUP }, 0o2770);
+    const [path, lock] = [join(directory, "port-registry.json"), join(directory, "port-registry.lock")];
+    await runAs(ALICE, "sh", "-c", `umask 022; > '${lock}'`).output();
+    const python = new Program("flock", [lock, "sh", "-c", "echo held; exec sleep 600"]);
+    expect(await python.nextLine()).toBe("held");
+    expect(await askAs(BOB, path, range, "assign", "/projects/b")).toMatchObject({ code: "PORT_ASSIGNMENT_TIMEOUT" });
+    fs.chmodSync(lock, 0o600);
+    const refused = await askAs(BOB, path, range, "assign", "/projects/b");
+    expect(refused).toMatchObject({ code: "REGISTRY_ACCESS", remedy: expect.stringContaining("chmod g+rw") });
+  });
+
+  it("a directory that root makes in somebody's home is theirs", async () => {
+    const range = await freePorts(5);
+    const home = directoryOf(ALICE, 0o700);
+    const path = join(home, ".iris-devtester", "deeper", "port-registry.json");
+    await askAs({ uid: 0, gid: 0 }, path, range, "assign", "/projects/r");
+    expect(await askAs(ALICE, path, range, "assign", "/projects/a")).toMatchObject({ port: range[0] + 1 });
+    for (const made of [path, join(path, ".."), join(path, "..", "..")])
+      expect(fs.statSync(made)).toMatchObject(ALICE_IDS);
   });
 
   it("members of a group get distinct ports at once", async () => {

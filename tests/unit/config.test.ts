@@ -1,7 +1,10 @@
+import { mkdirSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { hasControlCharacter, resolvePortRange, resolveRegistryPath, shown } from "../../src/ports/config.ts";
+import { InvalidArgumentError } from "../../src/ports/errors.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -26,6 +29,28 @@ describe("the registry's path", () => {
     expect(resolveRegistryPath()).toBe(join(homedir(), "x", "registry.json"));
     expect(resolveRegistryPath("/a/../b/registry.json")).toBe("/b/registry.json");
     expect(resolveRegistryPath("registry.json")).toBe(join(process.cwd(), "registry.json"));
+  });
+
+  test.skipIf(process.platform === "win32")("is one and the same, whatever links lead to its directory", () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "real"));
+    symlinkSync(join(directory, "real"), join(directory, "link"));
+    const file = join(directory, "real", "new", "registry.json");
+    expect(resolveRegistryPath(join(directory, "link", "new", "registry.json"))).toBe(file);
+    // The document itself is never followed.
+    symlinkSync("/etc/hostname", join(directory, "real", "registry.json"));
+    const planted = join(directory, "real", "registry.json");
+    expect(resolveRegistryPath(join(directory, "link", "registry.json"))).toBe(planted);
+  });
+
+  test.skipIf(process.platform === "win32")("needs a home directory only where it is in there", () => {
+    vi.stubEnv("IRIS_PORT_REGISTRY", "");
+    for (const home of ["", "relative"]) {
+      vi.stubEnv("HOME", home);
+      expect(() => resolveRegistryPath()).toThrow(/home directory.*HOME.*To fix: .*IRIS_PORT_REGISTRY/s);
+      expect(() => resolveRegistryPath("~/registry.json")).toThrow(InvalidArgumentError);
+      expect(resolveRegistryPath("/b/registry.json")).toBe("/b/registry.json");
+    }
   });
 });
 

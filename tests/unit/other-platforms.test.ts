@@ -38,19 +38,23 @@ test.skipIf(process.platform === "win32")(
   async () => {
     command("ps", 'echo "$LC_ALL $TZ $*"');
     command("sysctl", "echo boot-session");
+    command("ioreg", `echo '  "IOPlatformUUID" = "0000-1111"'`);
     vi.stubEnv("TZ", "Asia/Tokyo");
     vi.stubEnv("LC_ALL", "de_DE.UTF-8");
     const { currentMachine, startTimeOf } = await identityOn("darwin");
     expect(await startTimeOf(42)).toBe("C UTC0 -o lstart= -p 42");
     expect(await currentMachine()).toMatchObject({ bootId: "boot-session", pidNamespace: "darwin" });
+    // A digest of the hardware's id: the host name changes with the network.
+    expect((await currentMachine()).host).toMatch(/^[0-9a-f]{16}$/);
   },
 );
 
 test.skipIf(process.platform === "win32")("on macOS what cannot be asked is unknown", async () => {
   command("ps", "exit 1");
   command("sysctl", "exit 1");
+  command("ioreg", "exit 1");
   const { identifyProcess } = await identityOn("darwin");
-  expect(await identifyProcess(42)).toMatchObject({ startTime: "unknown", bootId: "unknown" });
+  expect(await identifyProcess(42)).toMatchObject({ startTime: "unknown", bootId: "unknown", host: hostname() });
 });
 
 test.skipIf(process.platform === "win32")(
@@ -95,7 +99,7 @@ test("empty files of the system say as little as missing ones", async () => {
 });
 
 test.skipIf(process.platform === "win32")("commands that print nothing say nothing", async () => {
-  for (const name of ["ps", "sysctl", "powershell.exe"]) command(name, "exit 0");
+  for (const name of ["ps", "sysctl", "ioreg", "powershell.exe"]) command(name, "exit 0");
   expect(await (await identityOn("darwin")).identifyProcess(42)).toMatchObject({
     startTime: "unknown",
     bootId: "unknown",

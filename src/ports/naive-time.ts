@@ -1,0 +1,52 @@
+import fs from "node:fs";
+import createDebug from "debug";
+
+const debug = createDebug("iris-ports:records");
+/** A clock may be a little ahead of ours. */
+const TOLERANCE_MS = 60_000;
+
+/**
+ * The time that an entry of the Python tool tells: that tool writes local times without saying of which zone. The
+ * process that wrote it may have had another `TZ` than this one, so that of all readings (in this process's zone, the
+ * system's, UTC) the latest that is not in the future counts: an entry must not seem older than it is.
+ */
+export function readTime(text: string): Date {
+  const local = new Date(text);
+  if (/(Z|[+-]\d\d:?\d\d)$/.test(text) || Number.isNaN(local.getTime())) return local;
+  const now = Date.now() + TOLERANCE_MS;
+  const past = [local.getTime(), ...readingsElsewhere(text)].filter((time) => time <= now);
+  return past.length === 0 ? local : new Date(Math.max(...past));
+}
+
+function readingsElsewhere(text: string): readonly number[] {
+  const utc = Date.parse(`${text}Z`);
+  const zone = systemZone();
+  if (Number.isNaN(utc)) return [];
+  return zone === undefined ? [utc] : [utc, utc - offsetMs(zone, utc)];
+}
+
+let zoneOfSystem: { readonly name: string | undefined } | undefined;
+
+/** The system's time zone, which the environment variable `TZ` hides from this process. */
+function systemZone(): string | undefined {
+  zoneOfSystem ??= { name: readSystemZone() };
+  return zoneOfSystem.name;
+}
+
+function readSystemZone(): string | undefined {
+  try {
+    const zone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
+    return zone && new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
+  } catch (cause) {
+    debug("the system's time zone cannot be told: %o", cause);
+    return undefined;
+  }
+}
+
+/** How far a zone's clocks are ahead of UTC's about that time. */
+function offsetMs(timeZone: string, time: number): number {
+  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
+  const name = format.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
+  const [, sign, hours = "0", minutes = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
+  return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+}
