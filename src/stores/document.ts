@@ -78,67 +78,73 @@ export const EMPTY_DOCUMENT: RegistryDocument = {
 };
 
 /** Writes a document with the token of the commit that publishes it: a record a line, so that two versions diff well. */
-export function serializeDocument(document: RegistryDocument, token: CommitToken): string {
+export function serializeDocument(document: RegistryDocument, token: CommitToken): Buffer {
   const own = [
-    `"revision": ${token.revision}`,
-    `"commit": ${JSON.stringify(token.commit)}`,
-    `"holders": ${mapText(document.holders)}`,
-    `"details": ${mapText(document.details)}`,
-    `"history": ${listText(document.history, "      ")}`,
-    `"waiters": ${listText(document.waiters, "      ")}`,
-    ...memberTexts(document.unknown.own),
+    [line("revision", token.revision)],
+    [line("commit", token.commit)],
+    block("holders", "{}", membersOf(document.holders), "      "),
+    block("details", "{}", membersOf(document.details), "      "),
+    block("history", "[]", document.history.map(bytesOf), "      "),
+    block("waiters", "[]", document.waiters.map(bytesOf), "      "),
+    ...membersOf(document.unknown.own).map((member) => [member]),
   ];
   const top = [
-    `"schema_version": ${JSON.stringify(SCHEMA_VERSION)}`,
-    `"assignments": ${listText(document.assignments, "    ")}`,
-    ...memberTexts(document.unknown.top),
-    `"iris_ports": {\n    ${own.join(",\n    ")}\n  }`,
+    [line("schema_version", SCHEMA_VERSION)],
+    block("assignments", "[]", document.assignments.map(bytesOf), "    "),
+    ...membersOf(document.unknown.top).map((member) => [member]),
+    [Buffer.from('"iris_ports": {\n    '), ...joined(own, ",\n    "), Buffer.from("\n  }")],
   ];
-  return `{\n  ${top.join(",\n  ")}\n}\n`;
+  return Buffer.concat([Buffer.from("{\n  "), ...joined(top, ",\n  "), Buffer.from("\n}\n")]);
 }
 
-// Records are immutable, so the text of one never changes: most of a large document is not stringified again.
-const texts = new WeakMap<object, string>();
-const members = new WeakMap<object, { readonly key: string; readonly text: string }>();
+// Records are immutable, so the bytes of one never change: most of a large document is only copied.
+const bytes = new WeakMap<object, Buffer>();
+const members = new WeakMap<object, { readonly key: string; readonly bytes: Buffer }>();
 
-function textOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const known = texts.get(value);
+function bytesOf(record: object): Buffer {
+  const known = bytes.get(record);
   if (known !== undefined) return known;
-  const text = JSON.stringify(value);
-  texts.set(value, text);
-  return text;
+  const made = Buffer.from(JSON.stringify(record));
+  bytes.set(record, made);
+  return made;
 }
 
-function memberText(key: string, value: unknown): string {
-  if (typeof value !== "object" || value === null) return `${JSON.stringify(key)}: ${textOf(value)}`;
+function membersOf(map: ReadonlyMap<string, unknown>): Buffer[] {
+  return Array.from(map, ([key, value]) => memberOf(key, value));
+}
+
+function memberOf(key: string, value: unknown): Buffer {
+  if (typeof value !== "object" || value === null) return line(key, value);
   const known = members.get(value);
-  if (known?.key === key) return known.text;
-  const text = `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
-  members.set(value, { key, text });
-  return text;
+  if (known?.key === key) return known.bytes;
+  const made = line(key, value);
+  members.set(value, { key, bytes: made });
+  return made;
 }
 
-function listText(records: readonly unknown[], indent: string): string {
-  return inLines("[]", records.map(textOf), indent);
+function line(key: string, value: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(key)}: ${JSON.stringify(value)}`);
 }
 
-function mapText(map: ReadonlyMap<string, unknown>): string {
-  return inLines("{}", memberTexts(map), "      ");
+function block(key: string, brackets: "[]" | "{}", lines: readonly Buffer[], indent: string): readonly Buffer[] {
+  if (lines.length === 0) return [Buffer.from(`"${key}": ${brackets}`)];
+  const content = joined(
+    lines.map((one) => [one]),
+    `,\n${indent}`,
+  );
+  return [
+    Buffer.from(`"${key}": ${brackets[0]}\n${indent}`),
+    ...content,
+    Buffer.from(`\n${indent.slice(2)}${brackets[1]}`),
+  ];
 }
 
-// Appending is twice as fast as Array.join here, which shows with a thousand assignments.
-function inLines(brackets: "[]" | "{}", lines: readonly string[], indent: string): string {
-  if (lines.length === 0) return brackets;
-  let text = `${brackets[0]}\n`;
-  let separator = indent;
-  for (const line of lines) {
-    text += separator + line;
-    separator = `,\n${indent}`;
+function joined(parts: readonly (readonly Buffer[])[], separator: string): Buffer[] {
+  const between = Buffer.from(separator);
+  const all: Buffer[] = [];
+  for (const part of parts) {
+    if (all.length > 0) all.push(between);
+    for (const piece of part) all.push(piece);
   }
-  return `${text}\n${indent.slice(2)}${brackets[1]}`;
-}
-
-function memberTexts(map: ReadonlyMap<string, unknown>): string[] {
-  return Array.from(map, ([key, value]) => memberText(key, value));
+  return all;
 }

@@ -97,7 +97,7 @@ export class FileStore implements Store {
     this.#chain.checkDirectory();
     let bytes = base.bytes;
     const bytesOf = (token: CommitToken) => {
-      bytes = Buffer.from(serializeDocument(document, token));
+      bytes = serializeDocument(document, token);
       return bytes;
     };
     let next: CommitToken;
