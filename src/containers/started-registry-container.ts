@@ -1,5 +1,6 @@
 import {
   AbstractStartedContainer,
+  type CommitOptions,
   getContainerRuntimeClient,
   type StartedTestContainer,
   type StopOptions,
@@ -7,6 +8,7 @@ import {
 } from "testcontainers";
 import { isInTheWay, isMissing } from "../docker/engine-refusal.ts";
 import type { PortAssignment } from "../ports/assignment.ts";
+import { BLANK_LABELS } from "../ports/container-labels.ts";
 import { removeProjectContainer } from "./project-end.ts";
 import type { RyukSession } from "./ryuk-session.ts";
 import type { Tenancy } from "./tenancy.ts";
@@ -72,6 +74,13 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
       throw error;
     });
     return this.#stopped;
+  }
+
+  /** Makes an image of the container, without the labels by which the registry knows its containers. */
+  override commit(options: CommitOptions): Promise<string> {
+    // Otherwise whatever is made from the image would be taken for the project's container, and be removed as such.
+    const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
+    return super.commit({ ...options, changes: [...blanks, ...(options.changes ?? [])] });
   }
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
