@@ -78,7 +78,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       this.checkUnnamed();
       return await this.#startInRegistry(registry, await this.#lookAround(engine, registry));
     } catch (error) {
-      throw typedStartError(error, engine.endpoint, this.imageName.string);
+      throw await typedStartError(error, engine, this.imageName.string);
     }
   }
 
