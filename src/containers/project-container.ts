@@ -72,6 +72,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     const registry = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
     const engine = registry?.engine ?? new DockerodeEngine();
     try {
+      await this.prepareCopies();
       if (registry === undefined) return await this.#startAlone(await this.#lookAround(engine, registry));
       // Before an image is pulled for it.
       identifyProject(this.settings.project, this.settings.instance);

@@ -1,5 +1,6 @@
 import {
   type ContainerRuntimeClient,
+  type Content,
   GenericContainer,
   getContainerRuntimeClient,
   type InspectResult,
@@ -9,6 +10,7 @@ import {
 } from "testcontainers";
 import { InvalidArgumentError } from "../ports/errors.ts";
 import type { Part } from "../ports/fingerprint.ts";
+import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./copied-sources.ts";
 import { EarlyDeath } from "./early-death.ts";
 import { type Inspected, removeContainer } from "./engine-containers.ts";
 import { GuardedWait } from "./guarded-wait.ts";
@@ -40,6 +42,17 @@ export abstract class PublishedContainer extends GenericContainer {
   #isJoining = false;
   #createdId: string | undefined;
 
+  /**
+   * Sees that what is copied into the container is there, before anything is made, and reads what can be read only once.
+   * @throws InvalidArgumentError which names what is not there
+   */
+  protected async prepareCopies(): Promise<void> {
+    for (const { source } of this.filesToCopy) checkFile(source, "filesToCopy");
+    for (const { source } of this.directoriesToCopy) checkDirectory(source, "directoriesToCopy");
+    this.contentsToCopy = await withoutStreams(this.contentsToCopy);
+    await freshArchives(this.archivesToCopy);
+  }
+
   /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
   protected async create({ publications, name, labels, isKept, isReused }: Creation): Promise<StartedTestContainer> {
     this.#createdId = undefined;
@@ -47,6 +60,7 @@ export abstract class PublishedContainer extends GenericContainer {
       for (const publication of publications) this.#publish(publication);
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
+      this.archivesToCopy = await freshArchives(this.archivesToCopy);
       // Ryuk would remove it.
       if (isKept) this.autoCleanup = false;
       this.reuse = isReused ?? false;
@@ -123,7 +137,10 @@ export abstract class PublishedContainer extends GenericContainer {
   /** What it is configured with, as far as two starts of one project have to agree on it. */
   protected configuration(): readonly Part[] {
     const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
-    const content = this.contentsToCopy.map(({ target, content }) => [target, String(content)]);
+    // No streams any more: see prepareCopies().
+    const bytes = (content: Content) => Buffer.from(content as string | Buffer).toString("base64");
+    const content = this.contentsToCopy.map(({ target, content }) => [target, bytes(content)]);
+    const archives = this.archivesToCopy.map(({ target }) => target);
     const files = [...this.filesToCopy, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
     const parts: Part[] = [
       ...Object.entries(this.environment).map(([name, value]) => ({ name: `value of ${name}`, value })),
@@ -135,6 +152,7 @@ export abstract class PublishedContainer extends GenericContainer {
       { name: "set of bind mounts", value: this.hostConfig.Binds },
       { name: "copied content", value: content.length > 0 ? content : undefined },
       { name: "set of copied files", value: files.length > 0 ? files : undefined },
+      { name: "set of copied archives", value: archives.length > 0 ? archives : undefined },
     ];
     return parts.filter(({ value }) => value !== undefined);
   }
@@ -158,13 +176,13 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
-    const { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse } = this;
+    const { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse } = this;
     this.createOpts = { ...createOpts };
     this.hostConfig = { ...hostConfig };
     try {
       return await start();
     } finally {
-      Object.assign(this, { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse });
+      Object.assign(this, { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse });
     }
   }
 }
