@@ -5,6 +5,7 @@ import { ContainerMismatchError } from "../ports/errors.ts";
 import { differingParts, type Part } from "../ports/fingerprint.ts";
 import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../ports/labels.ts";
 import type { Inspected } from "./engine-containers.ts";
+import { bindingsOf, tcpKey } from "./port-bindings.ts";
 
 /** What a start asks of a container that it is going to join. */
 export type WantedContainer = {
@@ -27,7 +28,7 @@ export async function checkMatch(
   const { imageName, containerPort } = wanted;
   if (imageName !== undefined && !(await isSameImage(client, running, imageName)))
     differences.unshift(`image (${running.Config.Image} instead of ${imageName.string})`);
-  if (!publishes(running, containerPort, assignment.port))
+  if (!publishes(running, tcpKey(containerPort), assignment.port))
     differences.push(`container port (it does not publish ${containerPort} on ${assignment.port})`);
   if (wanted.isWebPortWanted && labels[LABEL_WEB_PORT] !== String(assignment.webPort))
     differences.push("web port (it was started without withWebPort())");
@@ -53,17 +54,6 @@ async function isSameImage(client: ContainerRuntimeClient, running: Inspected, w
   }
 }
 
-function publishes(running: Inspected, containerPort: number, hostPort: number): boolean {
-  const bindings = publishedBindings(running, containerPort);
-  return bindings.some(({ HostPort }) => Number(HostPort) === hostPort);
-}
-
-/** The addresses of the host on which a port of the container is published. */
-export function publishedAddresses(running: Inspected, containerPort: number): readonly string[] {
-  return publishedBindings(running, containerPort).map(({ HostIp }) => HostIp ?? "");
-}
-
-function publishedBindings(running: Inspected, containerPort: number) {
-  const bindings = running.HostConfig.PortBindings as Record<string, { HostIp?: string; HostPort?: string }[] | null>;
-  return bindings?.[`${containerPort}/tcp`] ?? [];
+function publishes(running: Inspected, key: string, hostPort: number): boolean {
+  return bindingsOf(running, key).some(({ HostPort }) => Number(HostPort) === hostPort);
 }

@@ -37,6 +37,22 @@ describe("an image that is not IRIS", () => {
     expect(await askIdentity(started.getHost(), started.getPort())).toContain(started.getHostname());
   });
 
+  test("gets ready on the address that was asked for, where Testcontainers does not look, and is joined there", async () => {
+    const bench = await ContainerBench.create();
+    await using started = await echo(bench).withBindAddress("127.0.0.3").withStartupTimeout(20_000).start();
+    expect(started.getHost()).toBe("127.0.0.3");
+    expect(await askIdentity("127.0.0.3", started.getPort())).toContain(started.getHostname());
+    await using joined = await echo(bench).withStartupTimeout(20_000).start();
+    expect([joined.getId(), joined.getHost()]).toEqual([started.getId(), "127.0.0.3"]);
+  });
+
+  test("is not ready before it listens inside, though the engine answers outside", async () => {
+    const bench = await ContainerBench.create();
+    const container = echo(bench, bench.project(), 9000);
+    await expect(container.withStartupTimeout(1_500).start()).rejects.toThrow(/9000/);
+    await bench.expectNothingLeft();
+  });
+
   test("is refused without a port where it exposes none or several", async () => {
     const bench = await ContainerBench.create();
     const container = new RegistryContainer(bench.image).withRegistry(bench.registry());
