@@ -239,6 +239,14 @@ describe("C8 a started container", () => {
     expect(iris.getUsername()).toBe("bob");
   });
 
+  test.runIf(isStandin)("lets a session come after a strategy that took longer than its own time-out", async () => {
+    const bench = await ContainerBench.create();
+    const wait = Wait.forLogMessage("Enabling logons").withStartupTimeout(30_000);
+    const slow = bench.iris().withEnvironment({ IRIS_STANDIN_START_MS: "2500", IRIS_STANDIN_SIGNON_MS: "200" });
+    await using iris = await slow.withWaitStrategy(wait).withStartupTimeout(2_000).start();
+    expect((await iris.exec(["true"])).exitCode).toBe(0);
+  });
+
   test.runIf(isStandin)("does not wait for a web server that nobody asked for", async () => {
     const bench = await ContainerBench.create();
     const container = (project: string) =>
