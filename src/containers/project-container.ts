@@ -152,7 +152,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       const { container, joined } = await new ProjectStart(client, tenancy, { create, join, diagnose }).run(timeoutMs);
       const published = joined === undefined ? addresses : publishedAddresses(joined, tcpKey(containerPort));
       const isOthersToKeep = joined?.Config.Labels[LABEL_LIFETIME] === "kept" && !isKept;
-      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session };
+      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
       return { container, containerPort, host: this.hostOf(published), tenancy, ...end };
     } catch (error) {
       session?.close();
@@ -178,6 +178,9 @@ export abstract class ProjectContainer extends PublishedContainer {
       containerPort,
       isWebPortWanted: this.settings.isWebPortWanted,
       parts: this.configuration(),
+      exposed: this.#exposed,
+      networkMode: this.networkMode,
+      networkAliases: this.networkAliases,
     });
   }
 
@@ -189,7 +192,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     const publications = this.#publications(surroundings, hostPort, webPort);
     try {
       const container = await this.create({ publications, addresses, isReused });
-      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined };
+      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
       return { container, containerPort, host: this.hostOf(addresses), tenancy: undefined, ...end };
     } catch (error) {
       await this.removeCreated(surroundings.client);

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import {
   type ContainerRuntimeClient,
   type Content,
@@ -44,6 +45,8 @@ export type Creation = {
 
 /** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
 export abstract class PublishedContainer extends GenericContainer {
+  /** What the user's log consumer reads. */
+  protected followedLog: Readable | undefined;
   #guard: GuardedWait | undefined;
   #death: EarlyDeath | undefined;
   #isJoining = false;
@@ -114,9 +117,12 @@ export abstract class PublishedContainer extends GenericContainer {
     return this.#withRestoredOptions(async () => {
       this.#expose(ports);
       this.#isJoining = true;
+      const handle = client.container.getById(Id);
       try {
+        // Testcontainers does so only for a container that it has made.
+        if (this.logConsumer !== undefined) this.logConsumer(await client.container.logs(handle));
         // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
-        const started = await this["reuseContainer"](runningOnly(client), client.container.getById(Id));
+        const started = await this["reuseContainer"](runningOnly(client), handle);
         this.#guard?.endSharing();
         return started;
       } finally {
@@ -191,13 +197,23 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
-    const { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse } = this;
+    const { createOpts, hostConfig, exposedPorts, archivesToCopy, logConsumer, autoCleanup, pullPolicy, reuse } = this;
     this.createOpts = { ...createOpts };
     this.hostConfig = { ...hostConfig };
+    this.followedLog = undefined;
+    if (logConsumer !== undefined)
+      this.logConsumer = (stream) => {
+        this.followedLog = stream;
+        return logConsumer(stream);
+      };
     try {
       return await start();
+    } catch (error) {
+      (this.followedLog as Readable | undefined)?.destroy();
+      throw error;
     } finally {
-      Object.assign(this, { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse });
+      const restored = { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse };
+      Object.assign(this, restored, { logConsumer });
     }
   }
 }

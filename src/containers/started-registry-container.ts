@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import {
   AbstractStartedContainer,
   type CommitOptions,
@@ -26,6 +27,8 @@ export type ContainerUse = {
   /** Whether `stop()` removes it, unless told otherwise. */
   readonly isRemovedByStop: boolean;
   readonly session: RyukSession | undefined;
+  /** What its user reads of it while it is in use. */
+  readonly log: Readable | undefined;
 };
 
 /** A container on its project's port. Several of them, in any number of processes, may stand for one container. */
@@ -84,12 +87,16 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
   }
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
-    const { tenancy, isKept, isRemovedByStop, session } = this.#use;
+    const { tenancy, isKept, isRemovedByStop, session, log } = this.#use;
     if (tenancy === undefined) return this.#end(undefined, options);
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
       const { isLast } = await tenancy.beginLeave(!isRemoved);
-      if (!isLast || isKept) return this.#left();
+      if (!isLast || isKept) {
+        // It goes on for as long as the container does, and would keep this process alive.
+        log?.destroy();
+        return this.#left();
+      }
       const stopped = await this.#end(tenancy, options);
       if (isRemoved) await tenancy.release();
       return stopped;
