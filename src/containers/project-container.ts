@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import { engineWords, isPortRefused } from "../docker/engine-refusal.ts";
@@ -6,11 +7,11 @@ import { environment } from "../ports/config.ts";
 import type { ContainerEngine } from "../ports/engine.ts";
 import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
 import { fingerprint, type Part } from "../ports/fingerprint.ts";
-import { LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
+import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
 import { identifyProject } from "../ports/project.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
 import { checkMatch } from "./container-match.ts";
-import { findContainer, type Inspected } from "./engine-containers.ts";
+import { findContainer, type Inspected, removeCreatedBy } from "./engine-containers.ts";
 import { bindAddresses, type EngineReach, hostFor, reachOf } from "./host-address.ts";
 import { checkHostPort, checkNetworkMode, checkReachable, checkUnnamed, namedHostPort } from "./option-checks.ts";
 import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./port-bindings.ts";
@@ -190,12 +191,17 @@ export abstract class ProjectContainer extends PublishedContainer {
     const hostPort = preferredPort ?? containerPort;
     const webPort = isWebPortWanted ? this.webContainerPort : undefined;
     const publications = this.#publications(surroundings, hostPort, webPort);
+    const creator = randomUUID();
+    // Not on one to be reused, which is found by its labels among others.
+    const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
-      const container = await this.create({ publications, addresses, isReused });
+      const container = await this.create({ publications, addresses, labels, isReused });
       const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
       return { container, containerPort, host: this.hostOf(addresses), tenancy: undefined, ...end };
     } catch (error) {
       await this.removeCreated(surroundings.client);
+      // Until it is started, only its label tells that it was created.
+      await removeCreatedBy(surroundings.client, creator);
       if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { Wait } from "testcontainers";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import { ContainerMismatchError, InvalidArgumentError, PortConflictError, RegistryContainer } from "../../src/index.ts";
 import { ContainerBench, privateBindings } from "../helpers/container-bench.ts";
-import { askIdentity, docker } from "../helpers/engine.ts";
+import { askIdentity, docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
 
 let image: string;
 
@@ -104,6 +105,19 @@ describe("an image that is not IRIS", () => {
     expect(await askIdentity(started.getHost(), port)).toContain(started.getHostname());
     await expect(container().start()).rejects.toThrow(PortConflictError);
     await expect(readFile(bench.registryPath)).rejects.toThrow("ENOENT");
+  });
+
+  test("that fails between its creation and its start is removed without a registry, too", async () => {
+    const bench = await ContainerBench.create();
+    const label = uniqueLabel();
+    onTestFinished(() => removeLabelled(label));
+    const [name = "", value = ""] = label.split("=");
+    const port = bench.range[0];
+    const container = new RegistryContainer(image, port).withoutPortRegistry().withLabels({ [name]: value });
+    const emptyTar = Readable.from([Buffer.alloc(1024)]);
+    const start = container.withCopyArchivesToContainer([{ tar: emptyTar, target: "/no/such/directory" }]).start();
+    await expect(start).rejects.toThrow(/no\/such\/directory/);
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${label}`)).toBe("");
   });
 
   test("is reused in Testcontainers' own way without a registry", async () => {
