@@ -5,6 +5,7 @@ import { ContainerMismatchError } from "../ports/errors.ts";
 import { differingParts, type Part } from "../ports/fingerprint.ts";
 import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../ports/labels.ts";
 import type { Inspected } from "./engine-containers.ts";
+import { bindingsOf, type ExposedPort, tcpKey } from "./port-bindings.ts";
 
 /** What a start asks of a container that it is going to join. */
 export type WantedContainer = {
@@ -13,6 +14,11 @@ export type WantedContainer = {
   readonly containerPort: number;
   readonly isWebPortWanted: boolean;
   readonly parts: readonly Part[];
+  /** The further ports that its user reaches. */
+  readonly exposed: readonly ExposedPort[];
+  readonly networkMode: string | undefined;
+  /** What it is called in that network. */
+  readonly networkAliases: readonly string[];
 };
 
 /** @throws ContainerMismatchError when the project's running container is not what is asked for */
@@ -27,10 +33,11 @@ export async function checkMatch(
   const { imageName, containerPort } = wanted;
   if (imageName !== undefined && !(await isSameImage(client, running, imageName)))
     differences.unshift(`image (${running.Config.Image} instead of ${imageName.string})`);
-  if (!publishes(running, containerPort, assignment.port))
+  if (!publishes(running, tcpKey(containerPort), assignment.port))
     differences.push(`container port (it does not publish ${containerPort} on ${assignment.port})`);
   if (wanted.isWebPortWanted && labels[LABEL_WEB_PORT] !== String(assignment.webPort))
     differences.push("web port (it was started without withWebPort())");
+  differences.push(...unpublished(running, wanted), ...unknownAliases(running, wanted));
   if (differences.length === 0) return;
   throw new ContainerMismatchError({
     what: `The project's container ${assignment.containerName} runs already, and was started with another ${differences.join(", ")}.`,
@@ -53,17 +60,25 @@ async function isSameImage(client: ContainerRuntimeClient, running: Inspected, w
   }
 }
 
-function publishes(running: Inspected, containerPort: number, hostPort: number): boolean {
-  const bindings = publishedBindings(running, containerPort);
-  return bindings.some(({ HostPort }) => Number(HostPort) === hostPort);
+function unpublished(running: Inspected, { exposed }: WantedContainer): string[] {
+  return exposed
+    .filter(({ key, hostPort }) => !publishes(running, key, hostPort))
+    .map(({ key, hostPort }) => `port (it does not publish ${key}${hostPort === undefined ? "" : ` on ${hostPort}`})`);
 }
 
-/** The addresses of the host on which a port of the container is published. */
-export function publishedAddresses(running: Inspected, containerPort: number): readonly string[] {
-  return publishedBindings(running, containerPort).map(({ HostIp }) => HostIp ?? "");
+function unknownAliases(running: Inspected, { networkMode, networkAliases }: WantedContainer): string[] {
+  // Without a network Testcontainers does not look at them.
+  if (networkMode === undefined) return [];
+  const networks = Object.entries(running.NetworkSettings.Networks);
+  const [, network] = networks.find(([name, { NetworkID }]) => [name, NetworkID].includes(networkMode)) ?? [];
+  const known: readonly string[] = network?.Aliases ?? [];
+  return networkAliases
+    .filter((alias) => !known.includes(alias))
+    .map((alias) => `network alias (it is not known as ${alias})`);
 }
 
-function publishedBindings(running: Inspected, containerPort: number) {
-  const bindings = running.HostConfig.PortBindings as Record<string, { HostIp?: string; HostPort?: string }[] | null>;
-  return bindings?.[`${containerPort}/tcp`] ?? [];
+/** Whether a port goes to that host port; undefined: to any. */
+function publishes(running: Inspected, key: string, hostPort: number | undefined): boolean {
+  const bindings = bindingsOf(running, key);
+  return bindings.some(({ HostPort }) => hostPort === undefined || Number(HostPort) === hostPort);
 }

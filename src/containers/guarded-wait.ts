@@ -1,4 +1,4 @@
-import type { WaitStrategy } from "testcontainers";
+import type { PortWithOptionalBinding, WaitStrategy } from "testcontainers";
 import { engineWords } from "../docker/engine-refusal.ts";
 import { IrisPortsError } from "../ports/errors.ts";
 import { startError } from "./start-failure.ts";
@@ -11,12 +11,15 @@ type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
  */
 export class GuardedWait implements WaitStrategy {
   readonly #strategy: WaitStrategy;
+  readonly #ports: readonly PortWithOptionalBinding[];
   #isShared: boolean;
   #failure: unknown;
 
-  constructor(strategy: WaitStrategy, isShared: boolean) {
+  /** @param ports those that the strategy is told of, if the container publishes them */
+  constructor(strategy: WaitStrategy, isShared: boolean, ports: readonly PortWithOptionalBinding[]) {
     this.#strategy = strategy;
     this.#isShared = isShared;
+    this.#ports = ports;
   }
 
   withStartupTimeout(startupTimeoutMs: number): this {
@@ -32,9 +35,9 @@ export class GuardedWait implements WaitStrategy {
     return this.#strategy.isStartupTimeoutSet();
   }
 
-  async waitUntilReady(...[container, ...rest]: Arguments): Promise<void> {
+  async waitUntilReady(...[container, boundPorts, ...rest]: Arguments): Promise<void> {
     try {
-      await this.#strategy.waitUntilReady(container, ...rest);
+      await this.#strategy.waitUntilReady(container, boundPorts.filter([...this.#ports]), ...rest);
     } catch (cause) {
       const failure = cause instanceof IrisPortsError ? cause : await startError(container, notReady(cause));
       if (!this.#isShared) throw failure;

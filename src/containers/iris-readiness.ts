@@ -44,10 +44,15 @@ export class IrisReadiness implements WaitStrategy {
   }
 
   async waitUntilReady(container: EngineContainerHandle, boundPorts: BoundPorts, startTime?: Date): Promise<void> {
-    const deadline = performance.now() + this.#startupTimeoutMs;
-    if (this.#usersOwn === undefined) await this.#waitForLog(container);
-    else await this.#withTimeout(this.#usersOwn).waitUntilReady(container, boundPorts, startTime);
-    await this.#waitForSession(container, deadline);
+    const startedAt = performance.now();
+    if (this.#usersOwn === undefined) {
+      await this.#waitForLog(container);
+      await this.#waitForSession(container, startedAt + this.#startupTimeoutMs);
+    } else {
+      await this.#withTimeout(this.#usersOwn).waitUntilReady(container, boundPorts, startTime);
+      // It may have a longer time-out than this one.
+      await this.#waitForSession(container, performance.now() + this.#startupTimeoutMs);
+    }
   }
 
   #withTimeout(strategy: WaitStrategy): WaitStrategy {

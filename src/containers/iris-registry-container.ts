@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ContainerRuntimeClient, WaitStrategy } from "testcontainers";
 import {
@@ -14,8 +14,8 @@ import { loginPart } from "../iris/login-part.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
-import { InvalidArgumentError } from "../ports/errors.ts";
 import type { Part } from "../ports/fingerprint.ts";
+import { checkFile } from "./copied-sources.ts";
 import type { Inspected } from "./engine-containers.ts";
 import { IrisReadiness } from "./iris-readiness.ts";
 import { RegistryContainer } from "./registry-container.ts";
@@ -60,7 +60,7 @@ export class IrisRegistryContainer extends RegistryContainer {
 
   /**
    * The file with the licence key, for images that come without one.
-   * @throws InvalidArgumentError when there is no such file
+   * @throws InvalidArgumentError when there is no such file, or it cannot be read
    */
   withLicenseKey(path: string): this {
     const source = resolve(path);
@@ -71,7 +71,7 @@ export class IrisRegistryContainer extends RegistryContainer {
   /**
    * Merges settings into IRIS's configuration before it starts, such as `memoryCapCpf(256)`.
    * @param merge the path of a merge file; or its content, which it is when it has a line break
-   * @throws InvalidArgumentError when there is no such file
+   * @throws InvalidArgumentError when there is no such file, or it cannot be read
    * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACMF
    */
   withCpfMerge(merge: string): this {
@@ -118,14 +118,4 @@ export class IrisRegistryContainer extends RegistryContainer {
     const isLoginWanted = this.#username !== undefined || this.#password !== undefined;
     return { namespace: this.#namespace, ...(isLoginWanted ? this.#login : {}) };
   }
-}
-
-function checkFile(path: string, argument: string): void {
-  if (existsSync(path)) return;
-  throw new InvalidArgumentError({
-    what: `There is no file ${path}.`,
-    remedy: "give the path of a file on this machine",
-    argument,
-    value: path,
-  });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import { engineWords, isPortRefused } from "../docker/engine-refusal.ts";
@@ -6,14 +7,16 @@ import { environment } from "../ports/config.ts";
 import type { ContainerEngine } from "../ports/engine.ts";
 import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
 import { fingerprint, type Part } from "../ports/fingerprint.ts";
-import { LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
+import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
 import { identifyProject } from "../ports/project.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
-import { checkMatch, publishedAddresses } from "./container-match.ts";
-import { findContainer, type Inspected } from "./engine-containers.ts";
+import { checkMatch } from "./container-match.ts";
+import { findContainer, type Inspected, removeCreatedBy } from "./engine-containers.ts";
 import { bindAddresses, type EngineReach, hostFor, reachOf } from "./host-address.ts";
+import { checkHostPort, checkNetworkMode, checkReachable, checkUnnamed, namedHostPort } from "./option-checks.ts";
+import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./port-bindings.ts";
 import { ProjectStart } from "./project-start.ts";
-import { type Publication, PublishedContainer } from "./published-container.ts";
+import { type Publication, PublishedContainer, type ServedPort } from "./published-container.ts";
 import { RyukSession } from "./ryuk-session.ts";
 import { typedStartError } from "./start-failure.ts";
 import type { ContainerUse } from "./started-registry-container.ts";
@@ -39,7 +42,6 @@ type ProjectSettings = {
 /** What a start finds before it does anything. */
 type Surroundings = {
   readonly client: ContainerRuntimeClient;
-  readonly reach: EngineReach;
   readonly containerPort: number;
   /** The host addresses to publish on. */
   readonly addresses: readonly string[];
@@ -53,6 +55,7 @@ export abstract class ProjectContainer extends PublishedContainer {
   /** No image was asked for: one that runs already is as good as the default. */
   protected readonly isAnyImageFine: boolean = false;
   #lastStart: Promise<unknown> = Promise.resolve();
+  #reach: EngineReach | undefined;
 
   /** One start after the other: each sets up the same object for itself. */
   protected startUse(): Promise<ContainerUse> {
@@ -68,17 +71,25 @@ export abstract class ProjectContainer extends PublishedContainer {
     return bindAddress === undefined ? parts : [...parts, { name: "bind address", value: bindAddress }];
   }
 
+  protected override hostOf(addresses: readonly string[]): string {
+    if (this.#reach === undefined)
+      throw new Error("where the engine's ports open is known only after a start has begun");
+    return hostFor(this.#reach, addresses);
+  }
+
   async #start(): Promise<ContainerUse> {
     const registry = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
     const engine = registry?.engine ?? new DockerodeEngine();
     try {
+      checkNetworkMode(this.networkMode);
+      await this.prepareCopies();
       if (registry === undefined) return await this.#startAlone(await this.#lookAround(engine, registry));
       // Before an image is pulled for it.
       identifyProject(this.settings.project, this.settings.instance);
-      this.checkUnnamed();
+      checkUnnamed(this.createOpts.name);
       return await this.#startInRegistry(registry, await this.#lookAround(engine, registry));
     } catch (error) {
-      throw typedStartError(error, engine.endpoint, this.imageName.string);
+      throw await typedStartError(error, engine, this.imageName.string);
     }
   }
 
@@ -100,10 +111,15 @@ export abstract class ProjectContainer extends PublishedContainer {
     const client = await connectEngine(engine);
     if (!(await this.#isAnyRunning(client, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
+    const { bindAddress, isWebPortWanted } = this.settings;
+    const { host, hostIps } = client.info.containerRuntime;
+    checkReachable(bindAddress, host, hostIps);
     const containerPort = this.settings.containerPort ?? (await soleExposedPort(client, this.imageName));
-    const { host } = client.info.containerRuntime;
-    const reach = await reachOf(engine.isLocal, host);
-    return { client, containerPort, reach, addresses: bindAddresses(reach, this.settings.bindAddress) };
+    checkHostPort(this.#exposed, containerPort, "withPort()");
+    if (isWebPortWanted && this.webContainerPort !== undefined)
+      checkHostPort(this.#exposed, this.webContainerPort, "withWebPort()");
+    this.#reach = await reachOf(engine.isLocal, host);
+    return { client, containerPort, addresses: bindAddresses(this.#reach, bindAddress) };
   }
 
   /** True where no image has to be pulled, because none was asked for and one runs: the step before has started it. */
@@ -114,7 +130,7 @@ export abstract class ProjectContainer extends PublishedContainer {
   }
 
   async #startInRegistry(registry: PortRegistry, surroundings: Surroundings): Promise<ContainerUse> {
-    const { client, reach, containerPort, addresses } = surroundings;
+    const { client, containerPort, addresses } = surroundings;
     const { project, preferredPort, isReused, isWebPortWanted } = this.settings;
     const tenancy = await Tenancy.begin(registry, {
       project,
@@ -130,15 +146,15 @@ export abstract class ProjectContainer extends PublishedContainer {
       await this.#checkMatch(tenancy, surroundings, running);
       session?.close();
       session = await RyukSession.keep(client, running.Config.Labels);
-      return this.joinRunning(client, running, [containerPort, this.webContainerPort ?? containerPort]);
+      return this.joinRunning(client, running, this.#servedPorts(containerPort));
     };
     try {
       const timeoutMs = this.startupTimeoutMs ?? DEFAULT_TIMEOUT_MS;
       const { container, joined } = await new ProjectStart(client, tenancy, { create, join, diagnose }).run(timeoutMs);
-      const published = joined === undefined ? addresses : publishedAddresses(joined, containerPort);
+      const published = joined === undefined ? addresses : publishedAddresses(joined, tcpKey(containerPort));
       const isOthersToKeep = joined?.Config.Labels[LABEL_LIFETIME] === "kept" && !isKept;
-      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session };
-      return { container, containerPort, host: hostFor(reach, published), tenancy, ...end };
+      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
+      return { container, containerPort, host: this.hostOf(published), tenancy, ...end };
     } catch (error) {
       session?.close();
       throw error;
@@ -153,7 +169,8 @@ export abstract class ProjectContainer extends PublishedContainer {
       ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
     };
     const publications = this.#publications(surroundings, port, webPort);
-    return this.create({ publications, name: containerName, labels, isKept });
+    const { addresses } = surroundings;
+    return this.create({ publications, addresses, name: containerName, labels, isKept });
   }
 
   async #checkMatch(tenancy: Tenancy, { client, containerPort }: Surroundings, running: Inspected): Promise<void> {
@@ -162,21 +179,29 @@ export abstract class ProjectContainer extends PublishedContainer {
       containerPort,
       isWebPortWanted: this.settings.isWebPortWanted,
       parts: this.configuration(),
+      exposed: this.#exposed,
+      networkMode: this.networkMode,
+      networkAliases: this.networkAliases,
     });
   }
 
   async #startAlone(surroundings: Surroundings): Promise<ContainerUse> {
-    const { reach, containerPort, addresses } = surroundings;
+    const { containerPort, addresses } = surroundings;
     const { preferredPort, isWebPortWanted, isReused } = this.settings;
     const hostPort = preferredPort ?? containerPort;
     const webPort = isWebPortWanted ? this.webContainerPort : undefined;
     const publications = this.#publications(surroundings, hostPort, webPort);
+    const creator = randomUUID();
+    // Not on one to be reused, which is found by its labels among others.
+    const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
-      const container = await this.create({ publications, isReused });
-      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined };
-      return { container, containerPort, host: hostFor(reach, addresses), tenancy: undefined, ...end };
+      const container = await this.create({ publications, addresses, labels, isReused });
+      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
+      return { container, containerPort, host: this.hostOf(addresses), tenancy: undefined, ...end };
     } catch (error) {
       await this.removeCreated(surroundings.client);
+      // Until it is started, only its label tells that it was created.
+      await removeCreatedBy(surroundings.client, creator);
       if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
@@ -190,12 +215,24 @@ export abstract class ProjectContainer extends PublishedContainer {
     }
   }
 
-  #publications({ containerPort, addresses }: Surroundings, port: number, webPort: number | undefined): Publication[] {
-    const main = { containerPort, hostPort: port, addresses };
+  #publications({ containerPort }: Surroundings, port: number, webPort: number | undefined): Publication[] {
+    const web = this.webContainerPort;
+    const hostPort = webPort ?? (web === undefined ? undefined : namedHostPort(this.#exposed, web)) ?? 0;
+    return this.#servedPorts(containerPort).map((served) => ({
+      ...served,
+      hostPort: served.containerPort === containerPort ? port : hostPort,
+    }));
+  }
+
+  /** The web port is there for who wants to look at it: no start waits for it unless it was asked for. */
+  #servedPorts(containerPort: number): ServedPort[] {
+    const main = { containerPort, isAwaited: true };
     if (this.webContainerPort === undefined) return [main];
-    // On two addresses the engine would choose two ports.
-    const webAddresses = webPort === undefined ? addresses.slice(0, 1) : addresses;
-    return [main, { containerPort: this.webContainerPort, hostPort: webPort ?? 0, addresses: webAddresses }];
+    return [main, { containerPort: this.webContainerPort, isAwaited: this.settings.isWebPortWanted }];
+  }
+
+  get #exposed(): readonly ExposedPort[] {
+    return this.exposedPorts.map(exposedPort);
   }
 
   get #instanceOption(): { readonly instance?: string } {

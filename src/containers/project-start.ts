@@ -102,6 +102,7 @@ export class ProjectStart {
 
   /** Undefined where it ended before it could be joined, or was removed or restarted while it was being waited for. */
   async #join(found: Inspected): Promise<StartedProject | undefined> {
+    if (found.State.Paused) throw this.#pausedError();
     try {
       return { container: await this.#actions.join(found), joined: found };
     } catch (error) {
@@ -155,6 +156,15 @@ export class ProjectStart {
     if (State.Status !== "exited") this.#ended = undefined;
     else if (this.#ended?.id !== Id) this.#ended = { id: Id, seenAt: performance.now() };
     return this.#ended !== undefined && performance.now() - this.#ended.seenAt >= SETTLE_MS;
+  }
+
+  #pausedError(): ContainerStartError {
+    const { containerName, projectKey } = this.#tenancy.assignment;
+    return new ContainerStartError({
+      what: `The container ${containerName} of ${projectKey} is paused.`,
+      state: "It cannot get ready while it is. Nothing was changed.",
+      remedy: `let it go on: docker unpause ${containerName}`,
+    });
   }
 
   #stuckError(timeoutMs: number): ContainerStartError {

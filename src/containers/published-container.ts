@@ -1,30 +1,40 @@
+import type { Readable } from "node:stream";
 import {
   type ContainerRuntimeClient,
+  type Content,
   GenericContainer,
   getContainerRuntimeClient,
   type InspectResult,
+  type PortWithOptionalBinding,
   PullPolicy,
   type StartedTestContainer,
   type WaitStrategy,
 } from "testcontainers";
-import { InvalidArgumentError } from "../ports/errors.ts";
 import type { Part } from "../ports/fingerprint.ts";
+import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./copied-sources.ts";
 import { EarlyDeath } from "./early-death.ts";
 import { type Inspected, removeContainer } from "./engine-containers.ts";
 import { GuardedWait } from "./guarded-wait.ts";
+import { bindingsOn, type PortBindings, publishedAddresses, tcpKey } from "./port-bindings.ts";
+import { atPublishedAddresses } from "./ports-readiness.ts";
 import { runningOnly } from "./running-only.ts";
 import { type Diagnosis, endError } from "./start-failure.ts";
 
-/** A port of the container and where on the host it goes; host port 0 is whatever is free. */
-export type Publication = {
+/** A port of the container that a start takes care of. */
+export type ServedPort = {
   readonly containerPort: number;
-  readonly hostPort: number;
-  readonly addresses: readonly string[];
+  /** Whether anybody asked for it: wait strategies are told of it. */
+  readonly isAwaited: boolean;
 };
+
+/** Where on the host it goes; host port 0 is whatever is free. */
+export type Publication = ServedPort & { readonly hostPort: number };
 
 /** What a start gives the container besides what its user configured. */
 export type Creation = {
   readonly publications: readonly Publication[];
+  /** The host addresses to publish on, these ports and those that the user exposed. */
+  readonly addresses: readonly string[];
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** It outlives this process. */
@@ -35,18 +45,34 @@ export type Creation = {
 
 /** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
 export abstract class PublishedContainer extends GenericContainer {
+  /** What the user's log consumer reads. */
+  protected followedLog: Readable | undefined;
   #guard: GuardedWait | undefined;
   #death: EarlyDeath | undefined;
   #isJoining = false;
   #createdId: string | undefined;
+  #awaitedPorts: readonly PortWithOptionalBinding[] = [];
+
+  /**
+   * Sees that what is copied into the container is there, before anything is made, and reads what can be read only once.
+   * @throws InvalidArgumentError which names what is not there
+   */
+  protected async prepareCopies(): Promise<void> {
+    for (const { source } of this.filesToCopy) checkFile(source, "filesToCopy");
+    for (const { source } of this.directoriesToCopy) checkDirectory(source, "directoriesToCopy");
+    this.contentsToCopy = await withoutStreams(this.contentsToCopy);
+    await freshArchives(this.archivesToCopy);
+  }
 
   /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
-  protected async create({ publications, name, labels, isKept, isReused }: Creation): Promise<StartedTestContainer> {
+  protected async create({ publications, addresses, ...creation }: Creation): Promise<StartedTestContainer> {
     this.#createdId = undefined;
     return this.#withRestoredOptions(async () => {
-      for (const publication of publications) this.#publish(publication);
+      this.#publish(publications, addresses);
+      const { name, labels, isKept, isReused } = creation;
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
+      this.archivesToCopy = await freshArchives(this.archivesToCopy);
       // Ryuk would remove it.
       if (isKept) this.autoCleanup = false;
       this.reuse = isReused ?? false;
@@ -86,14 +112,17 @@ export abstract class PublishedContainer extends GenericContainer {
   protected async joinRunning(
     client: ContainerRuntimeClient,
     { Id }: Inspected,
-    containerPorts: readonly number[],
+    ports: readonly ServedPort[],
   ): Promise<StartedTestContainer> {
     return this.#withRestoredOptions(async () => {
-      for (const port of containerPorts) if (!this.hasExposedPort(port)) this.withExposedPorts(port);
+      this.#expose(ports);
       this.#isJoining = true;
+      const handle = client.container.getById(Id);
       try {
+        // Testcontainers does so only for a container that it has made.
+        if (this.logConsumer !== undefined) this.logConsumer(await client.container.logs(handle));
         // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
-        const started = await this["reuseContainer"](runningOnly(client), client.container.getById(Id));
+        const started = await this["reuseContainer"](runningOnly(client), handle);
         this.#guard?.endSharing();
         return started;
       } finally {
@@ -107,9 +136,16 @@ export abstract class PublishedContainer extends GenericContainer {
     inspected: Inspected,
     waitStrategy = this.waitStrategy,
   ): Promise<WaitStrategy> {
-    this.#guard = new GuardedWait(await this.readiness(client, inspected, waitStrategy), this.#isJoining);
+    const atAddresses = (strategy: WaitStrategy) =>
+      atPublishedAddresses(strategy, (key) => this.hostOf(publishedAddresses(inspected, key)));
+    const usersOwn = waitStrategy && atAddresses(waitStrategy);
+    const strategy = atAddresses(await this.readiness(client, inspected, usersOwn));
+    this.#guard = new GuardedWait(strategy, this.#isJoining, this.#awaitedPorts);
     return this.#guard;
   }
+
+  /** Where a port that is published on these addresses is reached. */
+  protected abstract hostOf(addresses: readonly string[]): string;
 
   /** When the container counts as ready. */
   protected readiness(
@@ -123,7 +159,10 @@ export abstract class PublishedContainer extends GenericContainer {
   /** What it is configured with, as far as two starts of one project have to agree on it. */
   protected configuration(): readonly Part[] {
     const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
-    const content = this.contentsToCopy.map(({ target, content }) => [target, String(content)]);
+    // No streams any more: see prepareCopies().
+    const bytes = (content: Content) => Buffer.from(content as string | Buffer).toString("base64");
+    const content = this.contentsToCopy.map(({ target, content }) => [target, bytes(content)]);
+    const archives = this.archivesToCopy.map(({ target }) => target);
     const files = [...this.filesToCopy, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
     const parts: Part[] = [
       ...Object.entries(this.environment).map(([name, value]) => ({ name: `value of ${name}`, value })),
@@ -135,36 +174,46 @@ export abstract class PublishedContainer extends GenericContainer {
       { name: "set of bind mounts", value: this.hostConfig.Binds },
       { name: "copied content", value: content.length > 0 ? content : undefined },
       { name: "set of copied files", value: files.length > 0 ? files : undefined },
+      { name: "set of copied archives", value: archives.length > 0 ? archives : undefined },
     ];
     return parts.filter(({ value }) => value !== undefined);
   }
 
-  /** @throws InvalidArgumentError when the user gave it a name, which is the registry's to give */
-  protected checkUnnamed(): void {
-    const { name } = this.createOpts;
-    if (name === undefined) return;
-    throw new InvalidArgumentError({
-      what: `The container cannot be named ${JSON.stringify(name)}: by its name the processes of a project find it.`,
-      remedy: "leave withName() out, or go without the registry: withoutPortRegistry()",
-      argument: "name",
-      value: name,
-    });
+  #publish(publications: readonly Publication[], addresses: readonly string[]): void {
+    this.#expose(publications);
+    const fixed = publications.map(({ containerPort, hostPort }) => [
+      tcpKey(containerPort),
+      [{ HostPort: String(hostPort) }],
+    ]);
+    const bindings: PortBindings = { ...this.hostConfig.PortBindings, ...Object.fromEntries(fixed) };
+    this.hostConfig.PortBindings = bindingsOn(addresses, bindings);
   }
 
-  #publish({ containerPort, hostPort, addresses }: Publication): void {
-    if (!this.hasExposedPort(containerPort)) this.withExposedPorts(containerPort);
-    const bindings = addresses.map((HostIp) => ({ HostIp, HostPort: String(hostPort) }));
-    this.hostConfig.PortBindings = { ...this.hostConfig.PortBindings, [`${containerPort}/tcp`]: bindings };
+  #expose(ports: readonly ServedPort[]): void {
+    const awaited = ports.filter(({ isAwaited }) => isAwaited).map(({ containerPort }) => containerPort);
+    this.#awaitedPorts = [...this.exposedPorts, ...awaited];
+    for (const { containerPort } of ports)
+      if (!this.hasExposedPort(containerPort)) this.withExposedPorts(containerPort);
   }
 
   async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
-    const { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse } = this;
+    const { createOpts, hostConfig, exposedPorts, archivesToCopy, logConsumer, autoCleanup, pullPolicy, reuse } = this;
     this.createOpts = { ...createOpts };
     this.hostConfig = { ...hostConfig };
+    this.followedLog = undefined;
+    if (logConsumer !== undefined)
+      this.logConsumer = (stream) => {
+        this.followedLog = stream;
+        return logConsumer(stream);
+      };
     try {
       return await start();
+    } catch (error) {
+      (this.followedLog as Readable | undefined)?.destroy();
+      throw error;
     } finally {
-      Object.assign(this, { createOpts, hostConfig, exposedPorts, autoCleanup, pullPolicy, reuse });
+      const restored = { createOpts, hostConfig, exposedPorts, archivesToCopy, autoCleanup, pullPolicy, reuse };
+      Object.assign(this, restored, { logConsumer });
     }
   }
 }

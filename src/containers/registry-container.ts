@@ -1,6 +1,7 @@
 import type { PortRegistry } from "../docker/port-registry.ts";
 import { checkPort } from "../ports/config.ts";
 import { identifyProject } from "../ports/project.ts";
+import { bindAddress } from "./option-checks.ts";
 import { ProjectContainer } from "./project-container.ts";
 import { StartedRegistryContainer } from "./started-registry-container.ts";
 
@@ -45,9 +46,13 @@ export class RegistryContainer extends ProjectContainer {
     return this;
   }
 
-  /** The host address to publish on. @default `127.0.0.1` with a local engine, else all addresses */
+  /**
+   * The IP address of the engine's host to publish on, or `localhost`.
+   * @default `127.0.0.1` with a local engine, else all addresses
+   * @throws InvalidArgumentError when it is another name, or none
+   */
   withBindAddress(address: string): this {
-    this.settings.bindAddress = address;
+    this.settings.bindAddress = bindAddress(address);
     return this;
   }
 

@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import createDebug from "debug";
 import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
 import { engineWords, isMissing } from "../docker/engine-refusal.ts";
+import type { ContainerEngine } from "../ports/engine.ts";
 import { ContainerStartError, IrisPortsError } from "../ports/errors.ts";
 import type { EngineContainerHandle } from "./engine-containers.ts";
 
@@ -57,16 +58,33 @@ async function describeEnd(container: EngineContainerHandle): Promise<string> {
 }
 
 /** Whatever a start of Testcontainers failed with, as an error of ours. */
-export function typedStartError(error: unknown, endpoint: string, image: string): IrisPortsError {
+export async function typedStartError(error: unknown, engine: ContainerEngine, image: string): Promise<IrisPortsError> {
   if (error instanceof IrisPortsError) return error;
-  // The connection failed, so the engine went away or was never there.
-  if (statusOf(error) === undefined && systemCodeOf(error) !== undefined) return engineError(endpoint, error);
-  return new ContainerStartError({
-    what: `A container of the image ${image} could not be started.`,
-    state: `The reason: ${engineWords(error)}`,
-    remedy: "change what the reason names; DEBUG=testcontainers shows every step of the start",
-    cause: error,
-  });
+  return (
+    (await absenceOf(engine, error)) ??
+    new ContainerStartError({
+      what: `A container of the image ${image} could not be started.`,
+      state: `The reason: ${engineWords(error)}`,
+      remedy: "change what the reason names; DEBUG=testcontainers shows every step of the start",
+      cause: error,
+    })
+  );
+}
+
+/**
+ * What is wrong with the engine, if it went away. A failed connection or a missing file says so in the same words whether
+ * it was the engine's, a copied file or whatever a user's own code connects to: only the engine itself can tell.
+ */
+async function absenceOf(engine: ContainerEngine, error: unknown): Promise<IrisPortsError | undefined> {
+  const isAnswer = statusOf(error) !== undefined;
+  if (isAnswer || systemCodeOf(error) === undefined) return undefined;
+  try {
+    await engine.listContainers();
+    return undefined;
+  } catch (absence) {
+    debug("the start failed without an engine: %o", error);
+    return absence instanceof IrisPortsError ? absence : engineError(engine.endpoint, absence);
+  }
 }
 
 /** What the container has written so far, both streams as they came. */

@@ -1,5 +1,7 @@
+import type { Readable } from "node:stream";
 import {
   AbstractStartedContainer,
+  type CommitOptions,
   getContainerRuntimeClient,
   type StartedTestContainer,
   type StopOptions,
@@ -7,6 +9,7 @@ import {
 } from "testcontainers";
 import { isInTheWay, isMissing } from "../docker/engine-refusal.ts";
 import type { PortAssignment } from "../ports/assignment.ts";
+import { BLANK_LABELS } from "../ports/container-labels.ts";
 import { removeProjectContainer } from "./project-end.ts";
 import type { RyukSession } from "./ryuk-session.ts";
 import type { Tenancy } from "./tenancy.ts";
@@ -24,6 +27,8 @@ export type ContainerUse = {
   /** Whether `stop()` removes it, unless told otherwise. */
   readonly isRemovedByStop: boolean;
   readonly session: RyukSession | undefined;
+  /** What its user reads of it while it is in use. */
+  readonly log: Readable | undefined;
 };
 
 /** A container on its project's port. Several of them, in any number of processes, may stand for one container. */
@@ -74,13 +79,24 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return this.#stopped;
   }
 
+  /** Makes an image of the container, without the labels by which the registry knows its containers. */
+  override commit(options: CommitOptions): Promise<string> {
+    // Otherwise whatever is made from the image would be taken for the project's container, and be removed as such.
+    const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
+    return super.commit({ ...options, changes: [...blanks, ...(options.changes ?? [])] });
+  }
+
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
-    const { tenancy, isKept, isRemovedByStop, session } = this.#use;
+    const { tenancy, isKept, isRemovedByStop, session, log } = this.#use;
     if (tenancy === undefined) return this.#end(undefined, options);
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
       const { isLast } = await tenancy.beginLeave(!isRemoved);
-      if (!isLast || isKept) return this.#left();
+      if (!isLast || isKept) {
+        // It goes on for as long as the container does, and would keep this process alive.
+        log?.destroy();
+        return this.#left();
+      }
       const stopped = await this.#end(tenancy, options);
       if (isRemoved) await tenancy.release();
       return stopped;

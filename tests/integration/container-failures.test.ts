@@ -221,6 +221,23 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
   });
 });
 
+describe("what a user's own code fails with", () => {
+  /** Connects to something of its own when the container is started. */
+  class Migrating extends IrisRegistryContainer {
+    protected override async containerStarted(): Promise<void> {
+      throw Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:3306"), { code: "ECONNREFUSED" });
+    }
+  }
+
+  test("is not taken for a failure of the engine, which answers", async () => {
+    const bench = await ContainerBench.create();
+    const migrating = new Migrating(bench.image).withRegistry(bench.registry()).withProject(bench.project());
+    const error = await failure(migrating.start());
+    expect(error.message).toContain("The reason: connect ECONNREFUSED 127.0.0.1:3306");
+    await bench.expectNothingLeft();
+  });
+});
+
 test("a plain GenericContainer beside it is not looked at", async () => {
   const bench = await ContainerBench.create();
   await using plain = await new GenericContainer(bench.image).withExposedPorts(1972).start();

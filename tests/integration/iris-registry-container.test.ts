@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Wait } from "testcontainers";
+import { getContainerRuntimeClient, Wait } from "testcontainers";
 import { describe, expect, test } from "vitest";
 import {
   ContainerMismatchError,
@@ -15,6 +15,7 @@ import {
 } from "../../src/index.ts";
 import { ContainerBench, isStandin, privateBindings } from "../helpers/container-bench.ts";
 import { askIdentity, docker, dockerCli } from "../helpers/engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
 describe("C1 a start", () => {
@@ -64,9 +65,17 @@ describe("C1 a start", () => {
     expect(() => container().withNamespace("1st")).toThrow(InvalidArgumentError);
     expect(() => container().withUsername('a"b')).toThrow(InvalidArgumentError);
     expect(() => container().withPassword("")).toThrow(InvalidArgumentError);
+    for (const address of ["foo", "", "[::1]", "fe80::1%eth0", "127.0.0.1:1972"])
+      expect(() => container().withBindAddress(address)).toThrow(/no address to publish ports on/);
     expect(() => container().withLicenseKey("/nowhere/iris.key")).toThrow(InvalidArgumentError);
     expect(() => container().withCpfMerge("/nowhere/merge.cpf")).toThrow(InvalidArgumentError);
     await expect(container().withName("mine").start()).rejects.toThrow(InvalidArgumentError);
+    for (const mode of ["host", "none", "container:other"])
+      await expect(container().withNetworkMode(mode).start()).rejects.toThrow(/publishes no ports/);
+    const onHostPort = container().withExposedPorts({ container: 1972, host: bench.range[0] });
+    await expect(onHostPort.start()).rejects.toThrow(/withPort\(\)/);
+    const onTwoWebPorts = container().withExposedPorts({ container: 52773, host: bench.range[0] }).withWebPort();
+    await expect(onTwoWebPorts.start()).rejects.toThrow(/withWebPort\(\)/);
     await expect(container().withPortRange([1, 2]).start()).rejects.toThrow(InvalidArgumentError);
     await bench.expectNothingLeft();
   });
@@ -229,9 +238,50 @@ describe("C8 a started container", () => {
     await using iris = await bench.iris().withWaitStrategy(wait).withUsername("bob").withPassword("secret").start();
     expect(iris.getUsername()).toBe("bob");
   });
+
+  test.runIf(isStandin)("lets a session come after a strategy that took longer than its own time-out", async () => {
+    const bench = await ContainerBench.create();
+    const wait = Wait.forLogMessage("Enabling logons").withStartupTimeout(30_000);
+    const slow = bench.iris().withEnvironment({ IRIS_STANDIN_START_MS: "2500", IRIS_STANDIN_SIGNON_MS: "200" });
+    await using iris = await slow.withWaitStrategy(wait).withStartupTimeout(2_000).start();
+    expect((await iris.exec(["true"])).exitCode).toBe(0);
+  });
+
+  test.runIf(isStandin)("does not wait for a web server that nobody asked for", async () => {
+    const bench = await ContainerBench.create();
+    const container = (project: string) =>
+      bench
+        .iris(bench.project(project))
+        .withEnvironment({ IRIS_STANDIN_WEB: "no" })
+        .withWaitStrategy(Wait.forListeningPorts());
+    await using iris = await container("without").withStartupTimeout(20_000).start();
+    expect(iris.getWebPort()).toBeGreaterThan(0);
+    // By a restart, too.
+    await iris.restart();
+    const asked = container("with").withExposedPorts(52773).withStartupTimeout(1_000);
+    await expect(asked.start()).rejects.toThrow(/52773/);
+  });
 });
 
 describe("C9 the address", () => {
+  test("by the name of localhost is the loopback address", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().withBindAddress("localhost").start();
+    expect(await docker("port", iris.getId(), "1972/tcp")).toBe(`127.0.0.1:${iris.getPort()}`);
+  });
+
+  test("of a family in which Testcontainers sees no ports is refused by name", async () => {
+    const bench = await ContainerBench.create();
+    const { hostIps } = (await getContainerRuntimeClient()).info.containerRuntime;
+    const addresses = { 4: "127.0.0.1", 6: "::1" };
+    for (const family of [4, 6] as const) {
+      if (hostIps.some((ip) => ip.family === family)) continue;
+      const error = await bench.iris().withBindAddress(addresses[family]).start().then(String, String);
+      expect(error).toContain(`withBindAddress("${addresses[family]}")`);
+    }
+    await bench.expectNothingLeft();
+  });
+
   test("is the one that was asked for", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().withBindAddress("127.0.0.2").start();
@@ -251,6 +301,15 @@ describe("C12 the web port", () => {
     expect(iris.getAssignment()?.webPort).toBeUndefined();
     if (!isStandin) return;
     expect(await (await fetch(`http://127.0.0.1:${iris.getWebPort()}/`)).text()).toContain("iris-standin");
+  });
+
+  test("is the one that the user names", async () => {
+    const bench = await ContainerBench.create();
+    const [webPort] = await freePorts(1);
+    await using iris = await bench.iris().withExposedPorts({ container: 52773, host: webPort }).start();
+    expect(iris.getWebPort()).toBe(webPort);
+    const published = (await docker("port", iris.getId(), "52773/tcp")).split("\n");
+    expect(published).toEqual(await privateBindings(webPort));
   });
 
   test("is the registry's with withWebPort(), in the same assignment", async () => {

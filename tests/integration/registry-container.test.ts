@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { Wait } from "testcontainers";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import { ContainerMismatchError, InvalidArgumentError, PortConflictError, RegistryContainer } from "../../src/index.ts";
 import { ContainerBench, privateBindings } from "../helpers/container-bench.ts";
-import { askIdentity, docker } from "../helpers/engine.ts";
+import { askIdentity, docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
 
 let image: string;
 
@@ -35,6 +36,22 @@ describe("an image that is not IRIS", () => {
     expect(started.getPort()).toBe(bench.range[0]);
     expect(started.getMappedPort(8080)).not.toBe(started.getPort());
     expect(await askIdentity(started.getHost(), started.getPort())).toContain(started.getHostname());
+  });
+
+  test("gets ready on the address that was asked for, where Testcontainers does not look, and is joined there", async () => {
+    const bench = await ContainerBench.create();
+    await using started = await echo(bench).withBindAddress("127.0.0.3").withStartupTimeout(20_000).start();
+    expect(started.getHost()).toBe("127.0.0.3");
+    expect(await askIdentity("127.0.0.3", started.getPort())).toContain(started.getHostname());
+    await using joined = await echo(bench).withStartupTimeout(20_000).start();
+    expect([joined.getId(), joined.getHost()]).toEqual([started.getId(), "127.0.0.3"]);
+  });
+
+  test("is not ready before it listens inside, though the engine answers outside", async () => {
+    const bench = await ContainerBench.create();
+    const container = echo(bench, bench.project(), 9000);
+    await expect(container.withStartupTimeout(1_500).start()).rejects.toThrow(/9000/);
+    await bench.expectNothingLeft();
   });
 
   test("is refused without a port where it exposes none or several", async () => {
@@ -88,6 +105,19 @@ describe("an image that is not IRIS", () => {
     expect(await askIdentity(started.getHost(), port)).toContain(started.getHostname());
     await expect(container().start()).rejects.toThrow(PortConflictError);
     await expect(readFile(bench.registryPath)).rejects.toThrow("ENOENT");
+  });
+
+  test("that fails between its creation and its start is removed without a registry, too", async () => {
+    const bench = await ContainerBench.create();
+    const label = uniqueLabel();
+    onTestFinished(() => removeLabelled(label));
+    const [name = "", value = ""] = label.split("=");
+    const port = bench.range[0];
+    const container = new RegistryContainer(image, port).withoutPortRegistry().withLabels({ [name]: value });
+    const emptyTar = Readable.from([Buffer.alloc(1024)]);
+    const start = container.withCopyArchivesToContainer([{ tar: emptyTar, target: "/no/such/directory" }]).start();
+    await expect(start).rejects.toThrow(/no\/such\/directory/);
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${label}`)).toBe("");
   });
 
   test("is reused in Testcontainers' own way without a registry", async () => {

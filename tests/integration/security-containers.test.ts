@@ -3,8 +3,9 @@ import fs from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { bindAddresses, reachOf } from "../../src/containers/host-address.ts";
 import { ContainerMismatchError, IrisRegistryContainer } from "../../src/index.ts";
-import { ContainerBench } from "../helpers/container-bench.ts";
+import { ContainerBench, testcontainersHost } from "../helpers/container-bench.ts";
 import { docker } from "../helpers/engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
 import { Program } from "../helpers/processes.ts";
 
 const SECRET = "kept-Secret-4711";
@@ -86,5 +87,19 @@ describe("a container", () => {
     expect(HostConfig.Privileged).toBe(false);
     expect(HostConfig.PublishAllPorts).toBe(false);
     await maker.stop();
+  });
+
+  test("listens nowhere else on its further ports", async () => {
+    const bench = await ContainerBench.create();
+    const [fixed] = await freePorts(1);
+    const container = bench.iris().withExposedPorts(2188, "4444/udp", { container: 53773, host: fixed });
+    await using iris = await container.start();
+    const { Ports } = JSON.parse(await docker("inspect", "--format", "{{json .NetworkSettings}}", iris.getId()));
+    const addresses = (key: string) => Ports[key].map(({ HostIp }: { HostIp: string }) => HostIp).sort();
+    const own = [...new Set(["127.0.0.1", await testcontainersHost()])].sort();
+    expect(addresses("1972/tcp")).toEqual(own);
+    expect(addresses("53773/tcp")).toEqual(own);
+    // Where the engine chooses, it would choose one port for each address.
+    for (const key of ["52773/tcp", "2188/tcp", "4444/udp"]) expect(addresses(key)).toEqual(["127.0.0.1"]);
   });
 });

@@ -1,5 +1,7 @@
 import fs from "node:fs";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { Network, type PortWithOptionalBinding } from "testcontainers";
 import { describe, expect, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import {
@@ -11,6 +13,7 @@ import {
 } from "../../src/index.ts";
 import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
 import { askIdentity, docker, dockerCli } from "../helpers/engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
 import { listenOn } from "../helpers/listener.ts";
 
 const isRunning = async (id: string) =>
@@ -101,6 +104,60 @@ describe("C5 starts of one project", () => {
     await using beside = await bench.iris().withInstance("beside").start();
     expect(beside.getId()).not.toBe(iris.getId());
     expect(beside.getPort()).not.toBe(iris.getPort());
+  });
+
+  test("are refused when they ask for a port or a network alias that the container does not have", async () => {
+    const bench = await ContainerBench.create();
+    await using network = await new Network().start();
+    const [hostPort] = await freePorts(1);
+    const start = (ports: PortWithOptionalBinding[], ...aliases: string[]) =>
+      bench
+        .iris()
+        .withNetwork(network)
+        .withNetworkAliases(...aliases)
+        .withExposedPorts(...ports)
+        .start();
+    await using iris = await start([2188, { container: 53773, host: hostPort }], "one", "two");
+    await using joined = await start([{ container: 53773, host: hostPort }, 1972], "two");
+    expect(joined.getId()).toBe(iris.getId());
+    expect(joined.getMappedPort(53773)).toBe(hostPort);
+    const refused = async (started: Promise<unknown>, words: RegExp) => {
+      const error = await started.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ContainerMismatchError);
+      expect(String(error)).toMatch(words);
+    };
+    await refused(start([54773]), /it does not publish 54773\/tcp/);
+    await refused(start([{ container: 2188, host: hostPort }]), new RegExp(`publish 2188/tcp on ${hostPort}`));
+    await refused(start(["2188/udp"]), /it does not publish 2188\/udp/);
+    await refused(start([], "two", "three"), /it is not known as three/);
+  });
+
+  test("that join read its log as well, until they leave", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().start();
+    const started = Promise.withResolvers<Readable>();
+    const consumer = (log: Readable) => {
+      log.on("data", (text: string) => text.includes("...started InterSystems IRIS") && started.resolve(log));
+    };
+    const joined = await bench.iris().withLogConsumer(consumer).start();
+    expect(joined.getId()).toBe(iris.getId());
+    const log = await started.promise;
+    await joined.stop();
+    expect(log.destroyed).toBe(true);
+  });
+
+  test("are told to unpause a container that is paused, and change nothing", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().start();
+    await docker("pause", iris.getId());
+    try {
+      const error = await bench.iris().start().then(String, String);
+      expect(error).toContain(`docker unpause ${iris.getAssignment()?.containerName}`);
+    } finally {
+      await docker("unpause", iris.getId());
+    }
+    await using joined = await bench.iris().start();
+    expect(joined.getId()).toBe(iris.getId());
   });
 
   test("that joined outlive the process that made the container", async () => {

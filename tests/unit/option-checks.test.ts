@@ -1,0 +1,32 @@
+import { describe, expect, test } from "vitest";
+import { bindAddress, checkReachable } from "../../src/containers/option-checks.ts";
+import { InvalidArgumentError } from "../../src/index.ts";
+
+describe("an address to publish on", () => {
+  test.each([
+    ["localhost", "127.0.0.1"],
+    ["192.0.2.7", "192.0.2.7"],
+    ["0.0.0.0", "0.0.0.0"],
+    ["0:0:0:0:0:0:0:1", "::1"],
+    ["FE80::1", "fe80::1"],
+  ])("%s is noted as %s", (address, noted) => {
+    expect(bindAddress(address)).toBe(noted);
+  });
+
+  test.each(["", "foo", "LOCALHOST.example", "[::1]", "fe80::1%eth0", "1.2.3", "127.0.0.1:1972", "010.0.0.1"])(
+    "%j is none: an engine would take it for all addresses",
+    (address) => {
+      expect(() => bindAddress(address)).toThrow(InvalidArgumentError);
+    },
+  );
+
+  test("is of a family in which Testcontainers sees ports", () => {
+    const ipv4 = [{ family: 4 }];
+    const both = [{ family: 6 }, { family: 4 }];
+    expect(() => checkReachable("::1", "localhost", ipv4)).toThrow(/withBindAddress\("::1"\)[\s\S]*no IPv6 address/);
+    expect(() => checkReachable("::", "localhost", ipv4)).toThrow(InvalidArgumentError);
+    checkReachable("::1", "localhost", both);
+    checkReachable("127.0.0.1", "localhost", ipv4);
+    checkReachable(undefined, "localhost", ipv4);
+  });
+});
