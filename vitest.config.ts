@@ -21,7 +21,7 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
   test: {
     name,
     include: [`tests/${name}/**/*.test.ts`],
-    globalSetup: name === "action" ? [...engineSetup, "tests/helpers/action.setup.ts"] : engineSetup,
+    globalSetup: name === "integration" ? engineSetup : [...engineSetup, "tests/helpers/action.setup.ts"],
     env,
   },
 }));

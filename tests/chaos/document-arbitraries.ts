@@ -139,10 +139,14 @@ const replaced = fc
   });
 
 /** Any bytes at all, and what is nearly or really a document. */
-export const anyText = fc.oneof(
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString("utf8")) },
-  { weight: 1, arbitrary: fc.json() },
-  { weight: 3, arbitrary: mutated },
-  { weight: 3, arbitrary: replaced },
-  { weight: 3, arbitrary: validDocument.map((document) => JSON.stringify(document)) },
-);
+export const anyText = fc
+  .oneof(
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString("utf8")) },
+    { weight: 1, arbitrary: fc.json() },
+    { weight: 3, arbitrary: mutated },
+    { weight: 3, arbitrary: replaced },
+    { weight: 3, arbitrary: validDocument.map((document) => JSON.stringify(document)) },
+  )
+  // Node 24's JSON.parse takes any key of one escaped character for a backslash once it has seen that key in an object
+  // of the same shape: JSON.parse('{"a":0,"\\\\":0}'), then Object.keys(JSON.parse('{"a":0,"\\u0041":0}'))[1] is "\\".
+  .filter((text) => !/"\\\\"\s*:/.test(text));

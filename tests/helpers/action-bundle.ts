@@ -24,8 +24,9 @@ export function installedAction(): string {
   return directory;
 }
 
-/** Installs the bundle for the tests of this run, and returns what removes it again. */
+/** Installs the bundle for the tests of this run, whichever projects they are of, and returns what removes it again. */
 export function installAction(): () => void {
+  if (process.env[INSTALLED] !== undefined) return () => {};
   const directory = install();
   process.env[INSTALLED] = directory;
   return () => rmSync(directory, { recursive: true, force: true });
