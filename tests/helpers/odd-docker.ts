@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "../../scripts/run-command.ts";
+import { eventually } from "./engine.ts";
 import type { FakeHost } from "./fake-runner.ts";
 
 /** A PATH whose docker command does something of its own before it is docker; `oddity` makes the shell lines for that. */
@@ -25,7 +26,17 @@ export async function thievingDocker(host: FakeHost, image: string): Promise<{ p
   return { path, stranger };
 }
 
-/** A docker command that hangs at one of its commands. */
-export async function hangingDocker(host: FakeHost, command: string): Promise<string> {
-  return oddDocker(host, () => [`if [ "$1" = ${command} ]; then exec sleep 600; fi`]);
+/** A docker command that hangs at what begins with these words. */
+export async function hangingDocker(host: FakeHost, words: string): Promise<string> {
+  return oddDocker(host, (_, bin) => [
+    `case "$* " in "${words} "*)`,
+    `  touch "${bin}/hangs"`,
+    "  exec sleep 600",
+    "esac",
+  ]);
+}
+
+/** Waits until {@link hangingDocker} hangs. */
+export async function dockerHangs(host: FakeHost): Promise<void> {
+  await eventually(async () => existsSync(join(host.directory, "bin", "hangs")) || undefined);
 }
