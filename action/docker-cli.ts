@@ -15,7 +15,7 @@ export type DockerResult = { readonly exitCode: number; readonly stdout: string;
 export type DockerInput = {
   /** Written to its stdin. */
   readonly input?: string;
-  /** Secrets go here, never into the arguments, which every user of the host can read. */
+  /** Secrets go here, never into the arguments, which every user of the host can read; the command obeys some names. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
 };

@@ -9,6 +9,7 @@ import type { JobHolder } from "../src/ports/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
 import { decideStart } from "../src/ports/start-decision.ts";
 import { observeMaker } from "../src/ports/survey.ts";
+import { ContainerEnv } from "./container-env.ts";
 import { createArguments } from "./create-arguments.ts";
 import type { IrisInputs } from "./inputs.ts";
 import { abortable } from "./interruption.ts";
@@ -86,12 +87,16 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
   const { engine, store, registry, iris, holder, interruption } = start;
   const { assignment, tenure } = acquisition;
   const { registryPath } = registry;
-  const { args, shown } = await createArguments({ ...start, acquisition, registryPath });
+  using environment = new ContainerEnv(iris.containerEnv);
+  const { args, shown } = await createArguments({ ...start, acquisition, registryPath, environment });
   const deadline = performance.now() + iris.startTimeoutMs;
   say(`docker ${shown}`);
   for (;;) {
     interruption.throwIfAborted();
-    const created = await engine.cli.ask(args, iris.startTimeoutMs, { env: iris.containerEnv, signal: interruption });
+    const created = await engine.cli.ask(args, iris.startTimeoutMs, {
+      env: environment.env,
+      signal: interruption,
+    });
     if (created.exitCode === 0) return { containerId: created.stdout.trim(), isOwn: true };
     if (!isNameTaken(new Error(created.stderr))) throw engine.cli.refusal(created);
     if (performance.now() > deadline) throw stuck(assignment.containerName, iris);

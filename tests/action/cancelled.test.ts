@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { constants } from "node:os";
 import { expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
@@ -44,7 +45,7 @@ test.each(["image inspect", "create", "start", "inspect --format"])(
   async (words) => {
     const host = await FakeHost.create();
     const job = host.job({ env: { PATH: await hangingDocker(host, words) } });
-    const step = job.start("main", { inputs: { image: await ensureStandin() } });
+    const step = job.start("main", { inputs: { image: await ensureStandin(), "container-env": "TOKEN=secret" } });
     await dockerHangs(host);
     step.signal("SIGINT");
     const signalledAt = performance.now();
@@ -53,6 +54,7 @@ test.each(["image inspect", "create", "start", "inspect --format"])(
     expect(performance.now() - signalledAt).toBeLessThan(7_000);
     expect(main).toMatchObject({ code: 130, stderr: "" });
     expect(main.stdout).toMatch(/^::warning title=iris-ports::The step was cancelled by SIGINT/m);
+    expect(readdirSync(job.env.RUNNER_TEMP as string)).not.toContainEqual(expect.stringContaining("iris-ports"));
     if (words !== "image inspect") expect(host.assignments).toEqual([]);
     expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${host.registryPath}`)).toBe("");
   },

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "../../scripts/run-command.ts";
 import { eventually } from "./engine.ts";
@@ -35,6 +35,21 @@ export async function hangingDocker(host: FakeHost, words: string): Promise<stri
     "esac",
   ]);
 }
+
+/** A docker command that writes down what `docker create` was given. */
+export async function recordingDocker(host: FakeHost): Promise<{ path: string; recorded: (what: Recorded) => string }> {
+  const path = await oddDocker(host, (_, bin) => [
+    'if [ "$1" = create ]; then',
+    `  env > "${bin}/env"; printf '%s\\n' "$@" > "${bin}/args"`,
+    '  last=; for word in "$@"; do',
+    `    if [ "$last" = --env-file ]; then cat "$word" > "${bin}/file"; ls -l "$word" > "${bin}/mode"; fi; last=$word`,
+    "  done",
+    "fi",
+  ]);
+  return { path, recorded: (what) => readFileSync(join(host.directory, "bin", what), "utf8") };
+}
+
+type Recorded = "env" | "args" | "file" | "mode";
 
 /** Waits until {@link hangingDocker} hangs. */
 export async function dockerHangs(host: FakeHost): Promise<void> {
