@@ -96,7 +96,7 @@ async function startIn(
   if (host === undefined)
     warn(`IRIS is ready, but port ${port} cannot be reached from here at ${reach.hosts.join(", ")}.`);
   const chosen = host ?? (reach.hosts[0] as string);
-  exportIris(acquisition.assignment, iris, chosen);
+  exportIris(acquisition.assignment, inputs, chosen);
   say(`IRIS is ready after ${(startedInMs / 1_000).toFixed(1)} s.`);
   finish(acquisition, inputs, chosen, startedInMs);
 }
