@@ -103,7 +103,9 @@ function createProgram({ onExitCode, onComplaint }: Listeners): Command {
     .description("give every port back")
     .option("-y, --yes", "do not ask")
     .option(...json)
-    .action(async (_, command: Command) => (await import("./clear.ts")).clear(command.optsWithGlobals()));
+    .action(async (_, command: Command) =>
+      onExitCode(await (await import("./clear.ts")).clear(command.optsWithGlobals())),
+    );
   program
     .command("doctor")
     .description("what is wrong with the registry, and how to fix it")

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
+import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
 describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => {
@@ -14,11 +14,15 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
   afterEach(() => sandbox[Symbol.dispose]());
 
-  async function inTerminal(
-    command: string,
-    options: { columns?: number; answer?: string; env?: NodeJS.ProcessEnv } = {},
-  ): Promise<string> {
-    const line = `stty cols ${options.columns ?? 100}; exec '${process.execPath}' '${BIN}' ${command}`;
+  type TerminalOptions = { columns?: number; answer?: string; question?: string; env?: NodeJS.ProcessEnv };
+
+  async function inTerminal(command: string, options: TerminalOptions = {}): Promise<string> {
+    return (await typed(`exec '${process.execPath}' '${BIN}' ${command}`, options)).stdout;
+  }
+
+  /** What a line for the shell prints, and its exit code; the answer is typed when the question is seen. */
+  async function typed(command: string, options: TerminalOptions): Promise<CliResult> {
+    const line = `stty cols ${options.columns ?? 100}; ${command}`;
     const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
       cwd: sandbox.directory,
       env: {
@@ -35,11 +39,11 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     });
     if (options.answer !== undefined) {
       child.stdout.on("data", (chunk) => {
-        if (String(chunk).includes("[y/N]")) child.stdin.write(options.answer);
+        if (String(chunk).includes(options.question ?? "[y/N]")) child.stdin.write(options.answer);
       });
     }
-    const { stdout } = await resultOf(child);
-    return stdout.replaceAll("\r\n", "\n");
+    const result = await resultOf(child);
+    return { ...result, stdout: result.stdout.replaceAll("\r\n", "\n") };
   }
 
   it("lists in colour, with ~ for the home directory", async () => {
@@ -63,9 +67,26 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(70);
   });
 
-  it.each(["n\r", "\r", "\u0004", "\u0003"])("clears nothing after the answer %j", async (answer) => {
-    expect(await inTerminal("clear", { answer })).toMatch(/Nothing was changed/);
+  it.each([
+    ["n\r", 0],
+    ["\r", 0],
+    ["\u0004", 0],
+    ["\u0003", 130],
+  ])("clears nothing after the answer %j, and ends with %i", async (answer, expected) => {
+    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' clear`, { answer });
+    expect(stdout).toMatch(/Nothing was changed/);
+    expect(exitCode).toBe(expected);
     expect(await sandbox.json("list")).toHaveLength(1);
+  });
+
+  it("repairs nothing after Ctrl-C, and ends as interrupted", async () => {
+    writeFileSync(sandbox.registryPath, "{");
+    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' doctor --repair`, {
+      answer: "\u0003",
+    });
+    expect(stdout).toMatch(/Nothing was changed/);
+    expect(exitCode).toBe(130);
+    expect(readFileSync(sandbox.registryPath, "utf8")).toBe("{");
   });
 
   it("clears after a yes", async () => {
