@@ -94,6 +94,38 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     expect(await sandbox.json("list")).toEqual([]);
   });
 
+  describe("run", () => {
+    /** Runs a program of Node under `iris-ports run`. */
+    const runLine = (program: string) => {
+      const path = join(sandbox.directory, "program.mjs");
+      writeFileSync(path, program);
+      return `'${process.execPath}' '${BIN}' run -- '${process.execPath}' '${path}'`;
+    };
+
+    it.each(["", "< /dev/null", "2>&1 | cat"])("lets one Ctrl-C reach the command once: %j", async (redirection) => {
+      // The shell, and what is behind a pipe, ignore it. The second signal of a pair would be there before the one that the first has made it ask for.
+      const line = runLine(`
+        let count = 0;
+        process.on("SIGINT", () => ++count === 1 && process.kill(process.ppid, "SIGTERM"));
+        process.on("SIGTERM", () => { console.log(\`interrupted \${count} times\`); process.exit(); });
+        console.log("up");
+        setTimeout(() => process.exit(), 30_000);
+      `);
+      const { stdout } = await typed(`trap '' INT; ${line} ${redirection}`, { question: "up", answer: "\u0003" });
+      expect(stdout).toContain("interrupted 1 times");
+    });
+
+    it("passes SIGINT on where it is not in the foreground, though its input is the terminal", async () => {
+      const line = runLine(`
+        process.on("SIGINT", () => process.exit(5));
+        process.kill(process.ppid, "SIGINT");
+        setTimeout(() => process.exit(9), 10_000);
+      `);
+      const { exitCode } = await typed(`set -m; ${line} < /dev/tty & wait $!`, {});
+      expect(exitCode).toBe(5);
+    });
+  });
+
   it("asks beside the result, which may go to a file", async () => {
     const file = join(sandbox.directory, "cleared.json");
     expect(await inTerminal(`clear --json > '${file}'`, { answer: "y\r" })).toMatch(/Give all of them back\?/);
