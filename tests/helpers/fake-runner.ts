@@ -157,11 +157,8 @@ export class FakeJob {
       }),
       ...env,
     };
-    return new RunningStep(
-      this.worker,
-      { script, env: stepEnv, cwd: this.workspace },
-      dirname(commandFiles.GITHUB_ENV as string),
-    );
+    const order = { script, env: stepEnv, cwd: this.workspace };
+    return new RunningStep(this.worker, order, dirname(commandFiles.GITHUB_ENV as string));
   }
 
   #hand(...paths: readonly string[]): void {
