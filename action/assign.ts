@@ -4,7 +4,7 @@ import { clean } from "./clean.ts";
 import { exportAssignment, exportIris, maskPassword } from "./export.ts";
 import { giveBack } from "./give-back.ts";
 import { type Inputs, readInputs } from "./inputs.ts";
-import { interruptionSignal } from "./interruption.ts";
+import { abortable, interruptionSignal } from "./interruption.ts";
 import { ensureImage } from "./iris-image.ts";
 import { waitUntilReady } from "./iris-readiness.ts";
 import { currentJob, holderOf, type Job } from "./job.ts";
@@ -42,7 +42,7 @@ async function assignIn(open: OpenRegistry, inputs: Inputs, job: Job, interrupti
     // What may take long and needs no port comes before one is taken.
     await ensureImage(open.engine.cli, iris, interruption);
     // The memory of containers that killed jobs left behind is needed for this one.
-    await clean(open.registry);
+    await abortable(clean(open.registry), interruption);
   }
   const holder = await holderOf(job, { maxJobMs: inputs.maxJobMs, usesContainer: iris !== undefined });
   const reach = await reachOf(open.engine, job.isInContainer);
@@ -96,7 +96,7 @@ async function startIn(
   if (host === undefined)
     warn(`IRIS is ready, but port ${port} cannot be reached from here at ${reach.hosts.join(", ")}.`);
   const chosen = host ?? (reach.hosts[0] as string);
-  exportIris(acquisition.assignment, iris, chosen);
+  exportIris(acquisition.assignment, inputs, chosen);
   say(`IRIS is ready after ${(startedInMs / 1_000).toFixed(1)} s.`);
   finish(acquisition, inputs, chosen, startedInMs);
 }

@@ -2,6 +2,7 @@ import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
 import type { Acquisition } from "../src/ports/acquire.ts";
 import type { JobHolder } from "../src/ports/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
+import type { ContainerEnv } from "./container-env.ts";
 import type { IrisInputs } from "./inputs.ts";
 import { irisLabels } from "./iris-labels.ts";
 
@@ -11,6 +12,7 @@ export type Creation = {
   readonly holder: JobHolder;
   readonly registryPath: string;
   readonly iris: IrisInputs;
+  readonly environment: ContainerEnv;
   /** Undefined: every address of the engine's host. */
   readonly bindAddress: string | undefined;
 };
@@ -20,12 +22,18 @@ export async function createArguments(creation: Creation): Promise<{ args: reado
   const labels = await irisLabels(creation.acquisition, creation.holder, creation.registryPath, creation.iris);
   // With the digest of the password, whoever reads the log could try passwords out.
   const { [LABEL_FINGERPRINT]: _, ...shownLabels } = labels;
-  return { args: argumentsOf(creation, labels), shown: argumentsOf(creation, shownLabels).join(" ") };
+  // The file is gone by the time that somebody reads the log.
+  const shownEnv = Object.keys(creation.iris.containerEnv).flatMap((name) => ["--env", name]);
+  return {
+    args: argumentsOf(creation, labels, creation.environment.args),
+    shown: argumentsOf(creation, shownLabels, shownEnv).join(" "),
+  };
 }
 
 function argumentsOf(
   { acquisition, iris, bindAddress }: Creation,
   labels: Readonly<Record<string, string>>,
+  environment: readonly string[],
 ): readonly string[] {
   const { port, webPort, containerName } = acquisition.assignment;
   const address = bindAddress === undefined ? "" : `${bindAddress}:`;
@@ -35,7 +43,7 @@ function argumentsOf(
     ...["--name", containerName],
     ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
     ...published.flatMap(([host, container]) => ["--publish", `${address}${host}:${container}`]),
-    ...Object.keys(iris.containerEnv).flatMap((name) => ["--env", name]),
+    ...environment,
     iris.image,
   ];
 }

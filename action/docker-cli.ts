@@ -15,10 +15,12 @@ export type DockerResult = { readonly exitCode: number; readonly stdout: string;
 export type DockerInput = {
   /** Written to its stdin. */
   readonly input?: string;
-  /** Secrets go here, never into the arguments, which every user of the host can read. */
+  /** Secrets go here, never into the arguments, which every user of the host can read; the command obeys some names. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
 };
+
+type AskOptions = Pick<DockerInput, "env"> & { readonly signal?: AbortSignal };
 
 /** The docker command line, directed to the engine that the library would use. Nothing passes through a shell. */
 export class DockerCli {
@@ -49,19 +51,22 @@ export class DockerCli {
 
   /**
    * Runs a command that must be quick, and ends it when it is not; `@actions/exec` cannot end what it started.
-   * @throws ContainerEngineError when it takes longer, or cannot be started
+   * @throws ContainerEngineError when it takes longer, or cannot be started; the signal's reason when that is aborted
    */
-  ask(args: readonly string[], timeoutMs: number, { env }: Pick<DockerInput, "env"> = {}): Promise<DockerResult> {
+  ask(args: readonly string[], timeoutMs: number, { env, signal }: AskOptions = {}): Promise<DockerResult> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const options = {
         env: { ...this.#env, ...env },
         timeout: timeoutMs,
         maxBuffer: ANSWER_LIMIT_BYTES,
         windowsHide: true,
+        ...(signal === undefined ? {} : { signal }),
       };
       const settings = { ...options, killSignal: "SIGKILL" as const };
       const child = execFile("docker", args, settings, (error, stdout, stderr) => {
-        if (error?.killed) reject(engineTimeoutError(this.address.endpoint, timeoutMs));
+        if (error?.name === "AbortError") reject(signal?.reason);
+        else if (error?.killed) reject(engineTimeoutError(this.address.endpoint, timeoutMs));
         else if (typeof error?.code === "string") reject(this.#notStarted(error));
         else resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });

@@ -5,16 +5,20 @@ import { connectionUri } from "../src/iris/urls.ts";
 import type { PortAssignment } from "../src/ports/assignment.ts";
 import type { Inputs, IrisInputs } from "./inputs.ts";
 
+const DEFAULT_NAME = "IRIS_PORT";
+
 /** Tells the job's later steps which port they have, and the library in them which assignment to join. */
 export function exportAssignment(assignment: PortAssignment, inputs: Inputs, host: string): void {
   const { port, webPort, projectPath, instance = "", containerName } = assignment;
   exportVariable(inputs.envName, String(port));
-  exportVariable("IRIS_PORTS_PROJECT", projectPath);
-  // Empty, it takes back what another use of the action in this job may have said.
-  exportVariable("IRIS_PORTS_INSTANCE", instance);
-  exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
-  if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
-  if (webPort !== undefined) exportVariable("IRIS_WEB_PORT", String(webPort));
+  if (inputs.envName === DEFAULT_NAME) {
+    exportVariable("IRIS_PORTS_PROJECT", projectPath);
+    // Empty, it takes back what another use of the action in this job may have said.
+    exportVariable("IRIS_PORTS_INSTANCE", instance);
+    exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
+    if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
+  }
+  if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
   setOutput("port", String(port));
   setOutput("host", host);
   setOutput("project", projectPath);
@@ -25,19 +29,32 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, hos
   setOutput("assignment", JSON.stringify(assignmentJson(assignment)));
 }
 
+type IrisUse = Pick<Inputs, "envName"> & { readonly iris: IrisInputs };
+
 /** Tells them how to log in. */
-export function exportIris({ port, containerName }: PortAssignment, iris: IrisInputs, host: string): void {
+export function exportIris({ port, containerName }: PortAssignment, { envName, iris }: IrisUse, host: string): void {
   const username = iris.username ?? DEFAULT_IRIS_USERNAME;
   const password = iris.password ?? DEFAULT_IRIS_PASSWORD;
   const namespace = iris.namespace ?? DEFAULT_IRIS_NAMESPACE;
   const uri = connectionUri({ host, port, namespace, username, password });
-  exportVariable("IRIS_HOST", host);
-  exportVariable("IRIS_NAMESPACE", namespace);
-  exportVariable("IRIS_USERNAME", username);
-  exportVariable("IRIS_PASSWORD", password);
-  exportVariable("IRIS_CONTAINER_NAME", containerName);
-  exportVariable("IRIS_CONNECTION_URI", uri);
+  exportBeside(envName, {
+    IRIS_HOST: host,
+    IRIS_NAMESPACE: namespace,
+    IRIS_USERNAME: username,
+    IRIS_PASSWORD: password,
+    IRIS_CONTAINER_NAME: containerName,
+    IRIS_CONNECTION_URI: uri,
+  });
+  setOutput("username", username);
+  setOutput("namespace", namespace);
   setOutput("connection-uri", uri);
+}
+
+/** A second use in one job must not put its host or password beside the first one's port. */
+function exportBeside(envName: string, variables: Readonly<Record<string, string>>): void {
+  if (!envName.endsWith(DEFAULT_NAME)) return;
+  const prefix = envName.slice(0, -DEFAULT_NAME.length);
+  for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
 }
 
 /** Has the runner hide the password in the log of the whole job, in every form in which it is handed on. */

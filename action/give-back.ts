@@ -2,7 +2,7 @@ import type { PortAssignment } from "../src/ports/assignment.ts";
 import { PortNotAssignedError } from "../src/ports/errors.ts";
 import { jobHolder } from "../src/ports/holder.ts";
 import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/ports/labels.ts";
-import { warn } from "./log.ts";
+import { messageOf, warn } from "./log.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import type { Claim } from "./state.ts";
 
@@ -74,5 +74,5 @@ async function release({ registry }: OpenRegistry, project: string, leave: Leave
 }
 
 function warnOf(what: string, error: unknown): void {
-  warn(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  warn(`${what}: ${messageOf(error)}`);
 }

@@ -62,7 +62,8 @@ export function readDurationMs(input: string, text: string): number {
   const [, amount = "", unit = "s"] = /^(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?$/.exec(text) ?? [];
   if (amount === "")
     throw invalidInput(input, text, "is not a duration", "write seconds, or a number with its unit: 90, 90s, 5m, 1h.");
-  const durationMs = Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"];
+  // Timers take whole milliseconds only, and 4.1 * 60,000 is none.
+  const durationMs = Math.round(Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"]);
   if (durationMs <= LONGEST_JOB_MINUTES * 60_000) return durationMs;
   throw invalidInput(input, text, "is longer than a job can take", "write at most 120h.");
 }

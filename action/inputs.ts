@@ -105,7 +105,7 @@ function readIris(): IrisInputs | undefined {
     username: password === undefined ? undefined : validUsername(username ?? DEFAULT_IRIS_USERNAME),
     password,
     namespace: namespace === undefined ? undefined : validNamespace(namespace),
-    startTimeoutMs: readDurationMs("start-timeout", line("start-timeout") ?? String(IRIS_STARTUP_TIMEOUT_MS / 1_000)),
+    startTimeoutMs: readStartTimeoutMs(line("start-timeout")),
   };
   if (image === undefined) return undefined;
   // A leading hyphen would be an option of the docker command.
@@ -118,6 +118,12 @@ function readIris(): IrisInputs | undefined {
     );
   }
   return { image, ...iris };
+}
+
+function readStartTimeoutMs(text = String(IRIS_STARTUP_TIMEOUT_MS / 1_000)): number {
+  const timeoutMs = readDurationMs("start-timeout", text);
+  if (timeoutMs > 0) return timeoutMs;
+  throw invalidInput("start-timeout", text, "leaves IRIS no time to start", "write how long it may take, e.g. 180s.");
 }
 
 /** The input, or undefined when it is empty. @throws InvalidArgumentError when it has control characters */

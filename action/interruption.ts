@@ -22,12 +22,13 @@ export function interruptionSignal(): AbortSignal {
 
 /** Stops waiting when the signal is aborted; what was waited for goes on by itself. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
   try {
-    return await Promise.race([work, aborted.promise]);
+    // Also where it is too late: work that nobody waits for would end the process if it failed.
+    return await Promise.race([aborted.promise, work]);
   } finally {
     signal.removeEventListener("abort", abort);
   }

@@ -12,7 +12,8 @@ const INSPECT_TIMEOUT_MS = 30_000;
  */
 export async function ensureImage(cli: DockerCli, { image, pull }: IrisInputs, signal: AbortSignal): Promise<void> {
   if (pull !== "always") {
-    const inspected = await cli.ask(["image", "inspect", "--format", "{{.Id}}", image], INSPECT_TIMEOUT_MS);
+    const inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+    const inspected = await cli.ask(inspect, INSPECT_TIMEOUT_MS, { signal });
     if (inspected.exitCode === 0) return;
     if (!/no such image/i.test(inspected.stderr)) throw cli.refusal(inspected);
     if (pull === "never") throw imageError(image, "The engine does not have it, and `pull` is `never`.");

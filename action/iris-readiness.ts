@@ -28,8 +28,8 @@ export async function waitUntilReady(
   const timeout = AbortSignal.timeout(iris.startTimeoutMs);
   const ended = new AbortController();
   const signal = AbortSignal.any([interruption, timeout, ended.signal]);
-  const endedAt = await endOfEarlierRun(cli, container.id);
   try {
+    const endedAt = await endOfEarlierRun(cli, container.id, signal);
     await inGroup(`Log of ${container.name} (${iris.image})`, async (print) => {
       const started = Promise.withResolvers<void>();
       // The last words of an earlier run may bear a time after its end.
@@ -44,8 +44,9 @@ export async function waitUntilReady(
       };
       const since = endedAt === undefined ? [] : ["--since", endedAt.toISOString()];
       const following = cli.follow(["logs", "--follow", ...since, container.id], watch, signal).then(async () => {
+        if (signal.aborted) return;
         // Some logging drivers let nobody read: then the session alone tells.
-        if (await isRunning(cli, container.id)) started.resolve();
+        if (await isRunning(cli, container.id, signal)) started.resolve();
         else ended.abort();
       });
       await abortable(Promise.race([started.promise, following]), signal);
@@ -57,7 +58,7 @@ export async function waitUntilReady(
     interruption.throwIfAborted();
     if (cause instanceof ContainerStartError) throw cause;
     if (!signal.aborted) throw cause;
-    throw await startError(cli, container, log, { iris, isTimeout: timeout.aborted });
+    throw await startError(cli, container, log, { iris, isTimeout: timeout.aborted, interruption });
   }
 }
 
@@ -84,32 +85,36 @@ async function setUp(
         remedy: "correct the inputs `username`, `password` and `namespace` after these words of IRIS.",
       });
     }
-    if (!result.isSignedOn && !(await isRunning(cli, id))) onEnd();
+    if (!result.isSignedOn && !(await isRunning(cli, id, signal))) onEnd();
     await delay(SESSION_RETRY_MS, undefined, { signal });
   }
 }
 
 /** When a kept container ended that was started again: what is older in its log tells nothing of this run. */
-async function endOfEarlierRun(cli: DockerCli, id: string): Promise<Date | undefined> {
-  const endedAt = Date.parse(await inspect(cli, id, "State.FinishedAt"));
+async function endOfEarlierRun(cli: DockerCli, id: string, signal: AbortSignal): Promise<Date | undefined> {
+  const endedAt = Date.parse(await inspect(cli, id, "State.FinishedAt", signal));
   // Of one that ended just now it is the end of this run.
-  return endedAt > 0 && (await isRunning(cli, id)) ? new Date(endedAt) : undefined;
+  return endedAt > 0 && (await isRunning(cli, id, signal)) ? new Date(endedAt) : undefined;
 }
 
-async function isRunning(cli: DockerCli, id: string): Promise<boolean> {
-  return (await inspect(cli, id, "State.Running")) === "true";
+async function isRunning(cli: DockerCli, id: string, signal: AbortSignal): Promise<boolean> {
+  return (await inspect(cli, id, "State.Running", signal)) === "true";
 }
 
 /** What the engine says about a container; empty where it is gone. */
-async function inspect(cli: DockerCli, id: string, field: string): Promise<string> {
-  return (await cli.ask(["inspect", "--format", `{{.${field}}}`, id], INSPECT_TIMEOUT_MS)).stdout.trim();
+async function inspect(cli: DockerCli, id: string, field: string, signal: AbortSignal): Promise<string> {
+  return (await cli.ask(["inspect", "--format", `{{.${field}}}`, id], INSPECT_TIMEOUT_MS, { signal })).stdout.trim();
 }
 
 async function startError(
   cli: DockerCli,
   { id, name }: { readonly id: string; readonly name: string },
   log: readonly string[],
-  { iris, isTimeout }: { readonly iris: IrisInputs; readonly isTimeout: boolean },
+  {
+    iris,
+    isTimeout,
+    interruption,
+  }: { readonly iris: IrisInputs; readonly isTimeout: boolean; readonly interruption: AbortSignal },
 ): Promise<ContainerStartError> {
   const logTail = log.slice(-SHOWN_LINES).join("\n");
   const diagnosis = diagnoseLog(log.join("\n"));
@@ -121,7 +126,7 @@ async function startError(
       logTail,
     });
   }
-  const exitCode = await inspect(cli, id, "State.ExitCode");
+  const exitCode = await inspect(cli, id, "State.ExitCode", interruption);
   return new ContainerStartError({
     what: `The container ${name} ended with exit code ${exitCode || "unknown"} before IRIS was ready.`,
     remedy: `read its log above, and check that ${iris.image} is an image of IRIS.`,

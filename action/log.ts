@@ -13,6 +13,11 @@ export function say(text: string): void {
   for (const line of text.split(/\r?\n/)) core.info(logText(line));
 }
 
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An annotation that does not fail the step. */
 export function warn(text: string, title = "iris-ports"): void {
   core.warning(plainLines(text), { title });

@@ -1,54 +1,66 @@
 import { info } from "@actions/core";
 import { clean } from "./clean.ts";
-import { giveBack } from "./give-back.ts";
-import { say, warn } from "./log.ts";
-import { openRegistry } from "./open-registry.ts";
+import { type GivenBack, giveBack } from "./give-back.ts";
+import { messageOf, say, warn } from "./log.ts";
+import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { type Claim, readClaim, readOutcome } from "./state.ts";
 import { writeSummary } from "./summary.ts";
 
 const TIMEOUT_MS = 60_000;
+/** Of these, what the summary may take. */
+const SUMMARY_MS = 5_000;
 
-/** After the job: gives back what the step took. Whatever goes wrong is a warning, because post must not fail the job. */
-export async function release(): Promise<void> {
-  // A rejection that nobody waits for, after the time-out, must not fail it either.
-  process.on("uncaughtException", reportWarning);
+/**
+ * After the job: gives back what the step took, cleans, and writes the job's summary. Whatever goes wrong is a warning,
+ * because post must not fail the job; what hangs is left to the next job, and does not keep the rest back.
+ */
+export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): Promise<void> {
+  const deadline = performance.now() + timeoutMs - summaryMs;
+  // A rejection that nobody waits for, after a time-out, must not fail it either.
+  process.on("uncaughtException", (error) => warn(`Something went wrong that nobody waited for: ${messageOf(error)}`));
   const claim = readClaim();
   if (claim === undefined) {
     info("iris-ports: the step took no port; there is nothing to give back.");
     return;
   }
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => timeout.reject(new Error(`not done within ${TIMEOUT_MS / 1_000} s`)), TIMEOUT_MS);
-  try {
-    await Promise.race([releaseClaim(claim), timeout.promise]);
-  } catch (error) {
-    reportWarning(error);
-  } finally {
-    clearTimeout(timer);
-  }
+  const open = openRegistry(claim);
+  const given = await attempt(
+    () => releaseClaim(open, claim),
+    deadline,
+    "The port may not have been given back; the next job on this host does it.",
+  );
+  const cleaned = await attempt(
+    () => clean(open.registry),
+    deadline,
+    "What others left behind could not be cleaned; the next job on this host tries again.",
+  );
+  await writeSummary({ claim, outcome: readOutcome(), given, cleaned });
 }
 
-async function releaseClaim(claim: Claim): Promise<void> {
-  const open = openRegistry(claim);
-  const { assignments, removedContainers } = await giveBack(open, claim);
-  for (const { projectKey, port, status } of assignments) {
+async function releaseClaim(open: OpenRegistry, claim: Claim): Promise<GivenBack> {
+  const given = await giveBack(open, claim);
+  for (const { projectKey, port, status } of given.assignments) {
     say(
       status === "released"
         ? `${projectKey} has given port ${port} back.`
         : `Port ${port} of ${projectKey} is others' by now.`,
     );
   }
-  for (const name of removedContainers) say(`Container ${name} is removed.`);
-  const cleaned = await clean(open.registry).catch((error: unknown) => {
-    warn(`What others left behind could not be cleaned: ${error instanceof Error ? error.message : String(error)}`);
-    return [];
-  });
-  await writeSummary({ claim, outcome: readOutcome(), assignments, removedContainers, cleaned });
+  for (const name of given.removedContainers) say(`Container ${name} is removed.`);
+  return given;
 }
 
-function reportWarning(error: unknown): void {
-  warn(
-    `The port may not have been given back; the next job on this host does it. ${error instanceof Error ? error.message : String(error)}`,
-  );
-  process.exitCode = 0;
+/** Undefined, with a warning, where it fails or is not done by the deadline. */
+async function attempt<T>(work: () => Promise<T>, deadline: number, consequence: string): Promise<T | undefined> {
+  const timeout = Promise.withResolvers<never>();
+  const leftMs = deadline - performance.now();
+  const timer = setTimeout(() => timeout.reject(new Error("No time was left for it.")), Math.max(0, leftMs));
+  try {
+    return await Promise.race([work(), timeout.promise]);
+  } catch (error) {
+    warn(`${consequence} ${messageOf(error)}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
 }

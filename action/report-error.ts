@@ -3,7 +3,7 @@ import { assignmentTable } from "../src/cli/assignment-table.ts";
 import { plainLines } from "../src/cli/plain-text.ts";
 import { IrisPortsError, type IrisPortsErrorCode, PortExhaustedError } from "../src/ports/errors.ts";
 import { InterruptedError } from "./interruption.ts";
-import { fail, say, warn } from "./log.ts";
+import { fail, messageOf, say, warn } from "./log.ts";
 
 /** The same remedies in this action's words. */
 const REMEDIES: Partial<Record<IrisPortsErrorCode, string>> = {
@@ -25,9 +25,8 @@ export function reportError(error: unknown): void {
     const remedies = [error.remedy, REMEDIES[error.code]].filter((remedy) => remedy !== undefined);
     fail(`${error.what}\nTo fix: ${remedies.join("\n")}`, `iris-ports: ${error.code}`);
   } else {
-    const message = error instanceof Error ? error.message : String(error);
     const remedy = "re-run the job with debug logging, and report what it prints.";
-    fail(`Something unexpected happened: ${message}\nTo fix: ${remedy}`, "iris-ports: UNEXPECTED");
+    fail(`Something unexpected happened: ${messageOf(error)}\nTo fix: ${remedy}`, "iris-ports: UNEXPECTED");
   }
 }
 

@@ -9,8 +9,10 @@ import type { JobHolder } from "../src/ports/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
 import { decideStart } from "../src/ports/start-decision.ts";
 import { observeMaker } from "../src/ports/survey.ts";
+import { ContainerEnv } from "./container-env.ts";
 import { createArguments } from "./create-arguments.ts";
 import type { IrisInputs } from "./inputs.ts";
+import { abortable } from "./interruption.ts";
 import { irisParts } from "./iris-labels.ts";
 import { say } from "./log.ts";
 import type { OpenRegistry } from "./open-registry.ts";
@@ -61,10 +63,10 @@ export async function runIris(first: Acquisition, start: IrisStart): Promise<Run
 async function startContainer(
   { containerId, isOwn }: Found,
   { assignment }: Acquisition,
-  { engine, iris }: IrisStart,
+  { engine, iris, interruption }: IrisStart,
 ): Promise<string | undefined> {
   const { port, webPort, containerName } = assignment;
-  const started = await engine.cli.ask(["start", containerId], iris.startTimeoutMs);
+  const started = await engine.cli.ask(["start", containerId], iris.startTimeoutMs, { signal: interruption });
   if (started.exitCode === 0) return undefined;
   // One that was found holds what others want to keep.
   if (isOwn) await engine.removeContainer(containerId);
@@ -85,12 +87,16 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
   const { engine, store, registry, iris, holder, interruption } = start;
   const { assignment, tenure } = acquisition;
   const { registryPath } = registry;
-  const { args, shown } = await createArguments({ ...start, acquisition, registryPath });
+  using environment = new ContainerEnv(iris.containerEnv);
+  const { args, shown } = await createArguments({ ...start, acquisition, registryPath, environment });
   const deadline = performance.now() + iris.startTimeoutMs;
   say(`docker ${shown}`);
   for (;;) {
     interruption.throwIfAborted();
-    const created = await engine.cli.ask(args, iris.startTimeoutMs, { env: iris.containerEnv });
+    const created = await engine.cli.ask(args, iris.startTimeoutMs, {
+      env: environment.env,
+      signal: interruption,
+    });
     if (created.exitCode === 0) return { containerId: created.stdout.trim(), isOwn: true };
     if (!isNameTaken(new Error(created.stderr))) throw engine.cli.refusal(created);
     if (performance.now() > deadline) throw stuck(assignment.containerName, iris);
@@ -112,7 +118,7 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
         return { containerId: found.id, isOwn: false };
       case "remove":
         say(`Removing ${found.name} (${found.state}), which an earlier use of the port left behind.`);
-        await engine.removeContainer(found.id);
+        await abortable(engine.removeContainer(found.id), interruption);
         continue;
       default:
         await delay(POLL_MS);

@@ -1,15 +1,16 @@
 import { summary } from "@actions/core";
-import type { ListedAssignment, PortAssignment } from "../src/ports/assignment.ts";
-import { logText, warn } from "./log.ts";
+import type { ListedAssignment } from "../src/ports/assignment.ts";
+import type { GivenBack } from "./give-back.ts";
+import { logText, messageOf, warn } from "./log.ts";
 import type { Claim, Outcome } from "./state.ts";
 
 /** What the job's summary tells. */
 export type SummaryFacts = {
   readonly claim: Claim;
   readonly outcome: Outcome | undefined;
-  readonly assignments: readonly PortAssignment[];
-  readonly removedContainers: readonly string[];
-  readonly cleaned: readonly ListedAssignment[];
+  /** Undefined where it was not finished. */
+  readonly given: GivenBack | undefined;
+  readonly cleaned: readonly ListedAssignment[] | undefined;
 };
 
 /** Adds a short table to the summary of the job, where the runner takes one. */
@@ -23,12 +24,12 @@ export async function writeSummary(facts: SummaryFacts): Promise<void> {
       .addTable([headings, rows.map(([, data]) => data)])
       .write();
   } catch (error) {
-    warn(`The job's summary could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    warn(`The job's summary could not be written: ${messageOf(error)}`);
   }
 }
 
-function summaryRows({ claim, outcome, assignments, removedContainers, cleaned }: SummaryFacts): [string, string][] {
-  const released = assignments.find(({ status }) => status === "released");
+function summaryRows({ claim, outcome, given, cleaned }: SummaryFacts): [string, string][] {
+  const released = given?.assignments.find(({ status }) => status === "released");
   const project = outcome?.projectKey ?? released?.projectKey ?? claim.projectPath;
   const port = outcome?.port ?? released?.port;
   return [
@@ -36,15 +37,18 @@ function summaryRows({ claim, outcome, assignments, removedContainers, cleaned }
     ["Project", cell(project)],
     ["Image", claim.image === null ? "none" : cell(claim.image)],
     ["Started in", outcome?.startedInMs == null ? "–" : `${(outcome.startedInMs / 1_000).toFixed(1)} s`],
-    ["Released", releasedText(assignments, removedContainers)],
-    [
-      "Cleaned",
-      cleaned.length === 0 ? "nothing" : cleaned.map((stale) => `${cell(stale.projectKey)} (${stale.port})`).join(", "),
-    ],
+    ["Released", given === undefined ? UNFINISHED : releasedText(given)],
+    ["Cleaned", cleaned === undefined ? UNFINISHED : cleanedText(cleaned)],
   ];
 }
 
-function releasedText(assignments: readonly PortAssignment[], removedContainers: readonly string[]): string {
+const UNFINISHED = "not finished; the next job on this host does it";
+
+function cleanedText(cleaned: readonly ListedAssignment[]): string {
+  return cleaned.map((stale) => `${cell(stale.projectKey)} (${stale.port})`).join(", ") || "nothing";
+}
+
+function releasedText({ assignments, removedContainers }: GivenBack): string {
   const removed = removedContainers.map((name) => `; removed ${cell(name)}`).join("");
   if (assignments.length === 0) return `nothing was held${removed}`;
   return `${assignments.some(({ status }) => status === "released") ? "yes" : "no, others hold it"}${removed}`;

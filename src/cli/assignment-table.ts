@@ -31,7 +31,7 @@ export function assignmentTable(assignments: readonly ListedAssignment[], termin
       { text: assignment.assignmentType },
       { text: assignment.status, style: STYLE_OF_STATUS[assignment.status] },
       { text: plainText(containerText(assignment)) },
-      { text: plainText(assignment.holders.map(describeHolder).join(", ") || "-") },
+      { text: plainText(holderText(assignment)) },
       { text: formatAge(assignment.assignedAt, now) },
     ]);
   return renderTable(COLUMNS, rows, terminal);
@@ -47,6 +47,17 @@ export function projectText(projectKey: string, terminal: Terminal): string {
 
 function portText({ port, webPort }: ListedAssignment): string {
   return webPort === undefined ? String(port) : `${port}, web ${webPort}`;
+}
+
+/** Who is gone holds nothing any more, and stays in the document until the next assignment: they come last, and marked. */
+function holderText({ holders, evidence }: ListedAssignment): string {
+  // One for each, in the same order.
+  const verdicts = evidence.filter(({ kind }) => kind === "holder").map(({ verdict }) => verdict);
+  const isGone = (_: unknown, index: number) => verdicts[index] === "gone";
+  const present = holders.filter((holder, index) => !isGone(holder, index)).map(describeHolder);
+  // In front, where a narrow terminal cuts nothing off.
+  const gone = holders.filter(isGone).map((holder) => `gone: ${describeHolder(holder)}`);
+  return [...present, ...gone].join(", ") || "-";
 }
 
 /** The containers the engine has of it; the name it would have, where the engine could not be asked. */

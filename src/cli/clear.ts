@@ -1,31 +1,39 @@
+import type { ListedAssignment } from "../ports/assignment.ts";
 import { InvalidArgumentError } from "../ports/errors.ts";
 import { assignmentJson } from "./assignment-json.ts";
 import { assignmentTable } from "./assignment-table.ts";
-import { hasSomebodyToAsk, isConfirmed } from "./confirm.ts";
+import { confirm, hasSomebodyToAsk } from "./confirm.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { plainJson, plainText } from "./plain-text.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 
-/** `iris-ports clear`: gives every port back, after asking. @throws InvalidArgumentError without a terminal to ask on */
-export async function clear(options: GlobalOptions & { yes?: boolean; json?: boolean }): Promise<void> {
+/**
+ * `iris-ports clear`: gives every port back, after asking. Returns the exit code.
+ * @throws InvalidArgumentError without a terminal to ask on
+ */
+export async function clear(options: GlobalOptions & { yes?: boolean; json?: boolean }): Promise<number> {
   const registry = openRegistry(options);
   const terminal = standardOutput();
   if (!options.yes) {
     if (!hasSomebodyToAsk()) throw noTerminal();
-    const assignments = await registry.listAll();
-    if (assignments.length > 0) {
-      const asking = standardError();
-      asking.write(assignmentTable(assignments, asking, new Date()));
-      if (!(await isConfirmed("Give all of them back? Projects that are running may then collide. [y/N] "))) {
-        asking.write("Nothing was changed.\n");
-        return;
-      }
-    }
+    const answer = await confirmClearing(await registry.listAll());
+    if (answer !== "yes") return answer === "interrupted" ? EXIT_CODES.interrupted : EXIT_CODES.ok;
   }
   const cleared = await registry.clearAll();
   if (options.json) terminal.write(`${plainJson(cleared.map(assignmentJson))}\n`);
   else if (cleared.length === 0) terminal.write(`No assignments in ${plainText(registry.registryPath)}.\n`);
   else terminal.write(`${cleared.length === 1 ? "1 port was" : `${cleared.length} ports were`} given back.\n`);
+  return EXIT_CODES.ok;
+}
+
+async function confirmClearing(assignments: readonly ListedAssignment[]) {
+  if (assignments.length === 0) return "yes";
+  const asking = standardError();
+  asking.write(assignmentTable(assignments, asking, new Date()));
+  const answer = await confirm("Give all of them back? Projects that are running may then collide. [y/N] ");
+  if (answer !== "yes") asking.write("Nothing was changed.\n");
+  return answer;
 }
 
 function noTerminal(): InvalidArgumentError {

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { EXIT_CODES, EXIT_CODES_HELP } from "./exit-codes.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
 
@@ -17,6 +17,7 @@ export async function main(args: readonly string[]): Promise<number> {
     },
   });
   try {
+    if (args.includes("run")) (await import("./separator.ts")).checkSeparator(program, args);
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
@@ -36,7 +37,7 @@ function createProgram({ onExitCode, onComplaint }: Listeners): Command {
     .option("--registry <path>", "the registry's document (default: ~/.iris-devtester/port-registry.json)")
     .option("--range <first-last>", "the ports to choose from (default: 1972-1981)")
     .addHelpText("after", EXIT_CODES_HELP)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm })
     .exitOverride();
   // Commands that are added inherit what is set by now.
   program.configureOutput({ outputError: onComplaint });
@@ -103,7 +104,9 @@ function createProgram({ onExitCode, onComplaint }: Listeners): Command {
     .description("give every port back")
     .option("-y, --yes", "do not ask")
     .option(...json)
-    .action(async (_, command: Command) => (await import("./clear.ts")).clear(command.optsWithGlobals()));
+    .action(async (_, command: Command) =>
+      onExitCode(await (await import("./clear.ts")).clear(command.optsWithGlobals())),
+    );
   program
     .command("doctor")
     .description("what is wrong with the registry, and how to fix it")
@@ -115,6 +118,10 @@ function createProgram({ onExitCode, onComplaint }: Listeners): Command {
       onExitCode(await (await import("./doctor.ts")).doctor(command.optsWithGlobals())),
     );
   return program;
+}
+
+function subcommandTerm(command: Command): string {
+  return command.name() === "run" ? "run [options] -- <command...>" : new Help().subcommandTerm(command);
 }
 
 /** By the package's own name, because src/ and dist/lib/ are not equally deep. */

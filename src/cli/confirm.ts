@@ -5,10 +5,12 @@ export function hasSomebodyToAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Ctrl-C and the end of the input are a no. */
-export async function isConfirmed(question: string): Promise<boolean> {
+/** The end of the input is a no; Ctrl-C ends the command, and not only its question. */
+export async function confirm(question: string): Promise<"yes" | "no" | "interrupted"> {
   using prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("")));
-  const answer = await Promise.race([prompt.question(question), closed]);
-  return /^y(es)?$/i.test(answer.trim());
+  const interrupted = new Promise<"interrupted">((resolve) => prompt.once("SIGINT", () => resolve("interrupted")));
+  const closed = new Promise<"no">((resolve) => prompt.once("close", () => resolve("no")));
+  const answered = prompt.question(question).then((text) => (/^y(es)?$/i.test(text.trim()) ? "yes" : "no"));
+  // Awaited here: the prompt is closed when this function is left.
+  return await Promise.race([answered, interrupted, closed]);
 }

@@ -2,7 +2,7 @@ import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import { checkUp } from "../ports/checkup.ts";
 import { InvalidArgumentError } from "../ports/errors.ts";
 import type { Finding } from "../ports/finding.ts";
-import { hasSomebodyToAsk, isConfirmed } from "./confirm.ts";
+import { confirm, hasSomebodyToAsk } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { plainJson, plainText } from "./plain-text.ts";
@@ -30,9 +30,10 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   if (!options.yes) {
     const asking = standardError();
     asking.write(findingsText(before, asking));
-    if (!(await isConfirmed("Repair it? What cannot be read is kept beside it. [y/N] "))) {
+    const answer = await confirm("Repair it? What cannot be read is kept beside it. [y/N] ");
+    if (answer !== "yes") {
       asking.write("Nothing was changed.\n");
-      return exitCodeFor(before);
+      return answer === "interrupted" ? EXIT_CODES.interrupted : exitCodeFor(before);
     }
   }
   const done = await repair(registry, options.withoutEngine ?? false);

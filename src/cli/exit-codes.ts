@@ -12,6 +12,7 @@ export const EXIT_CODES = {
   unhealthy: 9,
   notExecutable: 126,
   notFound: 127,
+  interrupted: 130,
 } as const;
 
 /** For an error's `code`; anything unknown is unexpected. */

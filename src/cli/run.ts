@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { uniqueProcessHolder } from "../ports/holder.ts";
 import { type AssignCommandOptions, requestOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
+import { isInForeground } from "./foreground.ts";
 import { openRegistry } from "./open-registry.ts";
 import { plainText, truncate } from "./plain-text.ts";
 import { reportError } from "./report-error.ts";
@@ -43,7 +44,8 @@ async function runToItsEnd(
   let child: ChildProcess | undefined;
   const passOn = (signal: NodeJS.Signals) => {
     // The terminal sends Ctrl-C to the command, too; a second one would make many programs quit without cleaning up.
-    if (signal !== "SIGINT" || !process.stdin.isTTY) child?.kill(signal);
+    // Nobody can tell `kill -INT` to this process alone from that. Who means the command sends SIGTERM, as most do.
+    if (signal !== "SIGINT" || !isInForeground()) child?.kill(signal);
   };
   for (const signal of PASSED_ON) process.on(signal, passOn);
   try {

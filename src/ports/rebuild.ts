@@ -1,11 +1,12 @@
 import { isAbsolute } from "node:path";
 import { type DetailRecord, EMPTY_DOCUMENT, type RegistryDocument } from "../stores/document.ts";
+import { osCode } from "../stores/safe-file.ts";
 import type { Cleared, Unreadable } from "../stores/store.ts";
 import type { PortAssignment } from "./assignment.ts";
 import { hasControlCharacter } from "./config.ts";
 import { type Entry, withEntry } from "./edit-document.ts";
 import type { EngineContainer } from "./engine.ts";
-import { ContainerEngineError, RegistryCorruptError } from "./errors.ts";
+import { ContainerEngineError, RegistryAccessError, RegistryCorruptError } from "./errors.ts";
 import { type Holder, parseProcessText } from "./holder.ts";
 import {
   LABEL_CREATOR,
@@ -68,9 +69,14 @@ async function readIfPossible({ store }: Surroundings): Promise<RegistryDocument
   try {
     return await store.read();
   } catch (error) {
-    if (error instanceof RegistryCorruptError) return undefined;
+    if (error instanceof RegistryCorruptError || isLink(error)) return undefined;
     throw error;
   }
+}
+
+/** In the document's place: it is about to be moved aside. */
+function isLink(error: unknown): boolean {
+  return error instanceof RegistryAccessError && osCode(error.cause) === "ELOOP";
 }
 
 function restoreIn(

@@ -7,12 +7,12 @@ import type { Cleared } from "./store.ts";
 
 /**
  * Clears away what keeps a registry from being changed: a lock that nobody refreshes, anything else in the place of the
- * lock or of the commit directory, and what killed processes left behind. Never touches the document. Harmless beside
- * processes that are at work: commits are fenced.
+ * lock or of the commit directory, a link in the place of the document, and what killed processes left behind. Never
+ * touches a document. Harmless beside processes that are at work: commits are fenced.
  * @throws RegistryAccessError
  */
 export async function clearObstacles(documentPath: string): Promise<readonly Cleared[]> {
-  const { commits, lock } = await inspectFiles(documentPath);
+  const { document, commits, lock } = await inspectFiles(documentPath);
   const cleared: Cleared[] = [];
   const attempt = (path: string, work: () => Cleared | undefined) => {
     try {
@@ -23,6 +23,7 @@ export async function clearObstacles(documentPath: string): Promise<readonly Cle
       throw accessError(documentPath, path, cause);
     }
   };
+  if (document.kind === "link") attempt(document.path, () => moveAside(document.path));
   if (commits.file.kind !== "missing" && commits.file.kind !== "directory")
     attempt(commits.file.path, () => moveAside(commits.file.path));
   if (lock.file.kind === "directory" ? lock.isStale : lock.isObstructed)

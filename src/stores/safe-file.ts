@@ -174,7 +174,7 @@ const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: str
   ],
   ELOOP: [
     "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
-    "move the link away, or set IRIS_PORT_REGISTRY to the file it points to.",
+    "move the link away (`iris-ports doctor --repair` does so), or set IRIS_PORT_REGISTRY to the file it points to.",
   ],
   ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
 };

@@ -1,8 +1,11 @@
+import { readdirSync } from "node:fs";
 import { constants } from "node:os";
 import { expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
+import { LABEL_REGISTRY } from "../../src/ports/labels.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
+import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -36,6 +39,26 @@ test.each(SIGNALS)("%s while IRIS starts leaves neither container nor assignment
   await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
   expect((await job.post(main.state)).code).toBe(0);
 });
+
+test.each(["image inspect", "create", "start", "inspect --format"])(
+  "SIGINT while docker %s hangs is obeyed at once, and gives back what was taken",
+  async (words) => {
+    const host = await FakeHost.create();
+    const job = host.job({ env: { PATH: await hangingDocker(host, words) } });
+    const step = job.start("main", { inputs: { image: await ensureStandin(), "container-env": "TOKEN=secret" } });
+    await dockerHangs(host);
+    step.signal("SIGINT");
+    const signalledAt = performance.now();
+    const main = await step.result;
+    // The runner waits 7.5 s.
+    expect(performance.now() - signalledAt).toBeLessThan(7_000);
+    expect(main).toMatchObject({ code: 130, stderr: "" });
+    expect(main.stdout).toMatch(/^::warning title=iris-ports::The step was cancelled by SIGINT/m);
+    expect(readdirSync(job.env.RUNNER_TEMP as string)).not.toContainEqual(expect.stringContaining("iris-ports"));
+    if (words !== "image inspect") expect(host.assignments).toEqual([]);
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${host.registryPath}`)).toBe("");
+  },
+);
 
 test("main killed while IRIS starts: post removes the container and gives the port back", async () => {
   const host = await FakeHost.create();

@@ -58,6 +58,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["password", "a\nb", "password"],
   ["namespace", "a;b", "namespace"],
   ["start-timeout", "soon", "`start-timeout` is not a duration"],
+  ["start-timeout", "0", "`start-timeout` leaves IRIS no time"],
   ["start-timeout", "999999h", "`start-timeout` is longer than a job can take"],
   ["wait-timeout", "121h", "`wait-timeout` is longer than a job can take"],
   ["max-job-minutes", "0", "`max-job-minutes`"],

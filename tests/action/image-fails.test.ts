@@ -80,6 +80,14 @@ test.each(["create", "start"])(
   },
 );
 
+test("an engine that hangs when it is asked about the container does so for the start's time at most", async () => {
+  const host = await FakeHost.create();
+  const job = host.job({ env: { PATH: await hangingDocker(host, "inspect --format") } });
+  const main = await job.main({ inputs: { image: await ensureStandin(), "start-timeout": "1s" } });
+  expect(main.stdout).toMatch(/CONTAINER_START::IRIS in iris_\w+ did not let a session in within 1 s/);
+  await expectNothingLeft(host, job);
+});
+
 test("an image that is not there is refused before a port is taken", async () => {
   const host = await FakeHost.create();
   for (const pull of ["never", "missing", "always"]) {

@@ -1,7 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { ensureStandin } from "../../scripts/build-standin.ts";
 import { RegistryCore } from "../../src/ports/registry.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
+import { hangingDocker } from "../helpers/odd-docker.ts";
 
 test("post without anything saved is fine, and changes nothing", async () => {
   const host = await FakeHost.create();
@@ -72,6 +75,39 @@ test.each([
   expect(post).toMatchObject({ code: 0, stderr: "" });
   expect(post.stdout).not.toMatch(/^::error/m);
   expect(post.stdout).not.toMatch(/^\s+at /m);
+});
+
+describe("where the engine hangs at removing a container", () => {
+  const HURRIED = fileURLToPath(new URL("../fixtures/action/hurried-post.ts", import.meta.url));
+
+  test("post that has given its port back says so, and writes the summary, though it cannot finish cleaning", async () => {
+    const host = await FakeHost.create();
+    const killed = host.job();
+    await killed.main({ inputs: { image: await ensureStandin() } });
+    await killed.killWorker();
+    const job = host.job();
+    const main = await job.main();
+    const env = { PATH: await hangingDocker(host, "rm") };
+    const post = await job.post(main.state, { env, script: HURRIED });
+    expect(post).toMatchObject({ code: 0 });
+    expect(post.stdout).toContain(`${job.workspace} has given port ${main.outputs.port} back.`);
+    expect(post.stdout.match(/^::(warning|error).*$/gm)).toEqual([
+      expect.stringContaining("What others left behind could not be cleaned"),
+    ]);
+    expect(post.summary).toContain("<td>yes</td>");
+    expect(post.summary).toContain("not finished");
+  });
+
+  test("post that could not give back in time says that, and writes the summary", async () => {
+    const host = await FakeHost.create();
+    const job = host.job();
+    const main = await job.main({ inputs: { image: await ensureStandin() } });
+    const env = { PATH: await hangingDocker(host, "rm") };
+    const post = await job.post(main.state, { env, script: HURRIED });
+    expect(post).toMatchObject({ code: 0 });
+    expect(post.stdout).toMatch(/^::warning title=iris-ports::The port may not have been given back/m);
+    expect(post.summary).toContain("not finished");
+  });
 });
 
 test("a state that was cut off, and an environment that is wrong by now, do not fail the job", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { FakeHost } from "../helpers/fake-runner.ts";
+import { ensureStandin } from "../../scripts/build-standin.ts";
+import { FakeHost, type StepResult } from "../helpers/fake-runner.ts";
 
 const SECOND = { GITHUB_ACTION: "__org_iris-ports_2" };
 const NAMED = { GITHUB_ACTION: "orders" };
@@ -24,6 +25,51 @@ test("every use in one job has a port of its own, and gives back only that", asy
   expect(host.assignments.map(({ port }) => String(port)).sort()).toEqual([ports[0], ports[1]]);
   await job.post(second.state, { env: SECOND });
   await job.post(first.state);
+  expect(host.assignments).toEqual([]);
+});
+
+test("with IRIS, every use has its own variables, and leaves those of the others alone", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const image = await ensureStandin();
+  const login = (name: string) => ({ image, username: name, password: `${name}-pw`, namespace: name.toUpperCase() });
+  const first = await job.main({ inputs: login("shop") });
+  const orders = await job.main({ env: SECOND, inputs: { ...login("orders"), "env-name": "ORDERS_IRIS_PORT" } });
+  const other = await job.main({ env: NAMED, inputs: { ...login("stock"), "env-name": "STOCK_DB" } });
+
+  // What the runner gives to the next step.
+  const env: Record<string, string> = { ...first.env, ...orders.env, ...other.env };
+  const expected = (name: string, { outputs }: StepResult, prefix: string) => ({
+    [`${prefix}IRIS_PORT`]: outputs.port,
+    [`${prefix}IRIS_HOST`]: "127.0.0.1",
+    [`${prefix}IRIS_NAMESPACE`]: name.toUpperCase(),
+    [`${prefix}IRIS_USERNAME`]: name,
+    [`${prefix}IRIS_PASSWORD`]: `${name}-pw`,
+    [`${prefix}IRIS_CONTAINER_NAME`]: outputs["container-name"],
+    [`${prefix}IRIS_CONNECTION_URI`]: outputs["connection-uri"],
+  });
+  expect(env).toEqual({
+    ...expected("shop", first, ""),
+    IRIS_PORTS_PROJECT: job.workspace,
+    IRIS_PORTS_INSTANCE: "",
+    IRIS_PORT_REGISTRY: host.registryPath,
+    IRIS_PORT_RANGE: host.ports.join("-"),
+    ...expected("orders", orders, "ORDERS_"),
+    STOCK_DB: other.outputs.port,
+  });
+  expect(other.outputs).toMatchObject({
+    host: "127.0.0.1",
+    username: "stock",
+    namespace: "STOCK",
+    instance: "orders",
+    "connection-uri": `iris://stock:stock-pw@127.0.0.1:${other.outputs.port}/STOCK`,
+  });
+  for (const [used, action] of [
+    [other, NAMED],
+    [orders, SECOND],
+    [first, {}],
+  ] as const)
+    expect(await job.post(used.state, { env: action })).toMatchObject({ code: 0 });
   expect(host.assignments).toEqual([]);
 });
 

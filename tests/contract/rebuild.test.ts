@@ -58,6 +58,27 @@ describe("rebuild", () => {
     expect(restored).toMatchObject([{ port: assignment.port, projectPath: assignment.projectPath }]);
   });
 
+  it.skipIf(process.platform === "win32").each(["another registry", "nothing"])(
+    "moves a link to %s aside that is in the document's place, and never follows it",
+    async (target) => {
+      const registry = await TestRegistry.create();
+      const { assignment } = await startFor(registry, "shop");
+      const other = join(temporaryDirectory(), "other.json");
+      if (target === "another registry") {
+        await registry.open({ registryPath: other }).assignPort("/elsewhere");
+      }
+      fs.rmSync(registry.path);
+      fs.symlinkSync(other, registry.path);
+      const { cleared, restored, unreadable } = await registry.open().rebuild();
+      expect(unreadable).toBeUndefined();
+      expect(cleared).toMatchObject([{ path: registry.path }]);
+      expect(fs.readlinkSync(cleared[0]?.keptAs as string)).toBe(other);
+      expect(restored).toMatchObject([{ port: assignment.port, projectPath: assignment.projectPath }]);
+      expect(fs.lstatSync(registry.path).isFile()).toBe(true);
+      expect(await registry.open().listAll()).toHaveLength(1);
+    },
+  );
+
   it("puts instances, web ports and ports outside the range back as what they are", async () => {
     const registry = await TestRegistry.create();
     const { container, assignment } = await startFor(registry, "shop");

@@ -26,10 +26,13 @@ export class CliSandbox implements Disposable {
     return new CliSandbox(firstPort);
   }
 
-  /** Starts `iris-ports` as a user would, with its standard input closed. */
+  /**
+   * Starts `iris-ports` as a user would, with its standard input closed. Out of any terminal: the tests may be run in one.
+   */
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
     return spawn(process.execPath, [BIN, ...args], {
       cwd: this.directory,
+      detached: process.platform !== "win32",
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,

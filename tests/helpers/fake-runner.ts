@@ -19,6 +19,8 @@ const WORKER = fileURLToPath(new URL("../fixtures/action/runner-worker.ts", impo
 export type StepInput = {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs in the place of the bundle. */
+  readonly script?: string;
 };
 
 /** How a step ended, and what it told the runner. */
@@ -132,7 +134,10 @@ export class FakeJob {
     return this.start("post", { ...input, env: { ...saved, ...input.env } }).result;
   }
 
-  start(entry: "main" | "post", { inputs = {}, env = {} }: StepInput): RunningStep {
+  start(
+    entry: "main" | "post",
+    { inputs = {}, env = {}, script = join(installedAction(), ACTION.runs[entry]) }: StepInput,
+  ): RunningStep {
     const files = join(this.#temp, randomUUID());
     mkdirSync(files);
     const commandFiles = Object.fromEntries(
@@ -152,12 +157,8 @@ export class FakeJob {
       }),
       ...env,
     };
-    const script = join(installedAction(), ACTION.runs[entry]);
-    return new RunningStep(
-      this.worker,
-      { script, env: stepEnv, cwd: this.workspace },
-      dirname(commandFiles.GITHUB_ENV as string),
-    );
+    const order = { script, env: stepEnv, cwd: this.workspace };
+    return new RunningStep(this.worker, order, dirname(commandFiles.GITHUB_ENV as string));
   }
 
   #hand(...paths: readonly string[]): void {

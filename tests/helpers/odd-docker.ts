@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "../../scripts/run-command.ts";
+import { eventually } from "./engine.ts";
 import type { FakeHost } from "./fake-runner.ts";
 
 /** A PATH whose docker command does something of its own before it is docker; `oddity` makes the shell lines for that. */
@@ -25,7 +26,32 @@ export async function thievingDocker(host: FakeHost, image: string): Promise<{ p
   return { path, stranger };
 }
 
-/** A docker command that hangs at one of its commands. */
-export async function hangingDocker(host: FakeHost, command: string): Promise<string> {
-  return oddDocker(host, () => [`if [ "$1" = ${command} ]; then exec sleep 600; fi`]);
+/** A docker command that hangs at what begins with these words. */
+export async function hangingDocker(host: FakeHost, words: string): Promise<string> {
+  return oddDocker(host, (_, bin) => [
+    `case "$* " in "${words} "*)`,
+    `  touch "${bin}/hangs"`,
+    "  exec sleep 600",
+    "esac",
+  ]);
+}
+
+/** A docker command that writes down what `docker create` was given. */
+export async function recordingDocker(host: FakeHost): Promise<{ path: string; recorded: (what: Recorded) => string }> {
+  const path = await oddDocker(host, (_, bin) => [
+    'if [ "$1" = create ]; then',
+    `  env > "${bin}/env"; printf '%s\\n' "$@" > "${bin}/args"`,
+    '  last=; for word in "$@"; do',
+    `    if [ "$last" = --env-file ]; then cat "$word" > "${bin}/file"; ls -l "$word" > "${bin}/mode"; fi; last=$word`,
+    "  done",
+    "fi",
+  ]);
+  return { path, recorded: (what) => readFileSync(join(host.directory, "bin", what), "utf8") };
+}
+
+type Recorded = "env" | "args" | "file" | "mode";
+
+/** Waits until {@link hangingDocker} hangs. */
+export async function dockerHangs(host: FakeHost): Promise<void> {
+  await eventually(async () => existsSync(join(host.directory, "bin", "hangs")) || undefined);
 }

@@ -106,7 +106,8 @@ describe("iris-ports", () => {
     child.kill("SIGKILL");
     process.kill(Number(pid));
     await ended;
-    expect(await sandbox.json("list")).toMatchObject([{ status: "stale" }]);
+    expect(await sandbox.json("list")).toMatchObject([{ status: "stale", holders: [{ pid: child.pid }] }]);
+    expect(cells(await stdoutOf("list"))[1]?.[5]).toBe(`gone: process ${child.pid} (${process.execPath})`);
     expect(cells(await stdoutOf("clean")).map((row) => row[0])).toEqual(["Removed as stale:", "Project", "<dir>"]);
     expect(await stdoutOf("clean")).toBe("Nothing is stale.\n");
   });

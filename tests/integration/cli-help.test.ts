@@ -16,26 +16,26 @@ describe("iris-ports --help", () => {
       machine.
 
       Options:
-        -V, --version                print the version
-        --registry <path>            the registry's document (default:
-                                     ~/.iris-devtester/port-registry.json)
-        --range <first-last>         the ports to choose from (default: 1972-1981)
-        -h, --help                   print this help, or a command's
+        -V, --version                  print the version
+        --registry <path>              the registry's document (default:
+                                       ~/.iris-devtester/port-registry.json)
+        --range <first-last>           the ports to choose from (default: 1972-1981)
+        -h, --help                     print this help, or a command's
 
       Commands:
-        list [options]               who has which port
-        inspect [options] [project]  one assignment, its holders, and the evidence
-                                     that it is alive
-        assign [options] [project]   take a port for a project, until it is released
-        release [options] [project]  give a project's port back
-        run [options] <command...>   run a command with a port in IRIS_PORT, and give
-                                     the port back when it ends
-        clean [options]              remove assignments that nothing speaks for any
-                                     more
-        clear [options]              give every port back
-        doctor [options]             what is wrong with the registry, and how to fix
-                                     it
-        help [command]               display help for command
+        list [options]                 who has which port
+        inspect [options] [project]    one assignment, its holders, and the evidence
+                                       that it is alive
+        assign [options] [project]     take a port for a project, until it is released
+        release [options] [project]    give a project's port back
+        run [options] -- <command...>  run a command with a port in IRIS_PORT, and
+                                       give the port back when it ends
+        clean [options]                remove assignments that nothing speaks for any
+                                       more
+        clear [options]                give every port back
+        doctor [options]               what is wrong with the registry, and how to fix
+                                       it
+        help [command]                 display help for command
 
       Exit codes:
         0    done

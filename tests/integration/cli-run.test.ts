@@ -37,6 +37,12 @@ describe("iris-ports run", () => {
     expect(await sandbox.json("list")).toMatchObject([{ instance: "two", holders: [{ kind: "manual" }] }]);
   });
 
+  it("takes values for no words of the command, also where one of them is run", async () => {
+    const before = ["--registry", sandbox.registryPath, "run", "--project", "run", "--wait", "1"];
+    const { stdout, stderr } = await sandbox.run([...before, ...node("console.log('ran')")]);
+    expect({ stdout, stderr }).toEqual({ stdout: "ran\n", stderr: "" });
+  });
+
   it("passes the arguments on as they are", async () => {
     const words = ["a b", "$HOME", "--json", "*", "'"];
     const { stdout } = await sandbox.run([

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
+import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
 describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => {
@@ -14,11 +14,15 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
   afterEach(() => sandbox[Symbol.dispose]());
 
-  async function inTerminal(
-    command: string,
-    options: { columns?: number; answer?: string; env?: NodeJS.ProcessEnv } = {},
-  ): Promise<string> {
-    const line = `stty cols ${options.columns ?? 100}; exec '${process.execPath}' '${BIN}' ${command}`;
+  type TerminalOptions = { columns?: number; answer?: string; question?: string; env?: NodeJS.ProcessEnv };
+
+  async function inTerminal(command: string, options: TerminalOptions = {}): Promise<string> {
+    return (await typed(`exec '${process.execPath}' '${BIN}' ${command}`, options)).stdout;
+  }
+
+  /** What a line for the shell prints, and its exit code; the answer is typed when the question is seen. */
+  async function typed(command: string, options: TerminalOptions): Promise<CliResult> {
+    const line = `stty cols ${options.columns ?? 100}; ${command}`;
     const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
       cwd: sandbox.directory,
       env: {
@@ -35,11 +39,11 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     });
     if (options.answer !== undefined) {
       child.stdout.on("data", (chunk) => {
-        if (String(chunk).includes("[y/N]")) child.stdin.write(options.answer);
+        if (String(chunk).includes(options.question ?? "[y/N]")) child.stdin.write(options.answer);
       });
     }
-    const { stdout } = await resultOf(child);
-    return stdout.replaceAll("\r\n", "\n");
+    const result = await resultOf(child);
+    return { ...result, stdout: result.stdout.replaceAll("\r\n", "\n") };
   }
 
   it("lists in colour, with ~ for the home directory", async () => {
@@ -63,14 +67,63 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(70);
   });
 
-  it.each(["n\r", "\r", "\u0004", "\u0003"])("clears nothing after the answer %j", async (answer) => {
-    expect(await inTerminal("clear", { answer })).toMatch(/Nothing was changed/);
+  it.each([
+    ["n\r", 0],
+    ["\r", 0],
+    ["\u0004", 0],
+    ["\u0003", 130],
+  ])("clears nothing after the answer %j, and ends with %i", async (answer, expected) => {
+    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' clear`, { answer });
+    expect(stdout).toMatch(/Nothing was changed/);
+    expect(exitCode).toBe(expected);
     expect(await sandbox.json("list")).toHaveLength(1);
+  });
+
+  it("repairs nothing after Ctrl-C, and ends as interrupted", async () => {
+    writeFileSync(sandbox.registryPath, "{");
+    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' doctor --repair`, {
+      answer: "\u0003",
+    });
+    expect(stdout).toMatch(/Nothing was changed/);
+    expect(exitCode).toBe(130);
+    expect(readFileSync(sandbox.registryPath, "utf8")).toBe("{");
   });
 
   it("clears after a yes", async () => {
     expect(await inTerminal("clear", { answer: "y\r" })).toMatch(/1 port was given back/);
     expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  describe("run", () => {
+    /** Runs a program of Node under `iris-ports run`. */
+    const runLine = (program: string) => {
+      const path = join(sandbox.directory, "program.mjs");
+      writeFileSync(path, program);
+      return `'${process.execPath}' '${BIN}' run -- '${process.execPath}' '${path}'`;
+    };
+
+    it.each(["", "< /dev/null", "2>&1 | cat"])("lets one Ctrl-C reach the command once: %j", async (redirection) => {
+      // The shell, and what is behind a pipe, ignore it. The second signal of a pair would be there before the one that the first has made it ask for.
+      const line = runLine(`
+        let count = 0;
+        process.on("SIGINT", () => ++count === 1 && process.kill(process.ppid, "SIGTERM"));
+        process.on("SIGTERM", () => { console.log(\`interrupted \${count} times\`); process.exit(); });
+        console.log("up");
+        setTimeout(() => process.exit(), 30_000);
+      `);
+      const { stdout } = await typed(`trap '' INT; ${line} ${redirection}`, { question: "up", answer: "\u0003" });
+      expect(stdout).toContain("interrupted 1 times");
+    });
+
+    it("passes SIGINT on where it is not in the foreground, though its input is the terminal", async () => {
+      const line = runLine(`
+        process.on("SIGINT", () => process.exit(5));
+        process.kill(process.ppid, "SIGINT");
+        setTimeout(() => process.exit(9), 10_000);
+      `);
+      const { exitCode } = await typed(`set -m; ${line} < /dev/tty & wait $!`, {});
+      expect(exitCode).toBe(5);
+    });
   });
 
   it("asks beside the result, which may go to a file", async () => {

@@ -57,6 +57,19 @@ describe("assignmentTable", () => {
     `);
   });
 
+  it("marks holders that are gone, and puts them last", () => {
+    const [both] = SAMPLE as [ListedAssignment];
+    const evidence = (person: "alive" | "gone"): ListedAssignment["evidence"] => [
+      { kind: "holder", verdict: "gone", text: "process 4711 (node vitest) (gone)" },
+      { kind: "holder", verdict: person, text: "a person" },
+      { kind: "container", verdict: "gone", text: "no container" },
+    ];
+    const table = (person: "alive" | "gone") =>
+      assignmentTable([{ ...both, evidence: evidence(person) }], terminal({}), NOW);
+    expect(table("alive")).toContain(" a person, gone: process 4711 (node vitest) ");
+    expect(table("gone")).toContain(" gone: process 4711 (node vitest), gone: a person ");
+  });
+
   it("shows nothing that could rewrite the screen", () => {
     const hostile = listed({
       projectKey: "/tmp/\u001b[2J\nfake",

@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { shown } from "../ports/config.ts";
+import { InvalidArgumentError } from "../ports/errors.ts";
+
+/**
+ * Without `--`, the options of the command that `run` is given would be read as ours: `run echo --version` would print
+ * our version, and run nothing. @throws InvalidArgumentError
+ */
+export function checkSeparator(program: Command, args: readonly string[]): void {
+  const [command, word] = wordsBeforeSeparator(program, args);
+  if (command !== "run" || word === undefined) return;
+  throw new InvalidArgumentError({
+    what: `run takes its command behind \`--\`, and ${shown(word)} stands before it.`,
+    state: "Nothing was run, and no port was taken.",
+    remedy: "put `--` between the options of run and the command, e.g. `iris-ports run --port 1975 -- npm test`.",
+    argument: "command",
+    value: word,
+  });
+}
+
+function wordsBeforeSeparator(program: Command, args: readonly string[]): string[] {
+  const options = [program, ...program.commands.filter((command) => command.name() === "run")].flatMap(
+    (command) => command.options,
+  );
+  const valued = options.filter(({ required }) => required).map(({ long }) => long);
+  const separator = args.indexOf("--");
+  const before = separator < 0 ? args : args.slice(0, separator);
+  return before.filter((word, index) => !word.startsWith("-") && !valued.includes(before[index - 1]));
+}
