@@ -34,13 +34,13 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
 export type NewFile = { readonly mode: number; readonly uid?: number | undefined; readonly gid?: number | undefined };
 
 /** Writes a file that must not exist yet, with exactly this mode, and the owner and group where the system permits it. */
-export function writeNewFile(path: string, content: string | Buffer, owner: NewFile, isDurable: boolean): void {
+export function writeNewFile(path: string, content: Buffer, owner: NewFile, isDurable: boolean): void {
   const fd = fs.openSync(path, "wx", owner.mode);
   try {
     const stat = fs.fstatSync(fd);
     changeOwner(fd, stat, owner);
     if ((stat.mode & 0o777) !== owner.mode) changeMode(fd, owner.mode);
-    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+    writeAll(fd, content);
     if (isDurable) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);

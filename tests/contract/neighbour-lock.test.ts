@@ -11,6 +11,7 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 /** A machine that has only these commands. */
@@ -92,6 +93,31 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     const release = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
     expect(await isFreeFor(lockPath)).toBe(false);
     release();
+  });
+
+  test.each<[string, (flags: number) => boolean, boolean]>([
+    ["may only be read is taken", (flags) => (flags & fs.constants.O_RDWR) !== 0, true],
+    ["may not even be read is an error that says what to do", () => true, false],
+  ])("that %s", async (_, isRefused, isTaken) => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    fs.writeFileSync(lockPath, "");
+    const { openSync } = fs;
+    vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
+      if (path === lockPath && isRefused(flags as number)) throw Object.assign(new Error("no"), { code: "EACCES" });
+      return openSync(path, flags, mode);
+    });
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    const lock = lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+    if (!isTaken)
+      await expect(lock).rejects.toMatchObject({
+        code: "REGISTRY_ACCESS",
+        remedy: `let everybody who shares the registry use it: chmod g+rw '${lockPath}'`,
+      });
+    else {
+      const release = await lock;
+      expect(await isFreeFor(lockPath)).toBe(false);
+      release();
+    }
   });
 
   test("is not taken through a symbolic link", async () => {

@@ -1,29 +1,62 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { readTime } from "../../src/ports/naive-time.ts";
+import fs from "node:fs";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+beforeEach(() => {
+  vi.resetModules();
+});
 
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
+/** Read by a process with this `TZ`, on a machine of that zone. */
+async function readTime(text: string, processZone: string, systemZone?: string): Promise<Date> {
+  vi.stubEnv("TZ", processZone);
+  vi.spyOn(fs, "readlinkSync").mockImplementation(() => {
+    if (systemZone === undefined) throw Object.assign(new Error("no link"), { code: "EINVAL" });
+    return `/usr/share/zoneinfo/${systemZone}`;
+  });
+  return (await import("../../src/ports/naive-time.ts")).readTime(text);
+}
+
+/** Now, as Python's datetime.now().isoformat() tells it in a zone. */
+function nowIn(timeZone: string, now: Date): string {
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(now);
+  return `${parts.replace(" ", "T")}.000123`;
+}
+
 describe("a time of the Python tool", () => {
-  test("with an offset is that time", () => {
-    vi.stubEnv("TZ", "Asia/Tokyo");
-    expect(readTime("2026-11-23T05:06:07.123+00:00").toISOString()).toBe("2026-11-23T05:06:07.123Z");
-    expect(readTime("2026-11-23T05:06:07.123456-05:00").toISOString()).toBe("2026-11-23T10:06:07.123Z");
+  test("with an offset is that time", async () => {
+    expect((await readTime("2026-11-23T05:06:07.123+00:00", "Asia/Tokyo")).toISOString()).toBe(
+      "2026-11-23T05:06:07.123Z",
+    );
+    expect((await readTime("2026-11-23T05:06:07.123456-05:00", "Asia/Tokyo")).toISOString()).toBe(
+      "2026-11-23T10:06:07.123Z",
+    );
   });
 
-  test.each(["UTC", "Pacific/Kiritimati"])("without one is not older than it can be, where TZ is %s", (zone) => {
-    vi.stubEnv("TZ", zone);
-    const justNow = new Date();
-    expect(readTime(justNow.toISOString().slice(0, -1)).getTime()).toBe(justNow.getTime());
+  test.each([
+    ["America/New_York", "UTC", "America/New_York"],
+    ["Asia/Kolkata", "UTC", "Asia/Kolkata"],
+    ["UTC", "Pacific/Kiritimati", "America/New_York"],
+    ["UTC", "Pacific/Kiritimati", undefined],
+    ["America/New_York", "America/New_York", "Asia/Tokyo"],
+  ])("that was written in %s is not taken for older, by TZ=%s on a machine in %s", async (written, process, system) => {
+    const now = new Date(Math.floor(Date.now() / 1_000) * 1_000);
+    expect(await readTime(nowIn(written, now), process, system)).toEqual(now);
   });
 
-  test("that is in the future in every zone is read in this process's", () => {
-    vi.stubEnv("TZ", "Asia/Tokyo");
-    expect(readTime("9000-01-01T09:00:00").toISOString()).toBe("9000-01-01T00:00:00.000Z");
+  test("that is in the future in every zone is read in this process's", async () => {
+    expect((await readTime("9000-01-01T09:00:00", "Asia/Tokyo", "Asia/Tokyo")).toISOString()).toBe(
+      "9000-01-01T00:00:00.000Z",
+    );
   });
 
-  test("that is none stays none", () => {
-    expect(readTime("yesterday").getTime()).toBeNaN();
+  test("of another form is read as Date reads it, and none stays none", async () => {
+    expect((await readTime("Mon, 23 Nov 2026 05:06:07 GMT", "Asia/Tokyo")).toISOString()).toBe(
+      "2026-11-23T05:06:07.000Z",
+    );
+    expect((await readTime("yesterday", "Asia/Tokyo")).getTime()).toBeNaN();
   });
 });
