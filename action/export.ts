@@ -6,19 +6,20 @@ import type { PortAssignment } from "../src/ports/assignment.ts";
 import type { Inputs, IrisInputs } from "./inputs.ts";
 
 const DEFAULT_NAME = "IRIS_PORT";
+const PROJECT_NAME = "IRIS_PORTS_PROJECT";
 
 /** Tells the job's later steps which port they have, and the library in them which assignment to join. */
 export function exportAssignment(assignment: PortAssignment, inputs: Inputs, host: string): void {
   const { port, webPort, projectPath, instance = "", containerName } = assignment;
   exportVariable(inputs.envName, String(port));
-  if (inputs.envName === DEFAULT_NAME) {
-    exportVariable("IRIS_PORTS_PROJECT", projectPath);
+  if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
+  if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
+    exportVariable(PROJECT_NAME, projectPath);
     // Empty, it takes back what another use of the action in this job may have said.
     exportVariable("IRIS_PORTS_INSTANCE", instance);
     exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
     if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
   }
-  if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
   setOutput("port", String(port));
   setOutput("host", host);
   setOutput("project", projectPath);
@@ -52,8 +53,9 @@ export function exportIris({ port, containerName }: PortAssignment, { envName, i
 
 /** A second use in one job must not put its host or password beside the first one's port. */
 function exportBeside(envName: string, variables: Readonly<Record<string, string>>): void {
-  if (!envName.endsWith(DEFAULT_NAME)) return;
-  const prefix = envName.slice(0, -DEFAULT_NAME.length);
+  const hasPrefix = envName.endsWith(DEFAULT_NAME);
+  if (!hasPrefix && !isFirstUse()) return;
+  const prefix = hasPrefix ? envName.slice(0, -DEFAULT_NAME.length) : "";
   for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
 }
 
@@ -63,4 +65,9 @@ export function maskPassword({ password }: IrisInputs): void {
   if (password === undefined || password === DEFAULT_IRIS_PASSWORD) return;
   setSecret(password);
   if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+}
+
+/** No step of the job has said so far which assignment is the job's. An export counts for this step at once, too. */
+function isFirstUse(): boolean {
+  return !process.env[PROJECT_NAME];
 }

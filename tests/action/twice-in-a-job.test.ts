@@ -34,8 +34,12 @@ test("with IRIS, every use has its own variables, and leaves those of the others
   const image = await ensureStandin();
   const login = (name: string) => ({ image, username: name, password: `${name}-pw`, namespace: name.toUpperCase() });
   const first = await job.main({ inputs: login("shop") });
-  const orders = await job.main({ env: SECOND, inputs: { ...login("orders"), "env-name": "ORDERS_IRIS_PORT" } });
-  const other = await job.main({ env: NAMED, inputs: { ...login("stock"), "env-name": "STOCK_DB" } });
+  const inputs = { ...login("orders"), "env-name": "ORDERS_IRIS_PORT" };
+  const orders = await job.main({ env: { ...first.env, ...SECOND }, inputs });
+  const other = await job.main({
+    env: { ...first.env, ...NAMED },
+    inputs: { ...login("stock"), "env-name": "STOCK_DB" },
+  });
 
   // What the runner gives to the next step.
   const env: Record<string, string> = { ...first.env, ...orders.env, ...other.env };
@@ -71,6 +75,21 @@ test("with IRIS, every use has its own variables, and leaves those of the others
   ] as const)
     expect(await job.post(used.state, { env: action })).toMatchObject({ code: 0 });
   expect(host.assignments).toEqual([]);
+});
+
+test("a name of its own for the only use takes nothing away", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const image = await ensureStandin();
+  const used = await job.main({ inputs: { image, "env-name": "DB_PORT" } });
+  expect(used.env).toMatchObject({
+    DB_PORT: used.outputs.port,
+    IRIS_HOST: "127.0.0.1",
+    IRIS_CONNECTION_URI: used.outputs["connection-uri"],
+    IRIS_PORTS_PROJECT: job.workspace,
+  });
+  expect(used.env).not.toHaveProperty("IRIS_PORT");
+  await job.post(used.state);
 });
 
 test("without a matrix and an id the first use has no instance, and the second one of its own", async () => {
