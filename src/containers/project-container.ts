@@ -11,7 +11,7 @@ import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/label
 import { identifyProject } from "../ports/project.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
 import { checkMatch } from "./container-match.ts";
-import { findContainer, type Inspected, removeCreatedBy } from "./engine-containers.ts";
+import { findContainer, type Inspected } from "./engine-containers.ts";
 import { bindAddresses, type EngineReach, hostFor, reachOf } from "./host-address.ts";
 import { checkHostPort, checkNetworkMode, checkReachable, checkUnnamed, namedHostPort } from "./option-checks.ts";
 import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./port-bindings.ts";
@@ -199,9 +199,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
       return { container, containerPort, host: this.hostOf(addresses), tenancy: undefined, ...end };
     } catch (error) {
-      await this.removeCreated(surroundings.client);
-      // Until it is started, only its label tells that it was created.
-      await removeCreatedBy(surroundings.client, creator);
+      await this.removeCreated(surroundings.client, creator);
       if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import createDebug from "debug";
 import {
   type ContainerRuntimeClient,
   type Content,
@@ -13,12 +14,14 @@ import {
 import type { Part } from "../ports/fingerprint.ts";
 import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./copied-sources.ts";
 import { EarlyDeath } from "./early-death.ts";
-import { type Inspected, removeContainer } from "./engine-containers.ts";
+import { type Inspected, removeContainer, removeCreatedBy } from "./engine-containers.ts";
 import { GuardedWait } from "./guarded-wait.ts";
 import { bindingsOn, type PortBindings, publishedAddresses, tcpKey } from "./port-bindings.ts";
 import { atPublishedAddresses } from "./ports-readiness.ts";
 import { runningOnly } from "./running-only.ts";
 import { type Diagnosis, endError } from "./start-failure.ts";
+
+const debug = createDebug("iris-ports:containers");
 
 /** A port of the container that a start takes care of. */
 export type ServedPort = {
@@ -93,9 +96,15 @@ export abstract class PublishedContainer extends GenericContainer {
     return undefined;
   }
 
-  /** Removes what the last {@link create} has made, if anything. */
-  protected async removeCreated(client: ContainerRuntimeClient): Promise<void> {
-    if (this.#createdId !== undefined) await removeContainer(client, this.#createdId);
+  /** Removes what a failed {@link create} has made, if anything; why it failed matters more than whether that works. */
+  protected async removeCreated(client: ContainerRuntimeClient, creator: string): Promise<void> {
+    try {
+      if (this.#createdId !== undefined) await removeContainer(client, this.#createdId);
+      // Until it is started, only its label tells that it was created.
+      await removeCreatedBy(client, creator);
+    } catch (error) {
+      debug("what a failed start has made was not removed: %o", error);
+    }
   }
 
   protected override async containerCreated(id: string): Promise<void> {

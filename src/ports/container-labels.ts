@@ -1,17 +1,6 @@
 import type { PortAssignment } from "./assignment.ts";
 import { type Holder, processText } from "./holder.ts";
-import {
-  LABEL_CREATOR,
-  LABEL_CREATOR_PROCESS,
-  LABEL_FINGERPRINT,
-  LABEL_INSTANCE,
-  LABEL_LIFETIME,
-  LABEL_PORT,
-  LABEL_PROJECT,
-  LABEL_REGISTRY,
-  LABEL_TENURE,
-  LABEL_WEB_PORT,
-} from "./labels.ts";
+import * as LABELS from "./labels.ts";
 
 /** What a container is made for. */
 export type LabelledUse = {
@@ -27,18 +16,7 @@ export type LabelledUse = {
  * container's labels, and hands them on.
  */
 export const BLANK_LABELS: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    LABEL_PROJECT,
-    LABEL_PORT,
-    LABEL_INSTANCE,
-    LABEL_WEB_PORT,
-    LABEL_REGISTRY,
-    LABEL_LIFETIME,
-    LABEL_TENURE,
-    LABEL_CREATOR,
-    LABEL_CREATOR_PROCESS,
-    LABEL_FINGERPRINT,
-  ].map((name) => [name, ""]),
+  Object.values(LABELS).map((name) => [name, ""]),
 );
 
 /** The labels of a container that is made for an assignment, whoever makes it: each of ours, empty where there is none. */
@@ -47,14 +25,14 @@ export function containerLabels({ assignment, ...use }: LabelledUse): Record<str
   const process = processText(use.creator);
   return {
     ...BLANK_LABELS,
-    [LABEL_PROJECT]: projectPath,
-    [LABEL_PORT]: String(port),
-    ...(instance === undefined ? {} : { [LABEL_INSTANCE]: instance }),
-    ...(webPort === undefined ? {} : { [LABEL_WEB_PORT]: String(webPort) }),
-    [LABEL_REGISTRY]: use.registryPath,
-    [LABEL_LIFETIME]: use.lifetime,
-    [LABEL_TENURE]: use.tenure,
-    [LABEL_CREATOR]: use.creator.id,
-    ...(process === undefined ? {} : { [LABEL_CREATOR_PROCESS]: process }),
+    [LABELS.LABEL_PROJECT]: projectPath,
+    [LABELS.LABEL_PORT]: String(port),
+    ...(instance === undefined ? {} : { [LABELS.LABEL_INSTANCE]: instance }),
+    ...(webPort === undefined ? {} : { [LABELS.LABEL_WEB_PORT]: String(webPort) }),
+    [LABELS.LABEL_REGISTRY]: use.registryPath,
+    [LABELS.LABEL_LIFETIME]: use.lifetime,
+    [LABELS.LABEL_TENURE]: use.tenure,
+    [LABELS.LABEL_CREATOR]: use.creator.id,
+    ...(process === undefined ? {} : { [LABELS.LABEL_CREATOR_PROCESS]: process }),
   };
 }

@@ -1,4 +1,4 @@
-/** The labels a container of a project carries, so that anybody can tell whose it is. */
+/** The labels a container of a project carries, so that anybody can tell whose it is. Nothing else is exported here. */
 export const LABEL_PROJECT = "io.iris-ports.project";
 export const LABEL_PORT = "io.iris-ports.port";
 export const LABEL_INSTANCE = "io.iris-ports.instance";

@@ -16,14 +16,14 @@ import type { ContainerEngine } from "./engine.ts";
 import { PortNotAssignedError } from "./errors.ts";
 import { checkHolder, type Holder, processHolder } from "./holder.ts";
 import { type Liveness, observeProcess } from "./liveness.ts";
-import { bindProbe, type PortProbe, quietProbe } from "./port-probe.ts";
+import { bindProbe, type PortProbe } from "./port-probe.ts";
 import { identifyProject } from "./project.ts";
 import { type Rebuilt, rebuildDocument } from "./rebuild.ts";
 import { toAssignment } from "./records.ts";
 import { beginLeaveIn, releaseIn } from "./release.ts";
 import type { AssignRequest } from "./request.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
-import { goneHolders, lookAround, type Surroundings } from "./survey.ts";
+import { goneHolders, lookAround, portsInUse, type Surroundings } from "./survey.ts";
 import { checkWebPort } from "./web-port.ts";
 
 /** How a registry is reached and what it asks; everything has a default. */
@@ -185,7 +185,7 @@ export class RegistryCore {
     const foreignPorts = entriesOf(document)
       .filter(isForeignEntry)
       .map(({ assignment }) => assignment.port);
-    const used = await this.#probeAll(foreignPorts);
+    const used = await portsInUse(this.#surroundings, foreignPorts);
     return entriesOf(document)
       .map((entry) => judge(entry, survey, now, used.get(entry.assignment.port)))
       .sort((a, b) => a.port - b.port);
@@ -235,18 +235,5 @@ export class RegistryCore {
       refusedPorts,
       waiterId: `${holder.id} ${identity.projectKey}`,
     };
-  }
-
-  /** Whether ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
-  async #probeAll(ports: readonly number[]): Promise<ReadonlyMap<number, boolean>> {
-    const used = new Map<number, boolean>();
-    const { probe, store } = this.#surroundings;
-    if (ports.length === 0 || probe === undefined) return used;
-    const probeEach = async (look: PortProbe) => {
-      for (const port of ports) used.set(port, !(await look(port)));
-      return { result: used };
-    };
-    const quiet = probe === bindProbe ? quietProbe() : undefined;
-    return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
   }
 }

@@ -6,7 +6,7 @@ import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { type Holder, type ProcessIdentity, parseProcessText, processText } from "./holder.ts";
 import { LABEL_CREATOR_PROCESS, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY, LABEL_TENURE } from "./labels.ts";
 import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
-import type { PortProbe } from "./port-probe.ts";
+import { bindProbe, type PortProbe, quietProbe } from "./port-probe.ts";
 import { toHolder } from "./records.ts";
 
 const debug = createDebug("iris-ports:survey");
@@ -76,6 +76,21 @@ export async function goneHolders(
   const records = (await store.read()).holders.get(projectKey) ?? [];
   const verdictOf = await observeAll(records, liveness, clock());
   return (holder) => verdictOf(holder) === "gone";
+}
+
+/** Which ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
+export async function portsInUse(
+  { store, probe }: Surroundings,
+  ports: readonly number[],
+): Promise<ReadonlyMap<number, boolean>> {
+  const used = new Map<number, boolean>();
+  if (ports.length === 0 || probe === undefined) return used;
+  const probeEach = async (look: PortProbe) => {
+    for (const port of ports) used.set(port, !(await look(port)));
+    return { result: used };
+  };
+  const quiet = probe === bindProbe ? quietProbe() : undefined;
+  return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
 }
 
 /** Lists the engine's containers, or tells why it could not. */
