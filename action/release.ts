@@ -23,12 +23,18 @@ export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): P
     info("iris-ports: the step took no port; there is nothing to give back.");
     return;
   }
+  try {
+    await releaseBy(deadline, claim);
+  } catch (error) {
+    warn(`${NOT_GIVEN_BACK} ${messageOf(error)}`);
+  }
+}
+
+const NOT_GIVEN_BACK = "The port may not have been given back; the next job on this host does it.";
+
+async function releaseBy(deadline: number, claim: Claim): Promise<void> {
   const open = openRegistry(claim);
-  const given = await attempt(
-    () => releaseClaim(open, claim),
-    deadline,
-    "The port may not have been given back; the next job on this host does it.",
-  );
+  const given = await attempt(() => releaseClaim(open, claim), deadline, NOT_GIVEN_BACK);
   const cleaned = await attempt(
     () => clean(open.registry),
     deadline,
