@@ -73,7 +73,15 @@ async function demo(): Promise<void> {
   screen.claim("What was left behind is gone.", !(await isRunning(restarted.id)));
 }
 
-async function cleanUp(): Promise<void> {
+let cleaning: Promise<void> | undefined;
+
+/** Once, also when Ctrl-C comes amid it; from then on nothing is started any more. */
+function cleanUp(): Promise<void> {
+  cleaning ??= removeAll();
+  return cleaning;
+}
+
+async function removeAll(): Promise<void> {
   if (processes.length === 0) return rmSync(directory, { recursive: true });
   screen.step("Cleaning up");
   await Promise.all(processes.map((each) => each.stop()));
@@ -94,6 +102,7 @@ function project(name: string): string {
 }
 
 function launch(image: DemoImage, path: string): DemoProcess {
+  if (cleaning !== undefined) throw new Error("The demo was interrupted.");
   const launched = new DemoProcess(image.name, path, path.slice(directory.length + 1));
   processes.push(launched);
   return launched;
