@@ -40,7 +40,7 @@ export default defineConfig({
       include: ["src/**/*.ts"],
       reporter: ["text-summary", "html", "json-summary"],
       thresholds: {
-        "src/ports/**": { lines: 95, branches: 95 },
+        "src/registry/**": { lines: 95, branches: 95 },
         "src/stores/**": { lines: 95, branches: 95 },
       },
     },

@@ -1,19 +1,19 @@
-import type { Acquisition } from "../src/ports/acquire.ts";
+import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import { claimPort } from "./claim-port.ts";
 import { clean } from "./clean.ts";
-import { exportAssignment, exportIris, maskPassword } from "./export.ts";
 import { giveBack } from "./give-back.ts";
-import { type Inputs, readInputs } from "./inputs.ts";
-import { abortable, interruptionSignal } from "./interruption.ts";
+import { type Inputs, readInputs } from "./inputs/inputs.ts";
 import { ensureImage } from "./iris-image.ts";
 import { waitUntilReady } from "./iris-readiness.ts";
-import { currentJob, holderOf, type Job } from "./job.ts";
-import { firstReachable, type Reach, reachOf } from "./job-network.ts";
-import { say, warn } from "./log.ts";
+import { abortable, interruptionSignal } from "./job/interruption.ts";
+import { currentJob, holderOf, type Job } from "./job/job.ts";
+import { firstReachable, type Reach, reachOf } from "./job/job-network.ts";
+import { type Claim, saveClaim, saveOutcome } from "./job/state.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
-import { reportError } from "./report-error.ts";
+import { exportAssignment, exportIris, maskPassword } from "./output/export.ts";
+import { say, warn } from "./output/log.ts";
+import { reportError } from "./output/report-error.ts";
 import { runIris } from "./start-iris.ts";
-import { type Claim, saveClaim, saveOutcome } from "./state.ts";
 
 /** The step: takes a port for the job, starts IRIS on it where an image is given, and tells the steps that follow. */
 export async function assign(): Promise<void> {
@@ -23,7 +23,7 @@ export async function assign(): Promise<void> {
     if (inputs.iris !== undefined) maskPassword(inputs.iris);
     const job = currentJob(inputs.jobCheckRunId, inputs.matrix);
     if (job.isInContainer && job.isSelfHosted && !inputs.isRegistryPathGiven) warn(PRIVATE_REGISTRY);
-    await assignIn(openRegistry({ ...inputs, isInContainer: job.isInContainer }), inputs, job, interruption);
+    await startStep(openRegistry({ ...inputs, isInContainer: job.isInContainer }), inputs, job, interruption);
   } catch (error) {
     reportError(error);
   }
@@ -36,7 +36,7 @@ const PRIVATE_REGISTRY = [
   "  with: { registry-path: /srv/iris-ports/port-registry.json }",
 ].join("\n");
 
-async function assignIn(open: OpenRegistry, inputs: Inputs, job: Job, interruption: AbortSignal): Promise<void> {
+async function startStep(open: OpenRegistry, inputs: Inputs, job: Job, interruption: AbortSignal): Promise<void> {
   const { iris } = inputs;
   if (iris !== undefined) {
     // What may take long and needs no port comes before one is taken.

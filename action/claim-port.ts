@@ -1,15 +1,15 @@
 import { resolve } from "node:path";
-import type { Acquisition } from "../src/ports/acquire.ts";
-import { entryOf } from "../src/ports/edit-document.ts";
-import { PortConflictError } from "../src/ports/errors.ts";
-import type { JobHolder } from "../src/ports/holder.ts";
-import { canonicalProject } from "../src/ports/project.ts";
-import type { Inputs } from "./inputs.ts";
-import { defaultInstance, otherInstance } from "./instance.ts";
-import type { Job } from "./job.ts";
-import { say } from "./log.ts";
+import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import { entryOf } from "../src/registry/document/edit-document.ts";
+import { PortConflictError } from "../src/registry/errors.ts";
+import type { JobHolder } from "../src/registry/holder.ts";
+import { canonicalProject } from "../src/registry/project.ts";
+import type { Inputs } from "./inputs/inputs.ts";
+import { defaultInstance, otherInstance } from "./job/instance.ts";
+import type { Job } from "./job/job.ts";
+import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import type { Claim } from "./state.ts";
+import { say } from "./output/log.ts";
 
 const REPORT_EVERY_MS = 15_000;
 

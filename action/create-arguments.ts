@@ -1,9 +1,9 @@
 import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
-import type { Acquisition } from "../src/ports/acquire.ts";
-import type { JobHolder } from "../src/ports/holder.ts";
-import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
+import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import type { JobHolder } from "../src/registry/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
 import type { ContainerEnv } from "./container-env.ts";
-import type { IrisInputs } from "./inputs.ts";
+import type { IrisInputs } from "./inputs/inputs.ts";
 import { irisLabels } from "./iris-labels.ts";
 
 /** Whose container is made, of what, and where it is bound. */

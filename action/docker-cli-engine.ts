@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { ContainerEngine, EngineContainer } from "../src/docker/engine.ts";
 import { resolveEngineAddress } from "../src/docker/engine-address.ts";
 import { engineTimeoutError } from "../src/docker/engine-error.ts";
 import { boundPorts, type PortBindings } from "../src/docker/published-ports.ts";
-import type { ContainerEngine, EngineContainer } from "../src/ports/engine.ts";
-import { ContainerEngineError } from "../src/ports/errors.ts";
+import { ContainerEngineError } from "../src/errors/errors.ts";
 import { DockerCli, type DockerResult } from "./docker-cli.ts";
 
 const LIST_TIMEOUT_MS = 2_000;

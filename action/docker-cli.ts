@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { getExecOutput } from "@actions/exec";
 import { type EngineAddress, resolveEngineAddress } from "../src/docker/engine-address.ts";
 import { engineError, engineTimeoutError } from "../src/docker/engine-error.ts";
-import { ContainerEngineError } from "../src/ports/errors.ts";
+import { ContainerEngineError } from "../src/errors/errors.ts";
 
 const ANSWER_LIMIT_BYTES = 256 * 1024 * 1024;
 

@@ -1,10 +1,10 @@
-import type { PortAssignment } from "../src/ports/assignment.ts";
-import { PortNotAssignedError } from "../src/ports/errors.ts";
-import { jobHolder } from "../src/ports/holder.ts";
-import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/ports/labels.ts";
-import { messageOf, warn } from "./log.ts";
+import type { PortAssignment } from "../src/registry/assignment.ts";
+import { PortNotAssignedError } from "../src/registry/errors.ts";
+import { jobHolder } from "../src/registry/holder.ts";
+import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/registry/labels.ts";
+import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import type { Claim } from "./state.ts";
+import { messageOf, warn } from "./output/log.ts";
 
 /** What a step had, and what became of it. */
 export type GivenBack = {

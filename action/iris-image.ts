@@ -1,8 +1,8 @@
-import { ContainerEngineError } from "../src/ports/errors.ts";
+import { ContainerEngineError } from "../src/errors/errors.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs.ts";
-import { abortable } from "./interruption.ts";
-import { inGroup } from "./log.ts";
+import type { IrisInputs } from "./inputs/inputs.ts";
+import { abortable } from "./job/interruption.ts";
+import { inGroup } from "./output/log.ts";
 
 const INSPECT_TIMEOUT_MS = 30_000;
 

@@ -1,22 +1,22 @@
 import { DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../src/iris/image.ts";
-import { loginPart } from "../src/iris/login-part.ts";
-import type { Acquisition } from "../src/ports/acquire.ts";
-import { containerLabels } from "../src/ports/container-labels.ts";
-import { fingerprint, type Part } from "../src/ports/fingerprint.ts";
-import type { JobHolder } from "../src/ports/holder.ts";
-import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
-import type { IrisInputs } from "./inputs.ts";
+import { fingerprint, type Part } from "../src/lifecycle/fingerprint.ts";
+import { loginPart } from "../src/lifecycle/login-part.ts";
+import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import { containerLabels } from "../src/registry/container-labels.ts";
+import type { JobHolder } from "../src/registry/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
+import type { IrisInputs } from "./inputs/inputs.ts";
 
 /** The labels that the library would give the container, so that its tests recognise it and join. */
 export async function irisLabels(
-  { assignment, tenure }: Acquisition,
+  { assignment, generation }: Acquisition,
   holder: JobHolder,
   registryPath: string,
   iris: IrisInputs,
 ): Promise<Readonly<Record<string, string>>> {
   const mark = await fingerprint(irisParts(iris));
   return {
-    ...containerLabels({ assignment, tenure, registryPath, creator: holder, lifetime: "holders" }),
+    ...containerLabels({ assignment, generation, registryPath, creator: holder, lifetime: "holders" }),
     ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
   };
 }

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { ContainerStartError } from "../src/errors/errors.ts";
 import { diagnoseLog, READY_LINE, START_LINE } from "../src/iris/log-lines.ts";
 import { SESSION_COMMAND, setupScript } from "../src/iris/session-scripts.ts";
 import { parseSetupOutput } from "../src/iris/setup-output.ts";
-import { ContainerStartError } from "../src/ports/errors.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs.ts";
-import { abortable } from "./interruption.ts";
-import { inGroup } from "./log.ts";
+import type { IrisInputs } from "./inputs/inputs.ts";
+import { abortable } from "./job/interruption.ts";
+import { inGroup } from "./output/log.ts";
 
 const SESSION_RETRY_MS = 200;
 const INSPECT_TIMEOUT_MS = 10_000;

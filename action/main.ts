@@ -1,5 +1,5 @@
 import { assign } from "./assign.ts";
-import { endProcess } from "./interruption.ts";
+import { endProcess } from "./job/interruption.ts";
 
 await assign();
 endProcess();

@@ -1,12 +1,12 @@
-import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/ports/config.ts";
-import { RegistryCore } from "../src/ports/registry.ts";
+import { PortRegistry } from "../src/registry/registry.ts";
+import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/settings/config.ts";
 import { FileStore } from "../src/stores/file-store.ts";
 import type { Store } from "../src/stores/store.ts";
 import { DockerCliEngine } from "./docker-cli-engine.ts";
 
 /** A registry, the store behind it, and the engine that it asks. */
 export type OpenRegistry = {
-  readonly registry: RegistryCore;
+  readonly registry: PortRegistry;
   readonly store: Store;
   readonly engine: DockerCliEngine;
 };
@@ -23,5 +23,5 @@ export function openRegistry(options: {
     lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS,
     isDurable: true,
   });
-  return { engine, store, registry: new RegistryCore({ store, engine, portRange: options.portRange }) };
+  return { engine, store, registry: new PortRegistry({ store, engine, portRange: options.portRange }) };
 }

@@ -1,4 +1,4 @@
-import { endProcess } from "./interruption.ts";
+import { endProcess } from "./job/interruption.ts";
 import { release } from "./release.ts";
 
 await release();

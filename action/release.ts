@@ -1,10 +1,10 @@
 import { info } from "@actions/core";
 import { clean } from "./clean.ts";
 import { type GivenBack, giveBack } from "./give-back.ts";
-import { messageOf, say, warn } from "./log.ts";
+import { type Claim, readClaim, readOutcome } from "./job/state.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
-import { type Claim, readClaim, readOutcome } from "./state.ts";
-import { writeSummary } from "./summary.ts";
+import { messageOf, say, warn } from "./output/log.ts";
+import { writeSummary } from "./output/summary.ts";
 
 const TIMEOUT_MS = 60_000;
 /** Of these, what the summary may take. */

@@ -1,21 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isNameTaken, isPortRefused } from "../src/docker/engine-refusal.ts";
-import type { Acquisition } from "../src/ports/acquire.ts";
-import { entryOf } from "../src/ports/edit-document.ts";
-import type { EngineContainer } from "../src/ports/engine.ts";
-import { ContainerMismatchError, ContainerStartError, PortConflictError } from "../src/ports/errors.ts";
-import { differingParts } from "../src/ports/fingerprint.ts";
-import type { JobHolder } from "../src/ports/holder.ts";
-import { LABEL_FINGERPRINT } from "../src/ports/labels.ts";
-import { decideStart } from "../src/ports/start-decision.ts";
-import { observeMaker } from "../src/ports/survey.ts";
+import type { EngineContainer } from "../src/docker/engine.ts";
+import { isNameTaken, isPortRefused } from "../src/docker/engine-error-kinds.ts";
+import { ContainerMismatchError, ContainerStartError } from "../src/errors/errors.ts";
+import { differingParts } from "../src/lifecycle/fingerprint.ts";
+import { decideStart } from "../src/lifecycle/start-decision.ts";
+import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import { entryOf } from "../src/registry/document/edit-document.ts";
+import { PortConflictError } from "../src/registry/errors.ts";
+import { observeMaker } from "../src/registry/evidence/survey.ts";
+import type { JobHolder } from "../src/registry/holder.ts";
+import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
 import { ContainerEnv } from "./container-env.ts";
 import { createArguments } from "./create-arguments.ts";
-import type { IrisInputs } from "./inputs.ts";
-import { abortable } from "./interruption.ts";
+import type { IrisInputs } from "./inputs/inputs.ts";
 import { irisParts } from "./iris-labels.ts";
-import { say } from "./log.ts";
+import { abortable } from "./job/interruption.ts";
 import type { OpenRegistry } from "./open-registry.ts";
+import { say } from "./output/log.ts";
 
 const POLL_MS = 100;
 
@@ -85,7 +86,7 @@ async function startContainer(
 /** The container's name is the mutex: the engine lets only one have it. */
 async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise<Found | undefined> {
   const { engine, store, registry, iris, holder, interruption } = start;
-  const { assignment, tenure } = acquisition;
+  const { assignment, generation } = acquisition;
   const { registryPath } = registry;
   using environment = new ContainerEnv(iris.containerEnv);
   const { args, shown } = await createArguments({ ...start, acquisition, registryPath, environment });
@@ -109,7 +110,7 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
     const users = holders.filter(({ id, usesContainer }) => usesContainer && id !== holder.id);
     const others = new Set(users.map(({ id }) => id));
     const maker = await observeMaker(found.labels);
-    switch (decideStart({ assignment, tenure, registryPath, found, maker, others })) {
+    switch (decideStart({ assignment, generation, registryPath, found, maker, others })) {
       case "move":
         return undefined;
       case "join":

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { GenericContainer, Wait } from "testcontainers";
 import { ensureStandin } from "../scripts/build-standin.ts";
-import { IrisReadiness } from "../src/containers/iris-readiness.ts";
+import { IrisWaitStrategy } from "../src/containers/wait/iris-wait-strategy.ts";
 import { IrisRegistryContainer } from "../src/index.ts";
 import { READY_LINE } from "../src/iris/log-lines.ts";
 import { IRIS_SUPERSERVER_PORT } from "../src/iris/ports.ts";
@@ -16,7 +16,7 @@ export async function measureContainers(): Promise<Measurement[]> {
   const plain = () => new GenericContainer(image).withExposedPorts(IRIS_SUPERSERVER_PORT);
   const kinds = {
     log: () => plain().withWaitStrategy(Wait.forLogMessage(READY_LINE)),
-    session: () => plain().withWaitStrategy(new IrisReadiness({})),
+    session: () => plain().withWaitStrategy(new IrisWaitStrategy({})),
     registry: () =>
       new IrisRegistryContainer(image)
         .withProject(join(scratch.path, "project"))

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import lockfile from "proper-lockfile";
-import { ContainerEngineError } from "../src/ports/errors.ts";
+import { ContainerEngineError } from "../src/errors/errors.ts";
 import { runCommand } from "./run-command.ts";
 
 const FIXTURES = fileURLToPath(new URL("../tests/fixtures/", import.meta.url));

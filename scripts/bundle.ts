@@ -22,6 +22,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(join(scratch, "js"), { recursive: true });
   compile();
+  leaveOutDockerode();
   lightenCore();
   for (const entry of ENTRIES) bundle(entry);
 } catch (error) {
@@ -41,6 +42,16 @@ function compile(): void {
   };
   writeFileSync(join(scratch, "tsconfig.json"), JSON.stringify(config));
   run(join(root, "node_modules", "typescript", "bin", "tsc"), ["--project", join(scratch, "tsconfig.json")]);
+}
+
+/**
+ * With dockerode inside, the ESM bundle crashes when it is loaded. The action asks the engine through the docker command,
+ * so the one module that loads dockerode is replaced.
+ */
+function leaveOutDockerode(): void {
+  const refuse = "throw new Error('This bundle asks the engine through the docker command.')";
+  const module = `export async function connectDockerode() { ${refuse}; }\n`;
+  writeFileSync(join(scratch, "js", "src", "docker", "dockerode-connection.js"), module);
 }
 
 /**

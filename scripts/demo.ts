@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { LABEL_REGISTRY } from "../src/ports/labels.ts";
+import { LABEL_REGISTRY } from "../src/registry/labels.ts";
 import { type DemoImage, findDemoImage } from "./demo-image.ts";
 import { DemoProcess, type DemoReport } from "./demo-project.ts";
 import { DemoScreen } from "./demo-screen.ts";

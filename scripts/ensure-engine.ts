@@ -4,7 +4,7 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ContainerEngineError } from "../src/ports/errors.ts";
+import { ContainerEngineError } from "../src/errors/errors.ts";
 import { runCommand } from "./run-command.ts";
 
 const PACKAGES = ["docker.io", "iptables", "busybox-static"];

@@ -1,9 +1,9 @@
-import { checkPort } from "../ports/config.ts";
-import { manualHolder } from "../ports/holder.ts";
-import { assignmentJson } from "./assignment-json.ts";
-import { projectText } from "./assignment-table.ts";
+import { manualHolder } from "../registry/holder.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { projectText } from "../report/assignment-table.ts";
+import { checkPort } from "../settings/config.ts";
+import { plainJson } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson } from "./plain-text.ts";
 import { standardOutput } from "./terminal.ts";
 import { waitOptions } from "./wait.ts";
 

@@ -1,7 +1,7 @@
-import { assignmentJson } from "./assignment-json.ts";
-import { assignmentTable } from "./assignment-table.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { assignmentTable } from "../report/assignment-table.ts";
+import { plainJson } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson } from "./plain-text.ts";
 import { standardOutput } from "./terminal.ts";
 
 /** `iris-ports clean`: removes the assignments that nothing speaks for any more. */

@@ -1,11 +1,11 @@
-import type { ListedAssignment } from "../ports/assignment.ts";
-import { InvalidArgumentError } from "../ports/errors.ts";
-import { assignmentJson } from "./assignment-json.ts";
-import { assignmentTable } from "./assignment-table.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import type { ListedAssignment } from "../registry/assignment.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { assignmentTable } from "../report/assignment-table.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
 import { confirm, hasSomebodyToAsk } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson, plainText } from "./plain-text.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 
 /**

@@ -1,13 +1,13 @@
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
-import { checkUp } from "../ports/checkup.ts";
-import { InvalidArgumentError } from "../ports/errors.ts";
-import type { Finding } from "../ports/finding.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { checkUp } from "../registry/doctor/checkup.ts";
+import type { Finding } from "../registry/doctor/finding.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
+import type { Style } from "../text/table.ts";
 import { confirm, hasSomebodyToAsk } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson, plainText } from "./plain-text.ts";
 import { type Repair, repair, repairJson, repairText } from "./repair.ts";
-import type { Style } from "./table.ts";
 import { standardError, standardOutput, type Terminal } from "./terminal.ts";
 
 type DoctorOptions = GlobalOptions & { repair?: boolean; withoutEngine?: boolean; yes?: boolean; json?: boolean };

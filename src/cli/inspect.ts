@@ -1,12 +1,12 @@
-import type { ListedAssignment } from "../ports/assignment.ts";
-import { PortNotAssignedError } from "../ports/errors.ts";
-import { identifyProject } from "../ports/project.ts";
-import { describeHolder } from "../ports/staleness.ts";
-import { formatAge } from "./age.ts";
-import { assignmentJson } from "./assignment-json.ts";
-import { projectText } from "./assignment-table.ts";
+import type { ListedAssignment } from "../registry/assignment.ts";
+import { PortNotAssignedError } from "../registry/errors.ts";
+import { describeHolder } from "../registry/evidence/staleness.ts";
+import { identifyProject } from "../registry/project.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { projectText } from "../report/assignment-table.ts";
+import { formatAge } from "../text/age.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson, plainText } from "./plain-text.ts";
 import { standardOutput, type Terminal } from "./terminal.ts";
 
 /** `iris-ports inspect [project]` @throws PortNotAssignedError */

@@ -1,7 +1,7 @@
-import { assignmentJson } from "./assignment-json.ts";
-import { assignmentTable } from "./assignment-table.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { assignmentTable } from "../report/assignment-table.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson, plainText } from "./plain-text.ts";
 import { standardOutput } from "./terminal.ts";
 
 /** `iris-ports list` */

@@ -1,4 +1,4 @@
-import { PortRegistry } from "../docker/port-registry.ts";
+import { PortRegistry } from "../registry/registry.ts";
 
 /** The options that every command has. */
 export type GlobalOptions = { readonly registry?: string; readonly range?: string };

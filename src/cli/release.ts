@@ -1,7 +1,7 @@
-import { assignmentJson } from "./assignment-json.ts";
-import { projectText } from "./assignment-table.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { projectText } from "../report/assignment-table.ts";
+import { plainJson } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { plainJson } from "./plain-text.ts";
 import { standardOutput } from "./terminal.ts";
 
 /** `iris-ports release [project]`: gives the port back, whoever holds it. @throws PortNotAssignedError */

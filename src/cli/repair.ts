@@ -1,8 +1,8 @@
-import type { PortRegistry } from "../docker/port-registry.ts";
-import type { ListedAssignment } from "../ports/assignment.ts";
-import type { Rebuilt } from "../ports/rebuild.ts";
-import { assignmentJson } from "./assignment-json.ts";
-import { plainText } from "./plain-text.ts";
+import type { ListedAssignment } from "../registry/assignment.ts";
+import type { Rebuilt } from "../registry/doctor/rebuild.ts";
+import type { PortRegistry } from "../registry/registry.ts";
+import { assignmentJson } from "../report/assignment-json.ts";
+import { plainText } from "../text/plain-text.ts";
 
 /** What `doctor --repair` has done. */
 export type Repair = Rebuilt & { readonly stale: readonly ListedAssignment[] };

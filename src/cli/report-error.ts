@@ -1,8 +1,8 @@
 import { styleText } from "node:util";
 import createDebug from "debug";
-import { IrisPortsError } from "../ports/errors.ts";
+import { IrisPortsError } from "../errors/base.ts";
+import { plainLines } from "../text/plain-text.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
-import { plainLines } from "./plain-text.ts";
 
 const isTraced = createDebug("iris-ports:cli").enabled;
 

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import { uniqueProcessHolder } from "../ports/holder.ts";
+import { uniqueProcessHolder } from "../registry/holder.ts";
+import { plainText, truncate } from "../text/plain-text.ts";
 import { type AssignCommandOptions, requestOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
 import { isInForeground } from "./foreground.ts";
 import { openRegistry } from "./open-registry.ts";
-import { plainText, truncate } from "./plain-text.ts";
 import { reportError } from "./report-error.ts";
 
 const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

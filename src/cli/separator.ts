@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { shown } from "../ports/config.ts";
-import { InvalidArgumentError } from "../ports/errors.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { shown } from "../settings/config.ts";
 
 /**
  * Without `--`, the options of the command that `run` is given would be read as ours: `run echo --version` would print

@@ -1,6 +1,10 @@
 import { styleText } from "node:util";
+import type { Style } from "../text/table.ts";
+import type { Terminal } from "../text/terminal.ts";
+
+export type { Terminal } from "../text/terminal.ts";
+
 import { EXIT_CODES } from "./exit-codes.ts";
-import type { Paint, Style } from "./table.ts";
 
 const FORMATS = {
   heading: ["bold"],
@@ -10,15 +14,6 @@ const FORMATS = {
   bad: ["bold", "red"],
   faint: ["dim"],
 } as const satisfies Record<Style, readonly string[]>;
-
-/** Where a command writes its result. */
-export type Terminal = {
-  /** False where the output is piped: then nothing is shortened. */
-  readonly isInteractive: boolean;
-  readonly width: number | undefined;
-  readonly paint: Paint;
-  write(text: string): void;
-};
 
 /** Standard output; colours follow the terminal, NO_COLOR and FORCE_COLOR. */
 export function standardOutput(): Terminal {

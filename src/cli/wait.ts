@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../ports/errors.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
 
 /** `--wait SECONDS` in the registry's terms; while waiting, each new place in the queue is said on stderr. */
 export function waitOptions(text: string) {

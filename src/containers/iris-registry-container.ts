@@ -10,16 +10,16 @@ import {
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
 import { diagnoseLog, type LogDiagnosis } from "../iris/log-lines.ts";
-import { loginPart } from "../iris/login-part.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
-import type { Part } from "../ports/fingerprint.ts";
-import { checkFile } from "./copied-sources.ts";
-import type { Inspected } from "./engine-containers.ts";
-import { IrisReadiness } from "./iris-readiness.ts";
+import type { Part } from "../lifecycle/fingerprint.ts";
+import { loginPart } from "../lifecycle/login-part.ts";
+import type { Inspected } from "./engine/engine-containers.ts";
+import { checkFile } from "./options/copied-sources.ts";
 import { RegistryContainer } from "./registry-container.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
+import { IrisWaitStrategy } from "./wait/iris-wait-strategy.ts";
 
 const CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
@@ -98,7 +98,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     _inspected: Inspected,
     waitStrategy: WaitStrategy | undefined,
   ): Promise<WaitStrategy> {
-    return new IrisReadiness(this.#setup, waitStrategy);
+    return new IrisWaitStrategy(this.#setup, waitStrategy);
   }
 
   protected override diagnose(log: string): LogDiagnosis | undefined {

@@ -1,26 +1,33 @@
 import { randomUUID } from "node:crypto";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
-import { engineWords, isPortRefused } from "../docker/engine-refusal.ts";
-import { PortRegistry } from "../docker/port-registry.ts";
-import { environment } from "../ports/config.ts";
-import type { ContainerEngine } from "../ports/engine.ts";
-import { InvalidArgumentError, PortConflictError } from "../ports/errors.ts";
-import { fingerprint, type Part } from "../ports/fingerprint.ts";
-import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../ports/labels.ts";
-import { identifyProject } from "../ports/project.ts";
-import { connectEngine, pullImage, soleExposedPort } from "./container-image.ts";
-import { checkMatch } from "./container-match.ts";
-import { findContainer, type Inspected } from "./engine-containers.ts";
-import { bindAddresses, type EngineReach, hostFor, reachOf } from "./host-address.ts";
-import { checkHostPort, checkNetworkMode, checkReachable, checkUnnamed, namedHostPort } from "./option-checks.ts";
-import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./port-bindings.ts";
+import type { ContainerEngine } from "../docker/engine.ts";
+import { engineWords, isPortRefused } from "../docker/engine-error-kinds.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { fingerprint, type Part } from "../lifecycle/fingerprint.ts";
+import { Lease } from "../lifecycle/lease.ts";
+import { PortConflictError } from "../registry/errors.ts";
+import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../registry/labels.ts";
+import { identifyProject } from "../registry/project.ts";
+import { PortRegistry } from "../registry/registry.ts";
+import { environment } from "../settings/config.ts";
+import { connectEngine, pullImage, soleExposedPort } from "./engine/container-image.ts";
+import { findContainer, type Inspected } from "./engine/engine-containers.ts";
+import { bindAddresses, type EngineReach, hostFor, reachOf } from "./engine/host-address.ts";
+import { RyukSession } from "./engine/ryuk-session.ts";
+import { typedStartError } from "./engine/start-failure.ts";
+import { checkMatch } from "./options/container-match.ts";
+import {
+  checkHostPort,
+  checkNetworkMode,
+  checkReachable,
+  checkUnnamed,
+  namedHostPort,
+} from "./options/option-checks.ts";
+import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./options/port-bindings.ts";
 import { ProjectStart } from "./project-start.ts";
 import { type Publication, PublishedContainer, type ServedPort } from "./published-container.ts";
-import { RyukSession } from "./ryuk-session.ts";
-import { typedStartError } from "./start-failure.ts";
 import type { ContainerUse } from "./started-registry-container.ts";
-import { Tenancy } from "./tenancy.ts";
 
 /** How long a start may wait for other starts of the same project, besides its own container's start-up time. */
 const DEFAULT_TIMEOUT_MS = 180_000;
@@ -40,7 +47,7 @@ type ProjectSettings = {
 };
 
 /** What a start finds before it does anything. */
-type Surroundings = {
+type StartContext = {
   readonly client: ContainerRuntimeClient;
   readonly containerPort: number;
   /** The host addresses to publish on. */
@@ -107,7 +114,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     });
   }
 
-  async #lookAround(engine: ContainerEngine, registry: PortRegistry | undefined): Promise<Surroundings> {
+  async #lookAround(engine: ContainerEngine, registry: PortRegistry | undefined): Promise<StartContext> {
     const client = await connectEngine(engine);
     if (!(await this.#isAnyRunning(client, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
@@ -129,10 +136,10 @@ export abstract class ProjectContainer extends PublishedContainer {
     return assignment !== undefined && (await findContainer(client, assignment.containerName))?.State.Running === true;
   }
 
-  async #startInRegistry(registry: PortRegistry, surroundings: Surroundings): Promise<ContainerUse> {
-    const { client, containerPort, addresses } = surroundings;
+  async #startInRegistry(registry: PortRegistry, context: StartContext): Promise<ContainerUse> {
+    const { client, containerPort, addresses } = context;
     const { project, preferredPort, isReused, isWebPortWanted } = this.settings;
-    const tenancy = await Tenancy.begin(registry, {
+    const lease = await Lease.begin(registry, {
       project,
       ...this.#instanceOption,
       ...(preferredPort === undefined ? {} : { preferredPort }),
@@ -140,41 +147,41 @@ export abstract class ProjectContainer extends PublishedContainer {
     });
     const isKept = (isReused && environment().testcontainersReuseEnable !== "false") || !this.autoCleanup;
     let session: RyukSession | undefined;
-    const create = () => this.#create(tenancy, surroundings, isKept);
+    const create = () => this.#create(lease, context, isKept);
     const diagnose = (log: string) => this.diagnose(log);
     const join = async (running: Inspected): Promise<StartedTestContainer> => {
-      await this.#checkMatch(tenancy, surroundings, running);
+      await this.#checkMatch(lease, context, running);
       session?.close();
       session = await RyukSession.keep(client, running.Config.Labels);
       return this.joinRunning(client, running, this.#servedPorts(containerPort));
     };
     try {
       const timeoutMs = this.startupTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-      const { container, joined } = await new ProjectStart(client, tenancy, { create, join, diagnose }).run(timeoutMs);
+      const { container, joined } = await new ProjectStart(client, lease, { create, join, diagnose }).run(timeoutMs);
       const published = joined === undefined ? addresses : publishedAddresses(joined, tcpKey(containerPort));
       const isOthersToKeep = joined?.Config.Labels[LABEL_LIFETIME] === "kept" && !isKept;
       const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
-      return { container, containerPort, host: this.hostOf(published), tenancy, ...end };
+      return { container, containerPort, host: this.hostOf(published), lease, ...end };
     } catch (error) {
       session?.close();
       throw error;
     }
   }
 
-  async #create(tenancy: Tenancy, surroundings: Surroundings, isKept: boolean): Promise<StartedTestContainer> {
-    const { port, webPort, containerName } = tenancy.assignment;
+  async #create(lease: Lease, context: StartContext, isKept: boolean): Promise<StartedTestContainer> {
+    const { port, webPort, containerName } = lease.assignment;
     const mark = await fingerprint(this.configuration());
     const labels = {
-      ...tenancy.labels(isKept ? "kept" : "holders"),
+      ...lease.labels(isKept ? "kept" : "holders"),
       ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
     };
-    const publications = this.#publications(surroundings, port, webPort);
-    const { addresses } = surroundings;
+    const publications = this.#publications(context, port, webPort);
+    const { addresses } = context;
     return this.create({ publications, addresses, name: containerName, labels, isKept });
   }
 
-  async #checkMatch(tenancy: Tenancy, { client, containerPort }: Surroundings, running: Inspected): Promise<void> {
-    await checkMatch(client, tenancy.assignment, running, {
+  async #checkMatch(lease: Lease, { client, containerPort }: StartContext, running: Inspected): Promise<void> {
+    await checkMatch(client, lease.assignment, running, {
       imageName: this.isAnyImageFine ? undefined : this.imageName,
       containerPort,
       isWebPortWanted: this.settings.isWebPortWanted,
@@ -185,21 +192,21 @@ export abstract class ProjectContainer extends PublishedContainer {
     });
   }
 
-  async #startAlone(surroundings: Surroundings): Promise<ContainerUse> {
-    const { containerPort, addresses } = surroundings;
+  async #startAlone(context: StartContext): Promise<ContainerUse> {
+    const { containerPort, addresses } = context;
     const { preferredPort, isWebPortWanted, isReused } = this.settings;
     const hostPort = preferredPort ?? containerPort;
     const webPort = isWebPortWanted ? this.webContainerPort : undefined;
-    const publications = this.#publications(surroundings, hostPort, webPort);
+    const publications = this.#publications(context, hostPort, webPort);
     const creator = randomUUID();
     // Not on one to be reused, which is found by its labels among others.
     const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
       const container = await this.create({ publications, addresses, labels, isReused });
       const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
-      return { container, containerPort, host: this.hostOf(addresses), tenancy: undefined, ...end };
+      return { container, containerPort, host: this.hostOf(addresses), lease: undefined, ...end };
     } catch (error) {
-      await this.removeCreated(surroundings.client, creator);
+      await this.removeCreated(context.client, creator);
       if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
@@ -213,7 +220,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     }
   }
 
-  #publications({ containerPort }: Surroundings, port: number, webPort: number | undefined): Publication[] {
+  #publications({ containerPort }: StartContext, port: number, webPort: number | undefined): Publication[] {
     const web = this.webContainerPort;
     const hostPort = webPort ?? (web === undefined ? undefined : namedHostPort(this.#exposed, web)) ?? 0;
     return this.#servedPorts(containerPort).map((served) => ({

@@ -1,34 +1,34 @@
 import createDebug from "debug";
 import type { ContainerRuntimeClient } from "testcontainers";
-import { LABEL_CREATOR, LABEL_LIFETIME, LABEL_TENURE } from "../ports/labels.ts";
-import { findContainer, removeContainer, removeCreatedBy } from "./engine-containers.ts";
-import type { Tenancy } from "./tenancy.ts";
+import type { Lease } from "../lifecycle/lease.ts";
+import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME } from "../registry/labels.ts";
+import { findContainer, removeContainer, removeCreatedBy } from "./engine/engine-containers.ts";
 
 const debug = createDebug("iris-ports:containers");
 
-/** Ends a tenancy whose start has failed: nothing is left but what others use, or what was to be kept. */
-export async function leaveFailedStart(client: ContainerRuntimeClient, tenancy: Tenancy): Promise<void> {
+/** Ends a lease whose start has failed: nothing is left but what others use, or what was to be kept. */
+export async function leaveFailedStart(client: ContainerRuntimeClient, lease: Lease): Promise<void> {
   try {
-    const labels = (await findContainer(client, tenancy.assignment.containerName))?.Config.Labels ?? {};
-    const isKept = labels[LABEL_LIFETIME] === "kept" && labels[LABEL_CREATOR] !== tenancy.holderId;
-    const { isLast } = await tenancy.beginLeave(isKept);
+    const labels = (await findContainer(client, lease.assignment.containerName))?.Config.Labels ?? {};
+    const isKept = labels[LABEL_LIFETIME] === "kept" && labels[LABEL_CREATOR] !== lease.holderId;
+    const { isLast } = await lease.beginLeave(isKept);
     if (isKept) return;
     if (isLast) {
-      await removeCreatedBy(client, tenancy.holderId);
-      await removeProjectContainer(client, tenancy);
+      await removeCreatedBy(client, lease.holderId);
+      await removeProjectContainer(client, lease);
     }
   } catch (error) {
     // The failure that led here matters more. The next start of the project removes what is left.
-    debug("the container %s was not removed: %o", tenancy.assignment.containerName, error);
+    debug("the container %s was not removed: %o", lease.assignment.containerName, error);
   }
-  await tenancy.release();
+  await lease.release();
 }
 
 /**
- * Removes the tenure's container, whichever of its users made it. To be called by the last of them between
+ * Removes the generation's container, whichever of its users made it. To be called by the last of them between
  * `beginLeave()` and `release()`, when nobody can make another.
  */
-export async function removeProjectContainer(client: ContainerRuntimeClient, tenancy: Tenancy): Promise<void> {
-  const found = await findContainer(client, tenancy.assignment.containerName);
-  if (found?.Config.Labels[LABEL_TENURE] === tenancy.tenure) await removeContainer(client, found.Id);
+export async function removeProjectContainer(client: ContainerRuntimeClient, lease: Lease): Promise<void> {
+  const found = await findContainer(client, lease.assignment.containerName);
+  if (found?.Config.Labels[LABEL_GENERATION] === lease.generation) await removeContainer(client, found.Id);
 }

@@ -1,15 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
-import { isInTheWay, isMissing, isNameTaken, isPortRefused, isStartedAlready } from "../docker/engine-refusal.ts";
-import { ContainerMismatchError, ContainerStartError, PortConflictError } from "../ports/errors.ts";
-import { decideStart } from "../ports/start-decision.ts";
-import { observeMaker } from "../ports/survey.ts";
-import { findContainer, type Inspected, removeContainer, removeCreatedBy } from "./engine-containers.ts";
+import { isInTheWay, isMissing, isNameTaken, isPortRefused, isStartedAlready } from "../docker/engine-error-kinds.ts";
+import { ContainerMismatchError, ContainerStartError } from "../errors/errors.ts";
+import type { Lease } from "../lifecycle/lease.ts";
+import { decideStart } from "../lifecycle/start-decision.ts";
+import { PortConflictError } from "../registry/errors.ts";
+import { observeMaker } from "../registry/evidence/survey.ts";
+import { findContainer, type Inspected, removeContainer, removeCreatedBy } from "./engine/engine-containers.ts";
+import { NotRunningError } from "./engine/running-only.ts";
+import { type Diagnosis, endError } from "./engine/start-failure.ts";
 import { leaveFailedStart } from "./project-end.ts";
-import { NotRunningError } from "./running-only.ts";
-import { type Diagnosis, endError } from "./start-failure.ts";
-import type { Tenancy } from "./tenancy.ts";
 
 const debug = createDebug("iris-ports:containers");
 const POLL_MS = 25;
@@ -18,7 +19,7 @@ const SETTLE_MS = 500;
 
 /** What a kind of container does at the steps of its start. */
 export type StartActions = {
-  /** Makes and starts the container on the tenancy's ports and under its name. */
+  /** Makes and starts the container on the lease's ports and under its name. */
   create(): Promise<StartedTestContainer>;
   /** Waits until a container that runs is ready, harming it in no way. */
   join(running: Inspected): Promise<StartedTestContainer>;
@@ -30,20 +31,20 @@ export type StartActions = {
 type StartedProject = { readonly container: StartedTestContainer; readonly joined: Inspected | undefined };
 
 /**
- * Makes or joins the one container that a tenancy stands for. Any number of starts may do so at once: the engine gives a
+ * Makes or joins the one container that a lease stands for. Any number of starts may do so at once: the engine gives a
  * name to one container only, so one of them makes it and the others join. Whatever fails, nothing is left behind.
  */
 export class ProjectStart {
   readonly #client: ContainerRuntimeClient;
-  readonly #tenancy: Tenancy;
+  readonly #lease: Lease;
   readonly #actions: StartActions;
   /** What this start has started again; once is enough. */
   #restartedId: string | undefined;
   #ended: { readonly id: string; readonly seenAt: number } | undefined;
 
-  constructor(client: ContainerRuntimeClient, tenancy: Tenancy, actions: StartActions) {
+  constructor(client: ContainerRuntimeClient, lease: Lease, actions: StartActions) {
     this.#client = client;
-    this.#tenancy = tenancy;
+    this.#lease = lease;
     this.#actions = actions;
   }
 
@@ -56,26 +57,26 @@ export class ProjectStart {
         if (performance.now() > deadline) throw this.#stuckError(timeoutMs);
       }
     } catch (error) {
-      await leaveFailedStart(this.#client, this.#tenancy);
+      await leaveFailedStart(this.#client, this.#lease);
       throw error;
     }
   }
 
   /** Undefined when there is more to do. */
   async #step(): Promise<StartedProject | undefined> {
-    const { assignment } = this.#tenancy;
+    const { assignment } = this.#lease;
     const found = await findContainer(this.#client, assignment.containerName);
     if (found === undefined) return this.#create();
     // Only what the registry says after the container was seen can tell whose it is.
-    await this.#tenancy.renew();
-    if (this.#tenancy.assignment.containerName !== assignment.containerName) return undefined;
+    await this.#lease.renew();
+    if (this.#lease.assignment.containerName !== assignment.containerName) return undefined;
     const step = decideStart({
       assignment,
-      tenure: this.#tenancy.tenure,
-      registryPath: this.#tenancy.registry.registryPath,
+      generation: this.#lease.generation,
+      registryPath: this.#lease.registry.registryPath,
       found: { state: found.State.Status, labels: found.Config.Labels, isSettled: this.#isSettled(found) },
       maker: await observeMaker(found.Config.Labels),
-      others: this.#tenancy.others,
+      others: this.#lease.others,
     });
     debug("%s is %s: %s", assignment.containerName, found.State.Status, step);
     if (step === "join") return this.#join(found);
@@ -91,11 +92,11 @@ export class ProjectStart {
       return { container: await this.#actions.create(), joined: undefined };
     } catch (error) {
       if (isNameTaken(error)) return undefined;
-      if (!isPortRefused(error, this.#tenancy.hostPorts)) throw error;
-      debug("the engine refuses port %d: %o", this.#tenancy.assignment.port, error);
+      if (!isPortRefused(error, this.#lease.hostPorts)) throw error;
+      debug("the engine refuses port %d: %o", this.#lease.assignment.port, error);
       // It was created, but could not be started.
-      await removeCreatedBy(this.#client, this.#tenancy.holderId);
-      await this.#tenancy.move();
+      await removeCreatedBy(this.#client, this.#lease.holderId);
+      await this.#lease.move();
       return undefined;
     }
   }
@@ -123,8 +124,8 @@ export class ProjectStart {
       await this.#client.container.start(container);
     } catch (error) {
       if (isMissing(error) || isInTheWay(error) || isStartedAlready(error)) return;
-      if (!isPortRefused(error, this.#tenancy.hostPorts)) throw error;
-      const { port, containerName } = this.#tenancy.assignment;
+      if (!isPortRefused(error, this.#lease.hostPorts)) throw error;
+      const { port, containerName } = this.#lease.assignment;
       throw new PortConflictError({
         what: `Port ${port} of the kept container ${containerName} was taken by somebody else while it did not run.`,
         state: error instanceof Error ? error.message : String(error),
@@ -137,9 +138,9 @@ export class ProjectStart {
   }
 
   async #moveAwayFrom(found: Inspected): Promise<void> {
-    const { containerName, projectKey } = this.#tenancy.assignment;
+    const { containerName, projectKey } = this.#lease.assignment;
     try {
-      await this.#tenancy.move();
+      await this.#lease.move();
     } catch (cause) {
       if (!(cause instanceof PortConflictError)) throw cause;
       throw new ContainerMismatchError({
@@ -159,7 +160,7 @@ export class ProjectStart {
   }
 
   #pausedError(): ContainerStartError {
-    const { containerName, projectKey } = this.#tenancy.assignment;
+    const { containerName, projectKey } = this.#lease.assignment;
     return new ContainerStartError({
       what: `The container ${containerName} of ${projectKey} is paused.`,
       state: "It cannot get ready while it is. Nothing was changed.",
@@ -168,7 +169,7 @@ export class ProjectStart {
   }
 
   #stuckError(timeoutMs: number): ContainerStartError {
-    const { containerName } = this.#tenancy.assignment;
+    const { containerName } = this.#lease.assignment;
     return new ContainerStartError({
       what: `The container ${containerName} did not get into a usable state within ${timeoutMs / 1000} s.`,
       state: "Another process seems to be making, restarting or removing it all the time.",

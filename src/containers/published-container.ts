@@ -11,15 +11,15 @@ import {
   type StartedTestContainer,
   type WaitStrategy,
 } from "testcontainers";
-import type { Part } from "../ports/fingerprint.ts";
-import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./copied-sources.ts";
-import { EarlyDeath } from "./early-death.ts";
-import { type Inspected, removeContainer, removeCreatedBy } from "./engine-containers.ts";
-import { GuardedWait } from "./guarded-wait.ts";
-import { bindingsOn, type PortBindings, publishedAddresses, tcpKey } from "./port-bindings.ts";
-import { atPublishedAddresses } from "./ports-readiness.ts";
-import { runningOnly } from "./running-only.ts";
-import { type Diagnosis, endError } from "./start-failure.ts";
+import type { Part } from "../lifecycle/fingerprint.ts";
+import { type Inspected, removeContainer, removeCreatedBy } from "./engine/engine-containers.ts";
+import { runningOnly } from "./engine/running-only.ts";
+import { type Diagnosis, endError } from "./engine/start-failure.ts";
+import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./options/copied-sources.ts";
+import { bindingsOn, type PortBindings, publishedAddresses, tcpKey } from "./options/port-bindings.ts";
+import { EarlyExit } from "./wait/early-exit.ts";
+import { atPublishedAddresses } from "./wait/ports-wait-strategy.ts";
+import { SharedWaitStrategy } from "./wait/shared-wait-strategy.ts";
 
 const debug = createDebug("iris-ports:containers");
 
@@ -50,8 +50,8 @@ export type Creation = {
 export abstract class PublishedContainer extends GenericContainer {
   /** What the user's log consumer reads. */
   protected followedLog: Readable | undefined;
-  #guard: GuardedWait | undefined;
-  #death: EarlyDeath | undefined;
+  #guard: SharedWaitStrategy | undefined;
+  #death: EarlyExit | undefined;
   #isJoining = false;
   #createdId: string | undefined;
   #awaitedPorts: readonly PortWithOptionalBinding[] = [];
@@ -81,7 +81,7 @@ export abstract class PublishedContainer extends GenericContainer {
       this.reuse = isReused ?? false;
       // It has been pulled by now.
       this.pullPolicy = PullPolicy.defaultPolicy();
-      const death = new EarlyDeath((container) => endError(container, (log) => this.diagnose(log)));
+      const death = new EarlyExit((container) => endError(container, (log) => this.diagnose(log)));
       this.#death = death;
       try {
         return await death.orElse(super.start());
@@ -149,7 +149,7 @@ export abstract class PublishedContainer extends GenericContainer {
       atPublishedAddresses(strategy, (key) => this.hostOf(publishedAddresses(inspected, key)));
     const usersOwn = waitStrategy && atAddresses(waitStrategy);
     const strategy = atAddresses(await this.readiness(client, inspected, usersOwn));
-    this.#guard = new GuardedWait(strategy, this.#isJoining, this.#awaitedPorts);
+    this.#guard = new SharedWaitStrategy(strategy, this.#isJoining, this.#awaitedPorts);
     return this.#guard;
   }
 

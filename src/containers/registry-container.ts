@@ -1,7 +1,7 @@
-import type { PortRegistry } from "../docker/port-registry.ts";
-import { checkPort } from "../ports/config.ts";
-import { identifyProject } from "../ports/project.ts";
-import { bindAddress } from "./option-checks.ts";
+import { identifyProject } from "../registry/project.ts";
+import type { PortRegistry } from "../registry/registry.ts";
+import { checkPort } from "../settings/config.ts";
+import { bindAddress } from "./options/option-checks.ts";
 import { ProjectContainer } from "./project-container.ts";
 import { StartedRegistryContainer } from "./started-registry-container.ts";
 

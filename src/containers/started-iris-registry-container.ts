@@ -1,3 +1,4 @@
+import { ContainerMismatchError } from "../errors/errors.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
 import {
   connectionOptions,
@@ -6,7 +7,6 @@ import {
   type IrisConnectionOptions,
   jdbcUrl,
 } from "../iris/urls.ts";
-import { ContainerMismatchError } from "../ports/errors.ts";
 import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
 
 /** As whom and where to work in an IRIS. */

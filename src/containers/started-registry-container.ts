@@ -7,12 +7,12 @@ import {
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
-import { isInTheWay, isMissing } from "../docker/engine-refusal.ts";
-import type { PortAssignment } from "../ports/assignment.ts";
-import { BLANK_LABELS } from "../ports/container-labels.ts";
+import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
+import type { Lease } from "../lifecycle/lease.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
+import { BLANK_LABELS } from "../registry/container-labels.ts";
+import type { RyukSession } from "./engine/ryuk-session.ts";
 import { removeProjectContainer } from "./project-end.ts";
-import type { RyukSession } from "./ryuk-session.ts";
-import type { Tenancy } from "./tenancy.ts";
 
 /** A container in use, and what its use has to give back. */
 export type ContainerUse = {
@@ -21,7 +21,7 @@ export type ContainerUse = {
   /** Where its ports are reached. */
   readonly host: string;
   /** None where the port did not come from a registry. */
-  readonly tenancy: Tenancy | undefined;
+  readonly lease: Lease | undefined;
   /** Somebody else wants it to stay: even its last user leaves it alone. */
   readonly isKept: boolean;
   /** Whether `stop()` removes it, unless told otherwise. */
@@ -63,7 +63,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   /** The assignment as it was when the container was started; undefined where the port did not come from a registry. */
   getAssignment(): PortAssignment | undefined {
-    return this.#use.tenancy?.assignment;
+    return this.#use.lease?.assignment;
   }
 
   /**
@@ -87,34 +87,34 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
   }
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
-    const { tenancy, isKept, isRemovedByStop, session, log } = this.#use;
-    if (tenancy === undefined) return this.#end(undefined, options);
+    const { lease, isKept, isRemovedByStop, session, log } = this.#use;
+    if (lease === undefined) return this.#end(undefined, options);
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
-      const { isLast } = await tenancy.beginLeave(!isRemoved);
+      const { isLast } = await lease.beginLeave(!isRemoved);
       if (!isLast || isKept) {
         // It goes on for as long as the container does, and would keep this process alive.
         log?.destroy();
         return this.#left();
       }
-      const stopped = await this.#end(tenancy, options);
-      if (isRemoved) await tenancy.release();
+      const stopped = await this.#end(lease, options);
+      if (isRemoved) await lease.release();
       return stopped;
     } finally {
       session?.close();
     }
   }
 
-  async #end(tenancy: Tenancy | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
+  async #end(lease: Lease | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
     try {
       return await super.stop(options);
     } catch (error) {
       // Somebody else has removed it, or is just doing so. It may have been replaced by one that all have left since.
       if (isMissing(error) || isInTheWay(error)) {
-        if (tenancy !== undefined) await removeProjectContainer(await getContainerRuntimeClient(), tenancy);
+        if (lease !== undefined) await removeProjectContainer(await getContainerRuntimeClient(), lease);
         return this.#left();
       }
-      await tenancy?.stay();
+      await lease?.stay();
       throw error;
     }
   }

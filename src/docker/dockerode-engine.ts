@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type Dockerode from "dockerode";
-import type { ContainerEngine, EngineContainer } from "../ports/engine.ts";
 import { connectDockerode } from "./dockerode-connection.ts";
+import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
 import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";

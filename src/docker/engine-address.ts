@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import querystring from "node:querystring";
-import { environment } from "../ports/config.ts";
-import { ContainerEngineError } from "../ports/errors.ts";
+import { ContainerEngineError } from "../errors/errors.ts";
+import { environment } from "../settings/config.ts";
 import { currentDockerContext } from "./docker-context.ts";
 
 /** How to reach an engine: through a socket (or a Windows pipe), or over TCP. */

@@ -1,4 +1,4 @@
-import { ContainerEngineError } from "../ports/errors.ts";
+import { ContainerEngineError } from "../errors/errors.ts";
 
 /** The HTTP status the engine answered with, where `error` came from an answer. */
 export function statusOf(error: unknown): number | undefined {

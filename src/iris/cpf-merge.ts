@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../ports/errors.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
 
 /**
  * A configuration merge file that caps the memory for global buffers, which IRIS otherwise takes from the whole host:

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../ports/errors.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;

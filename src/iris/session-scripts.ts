@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../ports/errors.ts";
+import { InvalidArgumentError } from "../errors/errors.ts";
 import { validNamespace, validPassword, validUsername } from "./names.ts";
 import { objectScriptString } from "./objectscript.ts";
 

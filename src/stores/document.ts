@@ -32,7 +32,7 @@ export type HolderRecord = {
 /** What is ours about an assignment besides its holders. `port` tells whether it still speaks of the same entry. */
 export type DetailRecord = {
   readonly port: number;
-  readonly tenure: string;
+  readonly generation: string;
   readonly instance?: string;
   readonly web_port?: number;
   readonly engine?: string;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import fs from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import createDebug from "debug";
-import { RegistryAccessError } from "./errors.ts";
+import { RegistryAccessError } from "../errors/errors.ts";
 import { osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");

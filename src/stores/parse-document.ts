@@ -135,11 +135,13 @@ function checkProcess(identity: ReadonlyMap<string, unknown>, where: string): vo
 function parseDetail(value: unknown, where: string): DetailRecord {
   const record = asObject(value, where);
   asPort(record.get("port"), `${where}.port`);
-  asText(record.get("tenure"), `${where}.tenure`);
+  asText(record.get("generation") ?? record.get("tenure"), `${where}.generation`);
   if (record.has("instance")) asText(record.get("instance"), `${where}.instance`);
   if (record.has("web_port")) asPort(record.get("web_port"), `${where}.web_port`);
   if (record.has("engine")) asText(record.get("engine"), `${where}.engine`);
-  return value as DetailRecord;
+  // Before 0.2.0 the generation was called tenure.
+  const { tenure, ...detail } = value as DetailRecord & { readonly tenure?: string };
+  return tenure === undefined ? detail : { ...detail, generation: tenure };
 }
 
 function parseHistory(value: unknown, index: number): HistoryRecord {

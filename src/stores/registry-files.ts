@@ -1,8 +1,8 @@
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { RegistryAccessError } from "../errors/errors.ts";
 import { parseToken } from "./commit-chain.ts";
 import type { CommitToken, RegistryDocument } from "./document.ts";
-import type { RegistryAccessError } from "./errors.ts";
 import { type FileState, fileState, namesIn } from "./file-state.ts";
 import { HALF_WRITTEN_MS } from "./file-store.ts";
 import { neighbourLockPath } from "./neighbour-lock.ts";

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { RegistryAccessError } from "./errors.ts";
+import { RegistryAccessError } from "../errors/errors.ts";
 
 /** The error code of the operating system, e.g. `ENOENT`; empty where the cause carries none. */
 export function osCode(cause: unknown): string {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import lockfile from "proper-lockfile";
-import { PortAssignmentTimeoutError } from "./errors.ts";
+import { PortAssignmentTimeoutError } from "../errors/errors.ts";
 import { lockNeighbour, NeighbourBusyError, neighbourLockPath } from "./neighbour-lock.ts";
 import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
 

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { constants } from "node:os";
 import { expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
-import { LABEL_REGISTRY } from "../../src/ports/labels.ts";
+import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";

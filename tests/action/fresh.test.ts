@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { identifyProcess } from "../../src/ports/process-identity.ts";
+import { identifyProcess } from "../../src/registry/host/process-identity.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 
 test("a job gets a port, tells the steps that follow, and gives it back at its end", async () => {

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
-import { LABEL_FINGERPRINT, LABEL_PROJECT } from "../../src/ports/labels.ts";
+import { LABEL_FINGERPRINT, LABEL_PROJECT } from "../../src/registry/labels.ts";
 import { askIdentity, docker } from "../helpers/engine.ts";
 import { FakeHost, type StepResult } from "../helpers/fake-runner.ts";
 

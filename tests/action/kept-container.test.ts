@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
-import { processHolder, processText } from "../../src/ports/holder.ts";
+import { processHolder, processText } from "../../src/registry/holder.ts";
 import {
   LABEL_CREATOR_PROCESS,
   LABEL_LIFETIME,
   LABEL_PORT,
   LABEL_PROJECT,
   LABEL_REGISTRY,
-} from "../../src/ports/labels.ts";
+} from "../../src/registry/labels.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 import { thievingDocker } from "../helpers/odd-docker.ts";

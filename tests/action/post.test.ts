@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { hangingDocker } from "../helpers/odd-docker.ts";
 
@@ -30,7 +30,7 @@ test("post leaves a port alone that somebody else holds by now", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const main = await job.main();
-  const registry = new RegistryCore({ registryPath: host.registryPath, portRange: host.ports });
+  const registry = new PortRegistry({ engine: false, registryPath: host.registryPath, portRange: host.ports });
   await registry.releasePort(job.workspace);
   const other = host.job();
   expect((await other.main()).outputs.port).toBe(main.outputs.port);
@@ -43,7 +43,7 @@ test("post leaves an assignment to the others who joined it", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const main = await job.main();
-  const registry = new RegistryCore({ registryPath: host.registryPath, portRange: host.ports });
+  const registry = new PortRegistry({ engine: false, registryPath: host.registryPath, portRange: host.ports });
   await registry.assignPort(job.workspace);
   const post = await job.post(main.state);
   expect(post.stdout).toContain("is others' by now");

@@ -66,7 +66,7 @@ const validDocument = fc
       commit: fc.constantFrom("abc", "0123456789abcdef"),
       holders: dictionaryOf(fc.array(holder, { maxLength: 3 })),
       details: dictionaryOf(
-        fc.record({ port, tenure: text, web_port: port, engine: text }, { requiredKeys: ["port", "tenure"] }),
+        fc.record({ port, generation: text, web_port: port, engine: text }, { requiredKeys: ["port", "generation"] }),
       ),
       history: fc.array(fc.record({ project: text, port, released_at: time }), { maxLength: 3 }),
       waiters: fc.array(fc.record({ id: text, project: text, range: fc.tuple(port, port), since: time, holder }), {
@@ -97,7 +97,7 @@ function attached({
     details: Object.fromEntries(
       assignments
         .map(nth(details))
-        .map(([key, value], index) => [key, { tenure: "t", ...(value as object), port: assignments[index]?.port }]),
+        .map(([key, value], index) => [key, { generation: "t", ...(value as object), port: assignments[index]?.port }]),
     ),
     holders: Object.fromEntries(assignments.map(nth(holders)).map(([key, value]) => [key, value ?? []])),
   };

@@ -2,8 +2,8 @@ import fs from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { IrisPortsError } from "../../src/ports/errors.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import { IrisPortsError } from "../../src/errors/base.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { serializeDocument } from "../../src/stores/document.ts";
 import { DocumentError, NewerSchemaError, parseDocument } from "../../src/stores/parse-document.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
@@ -79,7 +79,7 @@ describe("any bytes as a document", () => {
 
 /** The codes of what failed. */
 async function operateOn(path: string): Promise<(string | undefined)[]> {
-  const registry = new RegistryCore({
+  const registry = new PortRegistry({
     registryPath: path,
     portRange: [40_000, 40_009],
     engine: new FakeEngine(),

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { readInputs } from "../../action/inputs.ts";
-import { readClaim, readOutcome } from "../../action/state.ts";
+import { readInputs } from "../../action/inputs/inputs.ts";
+import { readClaim, readOutcome } from "../../action/job/state.ts";
 import { resolveEngineAddress } from "../../src/docker/engine-address.ts";
-import { PortRegistry } from "../../src/docker/port-registry.ts";
-import { IrisPortsError } from "../../src/ports/errors.ts";
-import { identifyProject } from "../../src/ports/project.ts";
+import { IrisPortsError } from "../../src/errors/base.ts";
+import { identifyProject } from "../../src/registry/project.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import type { FuzzReport } from "../fixtures/fuzz-cli.ts";
 import { ACTION } from "../helpers/action-bundle.ts";
 import { CliSandbox } from "../helpers/cli.ts";

@@ -1,7 +1,7 @@
 import type { SeenEntry } from "../fixtures/storm-observer.ts";
 
 /** From the acknowledgement of an assignment to just before it was given up, or its process ended. */
-type Tenancy = {
+type Lease = {
   readonly project: string;
   readonly port: number;
   readonly holder: string;
@@ -31,38 +31,38 @@ const END_OF_TIME = 2n ** 63n;
  * assignment in the document for as long as its holder lives.
  */
 export function audit(workers: readonly Testimony[], observer: readonly string[]): Audit {
-  const tenancies = workers.flatMap(tenanciesOf);
+  const leases = workers.flatMap(tenanciesOf);
   const samples = observer.filter((line) => line.startsWith("s ")).map(parseSample);
   const lines = workers.flatMap((worker) => worker.lines);
   const endings: Record<string, number> = {};
   for (const line of lines) if (line.startsWith(". ")) endings[line.slice(2)] = (endings[line.slice(2)] ?? 0) + 1;
   return {
-    acquisitions: tenancies.length,
+    acquisitions: leases.length,
     operations: Object.values(endings).reduce((sum, count) => sum + count, 0),
     samples: samples.length,
     endings,
     violations: [
       ...[...lines, ...observer].filter((line) => line.startsWith("!")),
-      ...collisions(tenancies),
-      ...losses(tenancies, samples),
+      ...collisions(leases),
+      ...losses(leases, samples),
     ],
   };
 }
 
-function tenanciesOf({ lines, killedAt = END_OF_TIME }: Testimony): Tenancy[] {
+function tenanciesOf({ lines, killedAt = END_OF_TIME }: Testimony): Lease[] {
   const ends = lines.filter((line) => line.startsWith("x ")).map((line) => BigInt(line.slice(2)));
   const end = ends[0] ?? killedAt;
-  const tenancies = new Map<string, Tenancy>();
+  const leases = new Map<string, Lease>();
   for (const line of lines) {
     const [kind, time = "0", ...rest] = line.split(" ");
     if (kind === "+") {
       const [port = "", holder = "", ...project] = rest;
-      tenancies.set(holder, { project: project.join(" "), port: Number(port), holder, from: BigInt(time), to: end });
+      leases.set(holder, { project: project.join(" "), port: Number(port), holder, from: BigInt(time), to: end });
     }
-    const ended = kind === "-" ? tenancies.get(rest[0] ?? "") : undefined;
+    const ended = kind === "-" ? leases.get(rest[0] ?? "") : undefined;
     if (ended !== undefined) ended.to = BigInt(time);
   }
-  return [...tenancies.values()].filter(({ from, to }) => from < to);
+  return [...leases.values()].filter(({ from, to }) => from < to);
 }
 
 function parseSample(line: string): Sample {
@@ -70,49 +70,49 @@ function parseSample(line: string): Sample {
   return { from: BigInt(from), to: BigInt(to), entries: JSON.parse(json.join(" ")) as SeenEntry[] };
 }
 
-/** Every tenancy is compared with those that began before it and had not ended. */
-function collisions(tenancies: readonly Tenancy[]): string[] {
+/** Every lease is compared with those that began before it and had not ended. */
+function collisions(leases: readonly Lease[]): string[] {
   const found: string[] = [];
-  let open: Tenancy[] = [];
-  for (const tenancy of tenancies.toSorted(byStart)) {
-    open = open.filter(({ to }) => to > tenancy.from);
+  let open: Lease[] = [];
+  for (const lease of leases.toSorted(byStart)) {
+    open = open.filter(({ to }) => to > lease.from);
     for (const other of open) {
-      const isSameProject = other.project === tenancy.project;
-      if (isSameProject !== (other.port === tenancy.port)) found.push(`! ${text(other)} beside ${text(tenancy)}`);
+      const isSameProject = other.project === lease.project;
+      if (isSameProject !== (other.port === lease.port)) found.push(`! ${text(other)} beside ${text(lease)}`);
     }
-    open.push(tenancy);
+    open.push(lease);
   }
   return found;
 }
 
 /** Whoever held something all the while that the document was read must stand in it. */
-function losses(tenancies: readonly Tenancy[], samples: readonly Sample[]): string[] {
+function losses(leases: readonly Lease[], samples: readonly Sample[]): string[] {
   const found: string[] = [];
-  const coming = tenancies.toSorted(byStart);
-  let open: Tenancy[] = [];
+  const coming = leases.toSorted(byStart);
+  let open: Lease[] = [];
   let next = 0;
   for (const { from, to, entries } of samples) {
-    for (; next < coming.length && (coming[next] as Tenancy).from < from; next++) open.push(coming[next] as Tenancy);
-    open = open.filter((tenancy) => tenancy.to > from);
+    for (; next < coming.length && (coming[next] as Lease).from < from; next++) open.push(coming[next] as Lease);
+    open = open.filter((lease) => lease.to > from);
     const byProject = new Map(entries.map((entry) => [entry.project, entry]));
-    for (const tenancy of open) {
-      const entry = byProject.get(tenancy.project);
-      if (tenancy.to > to && !(entry?.port === tenancy.port && isHeldBy(entry, tenancy)))
-        found.push(`! ${text(tenancy)} is not in the document of ${from}: ${JSON.stringify(entry)}`);
+    for (const lease of open) {
+      const entry = byProject.get(lease.project);
+      if (lease.to > to && !(entry?.port === lease.port && isHeldBy(entry, lease)))
+        found.push(`! ${text(lease)} is not in the document of ${from}: ${JSON.stringify(entry)}`);
     }
   }
   return found;
 }
 
 /** A name with a question mark is not the holder's own. */
-function isHeldBy({ holders }: SeenEntry, { holder }: Tenancy): boolean {
+function isHeldBy({ holders }: SeenEntry, { holder }: Lease): boolean {
   return holder.startsWith("?") ? holders.length > 0 : holders.includes(holder);
 }
 
-function byStart(a: Tenancy, b: Tenancy): number {
+function byStart(a: Lease, b: Lease): number {
   return a.from < b.from ? -1 : 1;
 }
 
-function text({ project, port, holder, from, to }: Tenancy): string {
+function text({ project, port, holder, from, to }: Lease): string {
   return `${holder} of ${project} on ${port} from ${from} to ${to}`;
 }

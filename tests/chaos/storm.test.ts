@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LABEL_REGISTRY, PortRegistry } from "../../src/index.ts";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 import type { ContainerOrder } from "../fixtures/container-worker.ts";
 import type { StormOrder } from "../fixtures/storm-worker.ts";
 import { irisImage } from "../helpers/container-bench.ts";

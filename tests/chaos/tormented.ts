@@ -70,10 +70,10 @@ export class Tormented {
   async #end(program: Program): Promise<bigint | undefined> {
     if (!program.isRunning) return undefined;
     const at = process.hrtime.bigint();
-    const patience = performance.now() + 20_000;
+    const budget = performance.now() + 20_000;
     program.signal("SIGTERM");
     while (program.isRunning) {
-      program.signal(performance.now() < patience ? "SIGCONT" : "SIGKILL");
+      program.signal(performance.now() < budget ? "SIGCONT" : "SIGKILL");
       await delay(20);
     }
     return at;

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { checkNode } from "../../src/ports/check-surroundings.ts";
-import { checkUp } from "../../src/ports/checkup.ts";
+import { checkNode } from "../../src/registry/doctor/check-settings.ts";
+import { checkUp } from "../../src/registry/doctor/checkup.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
@@ -243,8 +243,12 @@ describe("doctor", () => {
     const registry = await withAssignment();
     const [first] = registry.range;
     const labels = { "io.iris-ports.registry": registry.path, "io.iris-ports.port": String(first + 1) };
-    const { tenure } = registry.json().iris_ports.details[registry.project("shop")];
-    const shop = { ...labels, "io.iris-ports.project": registry.project("shop"), "io.iris-ports.tenure": tenure };
+    const { generation } = registry.json().iris_ports.details[registry.project("shop")];
+    const shop = {
+      ...labels,
+      "io.iris-ports.project": registry.project("shop"),
+      "io.iris-ports.generation": generation,
+    };
     registry.engine.run({ name: "left", labels: { ...shop, "io.iris-ports.lifetime": "holders" } });
     const lost = { ...labels, "io.iris-ports.project": registry.project("lost") };
     registry.engine.run({

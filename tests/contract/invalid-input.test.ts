@@ -2,9 +2,10 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { InvalidArgumentError, IrisPortsError, RegistryCorruptError } from "../../src/ports/errors.ts";
-import { jobHolder, manualHolder } from "../../src/ports/holder.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import { IrisPortsError } from "../../src/errors/base.ts";
+import { InvalidArgumentError, RegistryCorruptError } from "../../src/errors/errors.ts";
+import { jobHolder, manualHolder } from "../../src/registry/holder.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { Program } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
@@ -48,14 +49,14 @@ describe("a range of ports is refused", () => {
     ["a circle", circular],
   ])("that is %s: %s", async (_, range) => {
     const error = await refusal(
-      () => new RegistryCore({ portRange: any(range), registryPath: "/nowhere/registry.json" }),
+      () => new PortRegistry({ engine: false, portRange: any(range), registryPath: "/nowhere/registry.json" }),
     );
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", argument: "portRange", value: range });
   });
 
   test("from the environment, which is named", async () => {
     vi.stubEnv("IRIS_PORT_RANGE", "1981-1972");
-    const error = await refusal(() => new RegistryCore({ registryPath: "/nowhere/registry.json" }));
+    const error = await refusal(() => new PortRegistry({ engine: false, registryPath: "/nowhere/registry.json" }));
     vi.unstubAllEnvs();
     expect(error.what).toBe(
       'IRIS_PORT_RANGE is not a range of ports: "1981-1972". It is reversed: the first port comes first.',
@@ -132,7 +133,7 @@ describe("an argument is refused, and nothing is written", () => {
   });
 
   test.each(["", " ", "/a\nb", 5, null])("a registry path of %j", async (registryPath) => {
-    const error = await refusal(() => new RegistryCore({ registryPath: any(registryPath) }));
+    const error = await refusal(() => new PortRegistry({ engine: false, registryPath: any(registryPath) }));
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", argument: "registryPath" });
   });
 
@@ -162,7 +163,7 @@ const ENTRY = {
   status: "active",
   container_name: null,
 };
-const DETAIL = { port: 1972, tenure: "t" };
+const DETAIL = { port: 1972, generation: "t" };
 const documentOf = (assignments: unknown, ours?: unknown) =>
   JSON.stringify({ schema_version: "1.0", assignments, ...(ours === undefined ? {} : { iris_ports: ours }) });
 
@@ -221,7 +222,7 @@ describe("a document is refused as corrupt, kept as it is, and copied", () => {
         },
       }),
     ],
-    ["a detail without a tenure", documentOf([ENTRY], { details: { "/p": { port: 1972 } } })],
+    ["a detail without a generation", documentOf([ENTRY], { details: { "/p": { port: 1972 } } })],
     [
       "a detail of an instance that its project does not name",
       documentOf([ENTRY], { details: { "/p": { ...DETAIL, instance: "second" } } }),
@@ -387,7 +388,8 @@ function mount(args: readonly string[]): void {
 
 test("no file is left by a registry that could only be refused", async () => {
   const directory = temporaryDirectory();
-  const registry = () => new RegistryCore({ registryPath: join(directory, "registry.json"), portRange: "5-1" });
+  const registry = () =>
+    new PortRegistry({ engine: false, registryPath: join(directory, "registry.json"), portRange: "5-1" });
   expect(registry).toThrow(InvalidArgumentError);
   expect(fs.readdirSync(directory)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { processText } from "../../src/ports/holder.ts";
+import { processText } from "../../src/registry/holder.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
@@ -9,7 +9,7 @@ import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 async function startFor(registry: TestRegistry, name: string, lifetime: "holders" | "kept" = "holders") {
   const owner = await IdleProcess.start();
   const holder = owner.holder(`holder of ${name}`, { usesContainer: true });
-  const { assignment, tenure } = await registry.open().acquire(registry.project(name), { holder });
+  const { assignment, generation } = await registry.open().acquire(registry.project(name), { holder });
   const { port, projectPath, containerName } = assignment;
   const container = registry.engine.run({
     name: containerName,
@@ -19,12 +19,12 @@ async function startFor(registry: TestRegistry, name: string, lifetime: "holders
       "io.iris-ports.port": String(port),
       "io.iris-ports.registry": registry.path,
       "io.iris-ports.lifetime": lifetime,
-      "io.iris-ports.tenure": tenure,
+      "io.iris-ports.generation": generation,
       "io.iris-ports.creator": holder.id,
       "io.iris-ports.creator-process": processText(holder) as string,
     },
   });
-  return { owner, holder, assignment, tenure, container };
+  return { owner, holder, assignment, generation, container };
 }
 
 const BROKEN = ["", "{", "not JSON", "\u0000\u0001", '{"schema_version":"1.0","assignments":[{"port":1}]}', "[]"];
@@ -42,10 +42,10 @@ describe("rebuild", () => {
     expect(restored.map(({ port }) => port)).toEqual([shop.assignment.port, billing.assignment.port]);
     expect(fs.readFileSync(unreadable?.keptAs as string, "utf8")).toBe(bytes);
     const after = registry.open();
-    for (const { assignment, tenure, holder } of [shop, billing]) {
+    for (const { assignment, generation, holder } of [shop, billing]) {
       const again = await after.acquire(assignment.projectPath, { holder });
       expect(again).toMatchObject({ assignment: { port: assignment.port, containerName: assignment.containerName } });
-      expect(again.tenure).toBe(tenure);
+      expect(again.generation).toBe(generation);
     }
   });
 

@@ -1,10 +1,11 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { InvalidArgumentError, PortConflictError } from "../../src/ports/errors.ts";
-import { jobHolder, manualHolder, processHolder } from "../../src/ports/holder.ts";
-import { LABEL_INSTANCE, LABEL_PROJECT } from "../../src/ports/labels.ts";
-import { containerName } from "../../src/ports/project.ts";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { PortConflictError } from "../../src/registry/errors.ts";
+import { jobHolder, manualHolder, processHolder } from "../../src/registry/holder.ts";
+import { LABEL_INSTANCE, LABEL_PROJECT } from "../../src/registry/labels.ts";
+import { containerName } from "../../src/registry/project.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { describe, expect, test } from "vitest";
-import { manualHolder } from "../../src/ports/holder.ts";
-import { LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import { manualHolder } from "../../src/registry/holder.ts";
+import { LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -172,7 +172,7 @@ describe("an assignment that ends between the look and the lock", () => {
 describe("a registry with nothing but a path and a range", () => {
   test("assigns, shares and releases without any engine", async () => {
     const machine = await TestRegistry.create(2);
-    const registry = new RegistryCore({ registryPath: machine.path, portRange: machine.range });
+    const registry = new PortRegistry({ engine: false, registryPath: machine.path, portRange: machine.range });
     const { assignedAt, port } = await registry.assignPort(machine.project("a"));
     expect(Math.abs(assignedAt.getTime() - Date.now())).toBeLessThan(60_000);
     expect((await registry.assignPort(machine.project("a"), { holder: manualHolder() })).port).toBe(port);

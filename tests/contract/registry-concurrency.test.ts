@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { describe, expect, test } from "vitest";
-import { PortAssignmentTimeoutError } from "../../src/ports/errors.ts";
-import { uniqueProcessHolder } from "../../src/ports/holder.ts";
+import { PortAssignmentTimeoutError } from "../../src/errors/errors.ts";
+import { uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { wideRange } from "../helpers/free-ports.ts";
 import { Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -53,7 +53,7 @@ describe("R6: any number at once get distinct ports", () => {
 });
 
 describe("R13: many processes contending", { timeout: 60_000 }, () => {
-  /** Each with the patience of a machine that is busy with other tests. */
+  /** Each with the budget of a machine that is busy with other tests. */
   const contend = (machine: TestRegistry, range: readonly number[], count: number, ...more: readonly unknown[]) =>
     Promise.all(
       projects(count).map((project) =>

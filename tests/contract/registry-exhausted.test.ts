@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
-import { PortExhaustedError } from "../../src/ports/errors.ts";
-import { manualHolder, processHolder } from "../../src/ports/holder.ts";
-import type { RegistryCore } from "../../src/ports/registry.ts";
+import { PortExhaustedError } from "../../src/registry/errors.ts";
+import { manualHolder, processHolder } from "../../src/registry/holder.ts";
+import type { PortRegistry } from "../../src/registry/registry.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -76,7 +76,7 @@ describe("R4: when all ports are taken", () => {
 
 describe("the queue", () => {
   /** Somebody with a place in the queue, who got it before this returns. */
-  async function waiter(registry: RegistryCore, project: string, options: { portRange?: unknown } = {}) {
+  async function waiter(registry: PortRegistry, project: string, options: { portRange?: unknown } = {}) {
     const positions: number[] = [];
     const queued = Promise.withResolvers<void>();
     const holder = await processHolder({ id: `waiter ${Math.random()}` });

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ProcessHolder } from "../../src/ports/holder.ts";
-import { LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/ports/labels.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import type { ProcessHolder } from "../../src/registry/holder.ts";
+import { LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 
 const [FIRST, LAST] = [40_000, 40_003];
@@ -96,9 +96,9 @@ class Real {
   }
 
   /** Every time a new one: nothing may live in a registry object. */
-  get registry(): RegistryCore {
+  get registry(): PortRegistry {
     this.engine.isReachable = this.model.isEngineUp;
-    return new RegistryCore({
+    return new PortRegistry({
       registryPath: this.path,
       portRange: [FIRST, LAST],
       engine: this.engine,

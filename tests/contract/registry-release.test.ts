@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { PortConflictError, PortNotAssignedError } from "../../src/ports/errors.ts";
-import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import { PortConflictError, PortNotAssignedError } from "../../src/registry/errors.ts";
+import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -121,7 +121,7 @@ describe("leaving the project's container", () => {
     const [one, other, newcomer] = [await user(), await user(), await user()];
     const first = await registry.acquire(machine.project("a"), { holder: one });
     const joined = await registry.acquire(machine.project("a"), { holder: other });
-    expect(joined.tenure).toBe(first.tenure);
+    expect(joined.generation).toBe(first.generation);
     expect(await registry.beginLeave(machine.project("a"), { holder: one })).toEqual({ isLast: false });
     expect(await registry.beginLeave(machine.project("a"), { holder: other })).toEqual({ isLast: true });
     let hasCome = false;
@@ -133,7 +133,7 @@ describe("leaving the project's container", () => {
     await registry.releasePort(machine.project("a"), { holder: other });
     const next = await coming;
     expect(next.assignment.port).toBe(first.assignment.port);
-    expect(next.tenure).not.toBe(first.tenure);
+    expect(next.generation).not.toBe(first.generation);
   });
 
   test("a newcomer does not wait for one that died while leaving", async () => {
@@ -164,7 +164,7 @@ describe("leaving the project's container", () => {
     machine.engine.remove(container.name);
     const next = await coming;
     expect(next.assignment.port).toBe(first.assignment.port);
-    expect(next.tenure).not.toBe(first.tenure);
+    expect(next.generation).not.toBe(first.generation);
     expect(await registry.releasePort(machine.project("a"), { holder: leaver })).toMatchObject({ status: "active" });
     expect((await registry.inspect(machine.project("a")))?.holders).toMatchObject([{ id: newcomer.id }]);
   });
@@ -237,7 +237,7 @@ describe("a port that the engine refused", () => {
     const moved = await registry.reassign(machine.project("a"), { holder: one, refusedPorts: [first] });
     expect(moved.assignment.port).toBe(first + 1);
     const again = await registry.reassign(machine.project("a"), { holder: other, refusedPorts: [first] });
-    expect(again).toMatchObject({ tenure: moved.tenure, assignment: { port: first + 1 } });
+    expect(again).toMatchObject({ generation: moved.generation, assignment: { port: first + 1 } });
     expect((await registry.inspect(machine.project("a")))?.holders.map(({ id }) => id).sort()).toEqual(
       [one.id, other.id].sort(),
     );

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { Holder, ProcessIdentity } from "../../src/ports/holder.ts";
-import { jobHolder, manualHolder, processText, uniqueProcessHolder } from "../../src/ports/holder.ts";
+import type { Holder, ProcessIdentity } from "../../src/registry/holder.ts";
+import { jobHolder, manualHolder, processText, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import {
   LABEL_CREATOR_PROCESS,
+  LABEL_GENERATION,
   LABEL_INSTANCE,
   LABEL_LIFETIME,
   LABEL_PROJECT,
   LABEL_REGISTRY,
-  LABEL_TENURE,
-} from "../../src/ports/labels.ts";
+} from "../../src/registry/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -79,7 +79,7 @@ describe("section 5: a process holder", () => {
     const parent = new Program("python3", ["-c", ZOMBIE_PARENT]);
     const pid = Number(await parent.nextLine());
     const idle = await IdleProcess.start();
-    const { identifyProcess } = await import("../../src/ports/process-identity.ts");
+    const { identifyProcess } = await import("../../src/registry/host/process-identity.ts");
     const { startTime } = await identifyProcess(pid);
     const [, seen] = [await parent.nextLine(), await parent.nextLine()];
     const holder = idle.holder("zombie");
@@ -308,7 +308,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     [LABEL_PROJECT]: machine.project(project),
     [LABEL_REGISTRY]: registry,
     [LABEL_LIFETIME]: lifetime,
-    [LABEL_TENURE]: machine.json().iris_ports.details[machine.project(project)].tenure,
+    [LABEL_GENERATION]: machine.json().iris_ports.details[machine.project(project)].generation,
   });
 
   test("but not what a registry of the same path in another file system made, nor is its port given away", async () => {
@@ -319,7 +319,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
       [LABEL_PROJECT]: machine.project("a"),
       [LABEL_REGISTRY]: machine.path,
       [LABEL_LIFETIME]: "holders",
-      [LABEL_TENURE]: "0123456789ab",
+      [LABEL_GENERATION]: "0123456789ab",
     };
     machine.engine.run({ name: "theirs", labels, hostPorts: [port] });
     expect((await registry.assignPort(machine.project("a"))).port).toBe(port + 1);
@@ -391,7 +391,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     // To the newcomer the dead holder still looks alive: it looked a moment before.
     const newcomer = machine.open({ liveness: async () => "alive" });
     const { removeContainer } = machine.engine;
-    let joined: { tenure: string } | undefined;
+    let joined: { generation: string } | undefined;
     machine.engine.removeContainer = async (id) => {
       const mine = await uniqueProcessHolder({ usesContainer: true });
       joined = await newcomer.acquire(machine.project("a"), { holder: mine });
@@ -399,6 +399,6 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     };
     await registry.cleanupStale();
     expect(joined).toBeDefined();
-    expect(joined?.tenure).not.toBe(first.tenure);
+    expect(joined?.generation).not.toBe(first.generation);
   });
 });

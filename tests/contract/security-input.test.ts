@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { InvalidArgumentError } from "../../src/ports/errors.ts";
-import { releaseCommand } from "../../src/ports/refusals.ts";
-import { RegistryCore } from "../../src/ports/registry.ts";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { releaseCommand } from "../../src/registry/allocation/assignment-errors.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
@@ -33,7 +33,9 @@ describe("a poisoned environment", () => {
     const directory = temporaryDirectory();
     vi.stubEnv("IRIS_PORT_REGISTRY", join(directory, "port-registry.json"));
     vi.stubEnv(name, value);
-    await expect((async () => new RegistryCore().assignPort())()).rejects.toThrow(InvalidArgumentError);
+    await expect((async () => new PortRegistry({ engine: false }).assignPort())()).rejects.toThrow(
+      InvalidArgumentError,
+    );
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
@@ -68,7 +70,7 @@ describe("a document that somebody prepared", () => {
   it("cannot reach an object's prototype by its keys", async () => {
     const registry = await TestRegistry.create();
     const [first] = await freePorts(2);
-    const own = `{"revision":1,"commit":"ab","holders":{"__proto__":[]},"details":{"__proto__":{"port":${first},"tenure":"x"}}}`;
+    const own = `{"revision":1,"commit":"ab","holders":{"__proto__":[]},"details":{"__proto__":{"port":${first},"generation":"x"}}}`;
     const text = JSON.stringify({ schema_version: "1.0", assignments: [entry("__proto__", first)] });
     registry.write(`${text.slice(0, -1)},"__proto__":{"polluted":true},"iris_ports":${own}}`);
     await registry.open().assignPort(registry.project("shop"));

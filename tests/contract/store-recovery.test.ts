@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { RegistryAccessError } from "../../src/errors/errors.ts";
 import type { RegistryDocument } from "../../src/stores/document.ts";
-import { RegistryAccessError } from "../../src/stores/errors.ts";
 import { FileStore } from "../../src/stores/file-store.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 

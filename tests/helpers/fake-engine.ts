@@ -1,5 +1,5 @@
-import type { ContainerEngine, EngineContainer } from "../../src/ports/engine.ts";
-import { ContainerEngineError } from "../../src/ports/errors.ts";
+import type { ContainerEngine, EngineContainer } from "../../src/docker/engine.ts";
+import { ContainerEngineError } from "../../src/errors/errors.ts";
 
 /** An engine in memory, for states that a real one cannot be brought into on demand. */
 export class FakeEngine implements ContainerEngine {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { LABEL_REGISTRY } from "../../src/ports/labels.ts";
+import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import type { AssignmentRecord } from "../../src/stores/document.ts";
 import { ACTION, installedAction } from "./action-bundle.ts";
 import { parseCommandFile } from "./command-file.ts";

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { onTestFinished } from "vitest";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 
 // Below Linux's ephemeral ports, so that no outgoing connection of the machine takes one.
 const FIRST = 30_000;

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, vi } from "vitest";
-import type { ProcessHolder, ProcessIdentity } from "../../src/ports/holder.ts";
-import { identifyProcess } from "../../src/ports/process-identity.ts";
+import type { ProcessHolder, ProcessIdentity } from "../../src/registry/holder.ts";
+import { identifyProcess } from "../../src/registry/host/process-identity.ts";
 
 // Tests that start processes wait for a machine that may be busy with many others.
 vi.setConfig({ testTimeout: 60_000 });

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { RegistryCore, type RegistryOptions } from "../../src/ports/registry.ts";
+import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { freePorts } from "./free-ports.ts";
 
@@ -20,20 +20,20 @@ export class TestRegistry {
   readonly engine = new FakeEngine();
   readonly range: readonly [first: number, last: number];
   now = new Date("2026-11-23T05:06:07.123Z");
-  #options: RegistryOptions;
+  #options: PortRegistryOptions;
 
-  constructor(range: readonly [number, number], options: RegistryOptions) {
+  constructor(range: readonly [number, number], options: PortRegistryOptions) {
     this.range = range;
     this.#options = options;
   }
 
-  static async create(portCount = 5, options: RegistryOptions = {}): Promise<TestRegistry> {
+  static async create(portCount = 5, options: PortRegistryOptions = {}): Promise<TestRegistry> {
     return new TestRegistry(await freePorts(portCount), options);
   }
 
-  /** Another `RegistryCore` on the same document, as another process would have one. */
-  open(options: RegistryOptions = {}): RegistryCore {
-    return new RegistryCore({
+  /** Another `PortRegistry` on the same document, as another process would have one. */
+  open(options: PortRegistryOptions = {}): PortRegistry {
+    return new PortRegistry({
       registryPath: this.path,
       portRange: this.range,
       engine: this.engine,
@@ -45,9 +45,10 @@ export class TestRegistry {
   }
 
   /** The same, on a machine whose engine cannot be found. */
-  openWithoutEngine(): RegistryCore {
+  openWithoutEngine(): PortRegistry {
     const { engine: _, ...options } = this.#options;
-    return new RegistryCore({
+    return new PortRegistry({
+      engine: false,
       registryPath: this.path,
       portRange: this.range,
       isDurable: false,

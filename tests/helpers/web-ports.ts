@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 
 const WEB_PORT_OFFSET = 52773 - 1972;
 

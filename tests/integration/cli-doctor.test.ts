@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
-import { processHolder, processText } from "../../src/ports/holder.ts";
+import { processHolder, processText } from "../../src/registry/holder.ts";
 import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
 
@@ -34,7 +34,7 @@ describe("iris-ports doctor", () => {
       port: String(port),
       registry: sandbox.registryPath,
       lifetime: "holders",
-      tenure: "0123456789ab",
+      generation: "0123456789ab",
       creator: `maker of ${project}`,
       "creator-process": processText(await processHolder()),
       ...more,

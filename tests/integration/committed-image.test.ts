@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { IrisRegistryContainer, LABEL_INSTANCE, LABEL_TENURE } from "../../src/index.ts";
+import { IrisRegistryContainer, LABEL_GENERATION, LABEL_INSTANCE } from "../../src/index.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { docker, dockerCli, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
 
@@ -52,7 +52,7 @@ describe("an image that commit() has made of a project's container", () => {
     const second = await start();
     expect([second.getId(), second.getPort()]).toEqual([first.getId(), first.getPort()]);
     expect(first.getLabels()[LABEL_INSTANCE]).toBe("");
-    expect(first.getLabels()[LABEL_TENURE]).not.toBe("");
+    expect(first.getLabels()[LABEL_GENERATION]).not.toBe("");
     await Promise.all([first.stop(), second.stop()]);
     await bench.expectNothingLeft();
   });

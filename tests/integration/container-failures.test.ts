@@ -9,7 +9,7 @@ import {
   type PortProbe,
   type PortRegistry,
 } from "../../src/index.ts";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
 import { docker, dockerCli } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";

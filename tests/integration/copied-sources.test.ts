@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { runCommand } from "../../scripts/run-command.ts";
 import { InvalidArgumentError, IrisRegistryContainer } from "../../src/index.ts";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { docker, uniqueLabel } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";

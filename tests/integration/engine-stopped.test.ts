@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { getContainerRuntimeClient } from "testcontainers";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { ContainerEngineError, type PortProbe } from "../../src/index.ts";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { dockerCli } from "../helpers/engine.ts";
 import { EngineProxy } from "../helpers/engine-proxy.ts";

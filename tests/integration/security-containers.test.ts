@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { bindAddresses, reachOf } from "../../src/containers/host-address.ts";
+import { bindAddresses, reachOf } from "../../src/containers/engine/host-address.ts";
 import { ContainerMismatchError, IrisRegistryContainer } from "../../src/index.ts";
 import { ContainerBench, testcontainersHost } from "../helpers/container-bench.ts";
 import { docker } from "../helpers/engine.ts";

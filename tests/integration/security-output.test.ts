@@ -45,7 +45,7 @@ describe("what others wrote into the registry", () => {
         container_name: text,
       })),
       iris_ports: {
-        details: Object.fromEntries(HOSTILE.map((text, index) => [text, { port: port(index), tenure: "ab" }])),
+        details: Object.fromEntries(HOSTILE.map((text, index) => [text, { port: port(index), generation: "ab" }])),
         holders: Object.fromEntries(HOSTILE.map((text) => [text, [holder(text)]])),
       },
     };

@@ -334,12 +334,17 @@ describe("C11 inside a job that has an assignment", () => {
     const bench = await ContainerBench.create();
     const registry = bench.registry();
     const holder = jobHolder({ id: "job:1", expiresAt: new Date(Date.now() + 600_000), usesContainer: true });
-    const { assignment, tenure } = await registry.acquire(bench.project(), { holder });
+    const { assignment, generation } = await registry.acquire(bench.project(), { holder });
     const id = await docker(
       "run",
       "--detach",
       ...["--name", assignment.containerName, "--publish", `127.0.0.1:${assignment.port}:1972`],
-      ...["--label", `io.iris-ports.project=${assignment.projectPath}`, "--label", `io.iris-ports.tenure=${tenure}`],
+      ...[
+        "--label",
+        `io.iris-ports.project=${assignment.projectPath}`,
+        "--label",
+        `io.iris-ports.generation=${generation}`,
+      ],
       ...["--label", `io.iris-ports.registry=${bench.registryPath}`, "--label", "io.iris-ports.creator=job:1"],
       ...["--label", "io.iris-ports.lifetime=holders", bench.image],
     );

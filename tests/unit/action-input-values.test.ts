@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readDurationMs } from "../../action/input-values.ts";
+import { readDurationMs } from "../../action/inputs/input-values.ts";
 
 test.each([
   ["0", 0],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { defaultInstance, otherInstance } from "../../action/instance.ts";
-import { projectKey } from "../../src/ports/project.ts";
+import { defaultInstance, otherInstance } from "../../action/job/instance.ts";
+import { projectKey } from "../../src/registry/project.ts";
 
 const FIRST = "__org_iris-ports";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { portsInOrder, withoutReserved } from "../../src/ports/choose-port.ts";
+import { portsInOrder, withoutReserved } from "../../src/registry/allocation/choose-port.ts";
 
 const released = (project: string, port: number, minute: number) => ({
   project,

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { formatAge } from "../../src/cli/age.ts";
-import { assignmentTable } from "../../src/cli/assignment-table.ts";
-import type { Paint } from "../../src/cli/table.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
-import type { ListedAssignment } from "../../src/ports/assignment.ts";
+import type { ListedAssignment } from "../../src/registry/assignment.ts";
+import { assignmentTable } from "../../src/report/assignment-table.ts";
+import { formatAge } from "../../src/text/age.ts";
+import type { Paint } from "../../src/text/table.ts";
 
 const NOW = new Date("2026-11-23T12:00:00Z");
 const markup: Paint = (style, text) => `<${style}>${text}</${style}>`;

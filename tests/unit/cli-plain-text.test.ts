@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columnsOf, plainJson, plainLines, plainText, truncate } from "../../src/cli/plain-text.ts";
+import { columnsOf, plainJson, plainLines, plainText, truncate } from "../../src/text/plain-text.ts";
 
 describe("plainText", () => {
   it.each([

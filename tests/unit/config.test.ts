@@ -2,8 +2,8 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { hasControlCharacter, resolvePortRange, resolveRegistryPath, shown } from "../../src/ports/config.ts";
-import { InvalidArgumentError } from "../../src/ports/errors.ts";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { hasControlCharacter, resolvePortRange, resolveRegistryPath, shown } from "../../src/settings/config.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 afterEach(() => {

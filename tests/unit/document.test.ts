@@ -42,7 +42,7 @@ const entry = fc.record({
   status: fc.constantFrom("active", "released", "stale"),
   container_name: fc.option(fc.string()),
   detail: fc
-    .record({ tenure: fc.string(), engine: optional(fc.string()), foreign: optional(fc.constant(true)) })
+    .record({ generation: fc.string(), engine: optional(fc.string()), foreign: optional(fc.constant(true)) })
     .map(withoutUndefined),
   holders: fc.array(holder, { maxLength: 3 }),
 });
@@ -153,7 +153,7 @@ describe("a document", () => {
     const moved = { ...base, project_path: "/moved", port: 1973 };
     const anew = { ...base, project_path: "/anew", port: 1974, assigned_at: "2026-01-01T00:00:00" };
     const joined = { ...anew, project_path: "/joined", port: 1975 };
-    const detail = (port: number) => ({ port, tenure: "t" });
+    const detail = (port: number) => ({ port, generation: "t" });
     const own = {
       details: {
         "/kept": detail(1972),
@@ -174,9 +174,9 @@ describe("a document", () => {
   test("gives up a web port that another tool has assigned since", () => {
     const base = { assigned_at: "2026-01-01T00:00:00+00:00", assignment_type: "auto", status: "active" };
     const record = (project_path: string, port: number) => ({ ...base, project_path, port, container_name: null });
-    const details = { "/p": { port: 1972, tenure: "t", web_port: 52773 } };
+    const details = { "/p": { port: 1972, generation: "t", web_port: 52773 } };
     const assignments = [record("/p", 1972), record("/q", 52773)];
     const text = JSON.stringify({ schema_version: "1.0", assignments, iris_ports: { details } });
-    expect(parseDocument(text).document.details.get("/p")).toEqual({ port: 1972, tenure: "t" });
+    expect(parseDocument(text).document.details.get("/p")).toEqual({ port: 1972, generation: "t" });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { engineWords, isMissing, isNameTaken, isPortRefused } from "../../src/docker/engine-refusal.ts";
+import { engineWords, isMissing, isNameTaken, isPortRefused } from "../../src/docker/engine-error-kinds.ts";
 
 const REFUSALS = [
   [

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differingParts, fingerprint } from "../../src/ports/fingerprint.ts";
+import { differingParts, fingerprint } from "../../src/lifecycle/fingerprint.ts";
 
 const password = (value: string, isDefault = false) => ({ name: "password of _system", value, isDefault });
 

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { bindAddresses, hostFor, reachOf } from "../../src/containers/host-address.ts";
+import { bindAddresses, hostFor, reachOf } from "../../src/containers/engine/host-address.ts";
 
 /** Of this machine, if it has one beside the loopback address. */
 const own = Object.values(networkInterfaces())

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
 import { memoryCapCpf } from "../../src/iris/cpf-merge.ts";
-import { InvalidArgumentError } from "../../src/ports/errors.ts";
 
 describe("the merge file that caps memory", () => {
   test("sets the global buffers of 8 kB blocks", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
 import { objectScriptString } from "../../src/iris/objectscript.ts";
 import {
   pingScript,
@@ -8,7 +9,6 @@ import {
   SHELL_SESSION_COMMAND,
   setupScript,
 } from "../../src/iris/session-scripts.ts";
-import { InvalidArgumentError } from "../../src/ports/errors.ts";
 
 const credentials = { username: "alice", password: "secret" };
 

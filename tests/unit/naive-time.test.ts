@@ -17,7 +17,7 @@ async function readTime(text: string, processZone: string, systemZone?: string):
     if (systemZone === undefined) throw Object.assign(new Error("no link"), { code: "EINVAL" });
     return `/usr/share/zoneinfo/${systemZone}`;
   });
-  return (await import("../../src/ports/naive-time.ts")).readTime(text);
+  return (await import("../../src/registry/document/times.ts")).readTime(text);
 }
 
 /** Now, as Python's datetime.now().isoformat() tells it in a zone. */

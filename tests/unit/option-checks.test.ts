@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bindAddress, checkReachable } from "../../src/containers/option-checks.ts";
+import { bindAddress, checkReachable } from "../../src/containers/options/option-checks.ts";
 import { InvalidArgumentError } from "../../src/index.ts";
 
 describe("an address to publish on", () => {

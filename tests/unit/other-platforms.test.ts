@@ -26,7 +26,7 @@ afterEach(() => {
 /** What this machine would say of processes if it were another one. */
 async function identityOn(name: NodeJS.Platform) {
   Object.defineProperty(process, "platform", { ...platform, value: name });
-  return import("../../src/ports/process-identity.ts");
+  return import("../../src/registry/host/process-identity.ts");
 }
 
 function command(name: string, script: string): void {
@@ -85,7 +85,7 @@ test("a Linux that hides what it is stands for its name alone, and nothing is sa
     pid: process.pid,
     startTime: "unknown",
   });
-  const { observeProcess } = await import("../../src/ports/liveness.ts");
+  const { observeProcess } = await import("../../src/registry/evidence/liveness.ts");
   const here = await identifyProcess(process.pid);
   expect(await observeProcess(here)).toBe("unknown");
   expect(await observeProcess({ ...here, bootId: "another" })).toBe("unknown");
@@ -111,6 +111,6 @@ test.skipIf(process.platform === "win32")("commands that print nothing say nothi
 test("elsewhere nobody tells who listens", async () => {
   Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
   vi.spyOn(fs, "existsSync").mockReturnValue(false);
-  const { listenerName } = await import("../../src/ports/port-owner.ts");
+  const { listenerName } = await import("../../src/registry/host/listening-ports.ts");
   expect(listenerName(1972)).toBe("a process of this host");
 });

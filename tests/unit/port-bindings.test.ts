@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bindingsOn, exposedPort } from "../../src/containers/port-bindings.ts";
+import { bindingsOn, exposedPort } from "../../src/containers/options/port-bindings.ts";
 
 test("a fixed host port is bound on every address, one that the engine chooses on the first", () => {
   const bindings = { "1972/tcp": [{ HostPort: "1975" }], "2188/tcp": [{ HostPort: "0" }], "9/udp": [{}] };

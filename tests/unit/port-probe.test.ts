@@ -1,8 +1,8 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { listenerName } from "../../src/ports/port-owner.ts";
-import { bindProbe } from "../../src/ports/port-probe.ts";
+import { listenerName } from "../../src/registry/host/listening-ports.ts";
+import { bindProbe } from "../../src/registry/host/port-probe.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { Program } from "../helpers/processes.ts";

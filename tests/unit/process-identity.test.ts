@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/ports/holder.ts";
-import { holderVerdict, observeProcess } from "../../src/ports/liveness.ts";
-import { currentProcess, identifyProcess, startTimeOf } from "../../src/ports/process-identity.ts";
+import { holderVerdict, observeProcess } from "../../src/registry/evidence/liveness.ts";
+import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { currentProcess, identifyProcess, startTimeOf } from "../../src/registry/host/process-identity.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 
 describe("a process", () => {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { canonicalProject, containerName, identifyProject, projectKey } from "../../src/ports/project.ts";
+import { canonicalProject, containerName, identifyProject, projectKey } from "../../src/registry/project.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 describe("a project's path", () => {

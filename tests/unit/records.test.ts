@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Holder, jobHolder, manualHolder, processHolder } from "../../src/ports/holder.ts";
-import { timeText, toAssignment, toHolder, toHolderRecord, toRecord } from "../../src/ports/records.ts";
+import { timeText, toAssignment, toHolder, toHolderRecord, toRecord } from "../../src/registry/document/records.ts";
+import { type Holder, jobHolder, manualHolder, processHolder } from "../../src/registry/holder.ts";
 
 const record = {
   project_path: "/a#two",
@@ -24,7 +24,7 @@ describe("records", () => {
   });
 
   test("of assignments are written as they were read", () => {
-    const assignment = toAssignment(record, { port: 1972, tenure: "t", instance: "two", web_port: 52_773 });
+    const assignment = toAssignment(record, { port: 1972, generation: "t", instance: "two", web_port: 52_773 });
     expect(assignment).toMatchObject({ projectPath: "/a", instance: "two", webPort: 52_773, projectKey: "/a#two" });
     expect(toRecord(assignment)).toEqual(record);
   });
@@ -35,7 +35,7 @@ describe("records", () => {
   });
 
   test("of a path that only looks like an instance are told by their detail", () => {
-    const assignment = toAssignment(record, { port: 1972, tenure: "t" });
+    const assignment = toAssignment(record, { port: 1972, generation: "t" });
     expect(assignment.projectPath).toBe("/a#two");
     expect(assignment).not.toHaveProperty("instance");
   });

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { PortAssignment } from "../../src/ports/assignment.ts";
-import { exhaustedError } from "../../src/ports/exhausted.ts";
-import { jobHolder, manualHolder, processHolder, processText } from "../../src/ports/holder.ts";
 import {
   ambiguousError,
   conflictError,
   leavingError,
   otherPortError,
   releaseCommand,
-} from "../../src/ports/refusals.ts";
+} from "../../src/registry/allocation/assignment-errors.ts";
+import { exhaustedError } from "../../src/registry/allocation/exhausted.ts";
+import type { PortAssignment } from "../../src/registry/assignment.ts";
+import { jobHolder, manualHolder, processHolder, processText } from "../../src/registry/holder.ts";
 
 const assignment: PortAssignment = {
   projectPath: "/it's",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideStart, type StartView } from "../../src/ports/start-decision.ts";
+import { decideStart, type StartView } from "../../src/lifecycle/start-decision.ts";
 
 const assignment = {
   projectPath: "/home/dev/shop",
@@ -15,16 +15,16 @@ const ours = {
   "io.iris-ports.project": "/home/dev/shop",
   "io.iris-ports.registry": "/home/dev/registry.json",
   "io.iris-ports.lifetime": "holders",
-  "io.iris-ports.tenure": "now",
+  "io.iris-ports.generation": "now",
   "io.iris-ports.creator": "maker",
 };
 
 function decide(found: StartView["found"], others: readonly string[] = [], maker: StartView["maker"] = "gone"): string {
-  const view = { assignment, tenure: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
+  const view = { assignment, generation: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
   return decideStart({ ...view, maker, found });
 }
 
-const before = { ...ours, "io.iris-ports.tenure": "before" };
+const before = { ...ours, "io.iris-ports.generation": "before" };
 const kept = { ...before, "io.iris-ports.lifetime": "kept" };
 
 test.each([

@@ -1,0 +1,83 @@
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
+
+/** What the runner, the shell, Node and the tools of a job obey; an input must not be able to change it. */
+const RESERVED_NAMES =
+  /^(PATH|PATHEXT|HOME|SHELL|USER|LOGNAME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[1-4]|PROMPT_COMMAND|TMPDIR|TEMP|TMP|CI|LANG|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA|COMSPEC|SYSTEMROOT|WINDIR|PSMODULEPATH|EDITOR|PAGER|MAKEFLAGS|_?JAVA_(TOOL_)?OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH)$|^(BASH|NODE|NPM|YARN|GITHUB|RUNNER|ACTIONS?|AGENT|INPUT|STATE|LD|DYLD|LC|DOTNET|PYTHON|PERL5?|RUBY|GIT|SSH|DOCKER|BUILDKIT|TESTCONTAINERS|XDG|IRIS_PORTS)_|^(BASHOPTS|SHELLOPTS|GLOBIGNORE|PERLLIB|RUBYOPT|RUBYLIB|PYTHONPATH|PYTHONHOME|ACT|IRIS_PORT_REGISTRY|IRIS_PORT_RANGE|IRIS_HOST|IRIS_WEB_PORT|IRIS_NAMESPACE|IRIS_USERNAME|IRIS_PASSWORD|IRIS_CONTAINER_NAME|IRIS_CONNECTION_URI)$/i;
+
+/** The action's own variables, as far as a container may well be given them. */
+const FINE_IN_A_CONTAINER = /^(IRIS_(HOST|WEB_PORT|NAMESPACE|USERNAME|PASSWORD)|LC_\w+|LANG|CLASSPATH)$/i;
+
+/** An input that cannot be used. */
+export function invalidInput(input: string, value: unknown, problem: string, remedy: string): InvalidArgumentError {
+  const shown = JSON.stringify(value) ?? String(value);
+  return new InvalidArgumentError({
+    what: `Input \`${input}\` ${problem}: ${shown.length > 200 ? `${shown.slice(0, 200)}…` : shown}.`,
+    state: "Nothing was assigned.",
+    remedy,
+    argument: input,
+    value,
+  });
+}
+
+/** @throws InvalidArgumentError unless it is a plain name that nothing else obeys */
+export function checkEnvName(input: string, name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.length > 200) {
+    throw invalidInput(
+      input,
+      name,
+      "is not a name for an environment variable",
+      "use letters, digits and underscores, e.g. IRIS_PORT.",
+    );
+  }
+  if (RESERVED_NAMES.test(name)) {
+    throw invalidInput(
+      input,
+      name,
+      "is a variable that the runner, its tools or this action need themselves",
+      "choose another name, e.g. SHOP_IRIS_PORT.",
+    );
+  }
+  return name;
+}
+
+/** @throws InvalidArgumentError unless every line is `NAME=value` or `NAME` */
+export function readContainerEnv(input: string, text: string): Readonly<Record<string, string>> {
+  const env: Record<string, string> = {};
+  for (const line of text.split(/\r?\n/).filter((candidate) => candidate.trim() !== "")) {
+    const [, name = "", assigned, value = ""] = /^\s*([^=\s]*)\s*(?:(=)(.*))?$/.exec(line) ?? [];
+    // The line itself may hold a secret.
+    if (name === "")
+      throw invalidInput(input, line.slice(0, 3), "has a line that names no variable", "write one NAME=value a line.");
+    if (!FINE_IN_A_CONTAINER.test(name)) checkEnvName(input, name);
+    env[name] = assigned === undefined ? (process.env[name] ?? "") : value;
+  }
+  return env;
+}
+
+/** A runner's job ends after five days at the latest. A timer of Node could wait for 24. */
+export const LONGEST_JOB_MINUTES = 5 * 24 * 60;
+
+/** Seconds, or a number with `s`, `m` or `h`, in milliseconds. @throws InvalidArgumentError */
+export function readDurationMs(input: string, text: string): number {
+  const [, amount = "", unit = "s"] = /^(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?$/.exec(text) ?? [];
+  if (amount === "")
+    throw invalidInput(input, text, "is not a duration", "write seconds, or a number with its unit: 90, 90s, 5m, 1h.");
+  // Timers take whole milliseconds only, and 4.1 * 60,000 is none.
+  const durationMs = Math.round(Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"]);
+  if (durationMs <= LONGEST_JOB_MINUTES * 60_000) return durationMs;
+  throw invalidInput(input, text, "is longer than a job can take", "write at most 120h.");
+}
+
+/** @throws InvalidArgumentError unless it is a whole number in between */
+export function readInteger(input: string, text: string, lowest: number, highest: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= lowest && value <= highest) return value;
+  throw invalidInput(input, text, "is not a number it can be", `write a whole number from ${lowest} to ${highest}.`);
+}
+
+/** @throws InvalidArgumentError unless it is one of them */
+export function readChoice<T extends string>(input: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === text.toLowerCase());
+  if (choice !== undefined) return choice;
+  throw invalidInput(input, text, "is not among its values", `write one of ${choices.join(", ")}.`);
+}

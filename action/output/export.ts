@@ -1,0 +1,73 @@
+import { exportVariable, setOutput, setSecret } from "@actions/core";
+import { DEFAULT_IRIS_NAMESPACE, DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } from "../../src/iris/image.ts";
+import { connectionUri } from "../../src/iris/urls.ts";
+import type { PortAssignment } from "../../src/registry/assignment.ts";
+import { assignmentJson } from "../../src/report/assignment-json.ts";
+import type { Inputs, IrisInputs } from "../inputs/inputs.ts";
+
+const DEFAULT_NAME = "IRIS_PORT";
+const PROJECT_NAME = "IRIS_PORTS_PROJECT";
+
+/** Tells the job's later steps which port they have, and the library in them which assignment to join. */
+export function exportAssignment(assignment: PortAssignment, inputs: Inputs, host: string): void {
+  const { port, webPort, projectPath, instance = "", containerName } = assignment;
+  exportVariable(inputs.envName, String(port));
+  if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
+  if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
+    exportVariable(PROJECT_NAME, projectPath);
+    // Empty, it takes back what another use of the action in this job may have said.
+    exportVariable("IRIS_PORTS_INSTANCE", instance);
+    exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
+    if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
+  }
+  setOutput("port", String(port));
+  setOutput("host", host);
+  setOutput("project", projectPath);
+  setOutput("instance", instance);
+  setOutput("container-name", containerName);
+  setOutput("web-port", webPort === undefined ? "" : String(webPort));
+  setOutput("registry-path", inputs.registryPath);
+  setOutput("assignment", JSON.stringify(assignmentJson(assignment)));
+}
+
+type IrisUse = Pick<Inputs, "envName"> & { readonly iris: IrisInputs };
+
+/** Tells them how to log in. */
+export function exportIris({ port, containerName }: PortAssignment, { envName, iris }: IrisUse, host: string): void {
+  const username = iris.username ?? DEFAULT_IRIS_USERNAME;
+  const password = iris.password ?? DEFAULT_IRIS_PASSWORD;
+  const namespace = iris.namespace ?? DEFAULT_IRIS_NAMESPACE;
+  const uri = connectionUri({ host, port, namespace, username, password });
+  exportBeside(envName, {
+    IRIS_HOST: host,
+    IRIS_NAMESPACE: namespace,
+    IRIS_USERNAME: username,
+    IRIS_PASSWORD: password,
+    IRIS_CONTAINER_NAME: containerName,
+    IRIS_CONNECTION_URI: uri,
+  });
+  setOutput("username", username);
+  setOutput("namespace", namespace);
+  setOutput("connection-uri", uri);
+}
+
+/** A second use in one job must not put its host or password beside the first one's port. */
+function exportBeside(envName: string, variables: Readonly<Record<string, string>>): void {
+  const hasPrefix = envName.endsWith(DEFAULT_NAME);
+  if (!hasPrefix && !isFirstUse()) return;
+  const prefix = hasPrefix ? envName.slice(0, -DEFAULT_NAME.length) : "";
+  for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
+}
+
+/** Has the runner hide the password in the log of the whole job, in every form in which it is handed on. */
+export function maskPassword({ password }: IrisInputs): void {
+  // The well-known default is no secret, and hiding "SYS" would garble every log that speaks of %SYS.
+  if (password === undefined || password === DEFAULT_IRIS_PASSWORD) return;
+  setSecret(password);
+  if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+}
+
+/** No step of the job has said so far which assignment is the job's. An export counts for this step at once, too. */
+function isFirstUse(): boolean {
+  return !process.env[PROJECT_NAME];
+}

@@ -1,0 +1,103 @@
+import {
+  type ContainerRuntimeClient,
+  getContainerRuntimeClient,
+  type ImageName,
+  type PullPolicy,
+} from "testcontainers";
+import { DockerodeEngine } from "../../docker/dockerode-engine.ts";
+import type { ContainerEngine } from "../../docker/engine.ts";
+import { engineError, systemCodeOf } from "../../docker/engine-error.ts";
+import { engineWords } from "../../docker/engine-error-kinds.ts";
+import { ContainerEngineError, ContainerStartError, InvalidArgumentError } from "../../errors/errors.ts";
+
+/** More than Testcontainers has connections waiting. */
+const WAKE_ATTEMPTS = 10;
+
+type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
+
+/**
+ * Testcontainers' client.
+ * @throws ContainerEngineError which says what is wrong with the engine, where Testcontainers only finds none
+ */
+export async function connectEngine(engine: ContainerEngine = new DockerodeEngine()): Promise<ContainerRuntimeClient> {
+  let client: ContainerRuntimeClient;
+  try {
+    client = await getContainerRuntimeClient();
+  } catch (cause) {
+    await engine.listContainers();
+    throw new ContainerEngineError({
+      what: `The container engine at ${engine.endpoint} answers, but Testcontainers cannot use it.`,
+      state: `It says: ${engineWords(cause)}`,
+      remedy: "see why with DEBUG=testcontainers, and set DOCKER_HOST to the engine that is to be used",
+      cause,
+    });
+  }
+  await wake(client, engine.endpoint);
+  return client;
+}
+
+/** An engine that was restarted has closed the connections that Testcontainers keeps; each is noticed when it is used. */
+async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.container.dockerode.ping();
+      return;
+    } catch (error) {
+      const isHungUp = ["ECONNRESET", "EPIPE"].includes(systemCodeOf(error) ?? "");
+      if (!isHungUp || attempt === WAKE_ATTEMPTS) throw engineError(endpoint, error);
+    }
+  }
+}
+
+/**
+ * Makes sure that the engine has the image.
+ * @throws ContainerStartError when it has not, and it cannot be pulled
+ */
+export async function pullImage(
+  client: ContainerRuntimeClient,
+  imageName: ImageName,
+  policy: ImagePullPolicy,
+  platform: string | undefined,
+): Promise<void> {
+  const shouldPull = policy.shouldPull();
+  const isPulled = shouldPull !== "never";
+  try {
+    if (shouldPull !== "never") await client.image.pull(imageName, { force: shouldPull, platform });
+    // A pull that breaks off half way is no error to Testcontainers.
+    if (await client.image.exists(imageName)) return;
+  } catch (cause) {
+    throw missingError(imageName, `The engine says: ${engineWords(cause)}`, cause);
+  }
+  const state = isPulled
+    ? "The engine tried to pull it, and does not have it."
+    : "Its pull policy is never to pull it.";
+  throw missingError(imageName, state, undefined);
+}
+
+/**
+ * The one TCP port that the image says it serves on.
+ * @throws InvalidArgumentError when there are none or several
+ */
+export async function soleExposedPort(client: ContainerRuntimeClient, imageName: ImageName): Promise<number> {
+  const { Config } = await client.image.inspect(imageName);
+  const ports = Object.keys(Config?.ExposedPorts ?? {})
+    .filter((port) => !/\/(udp|sctp)$/.test(port))
+    .map((port) => Number.parseInt(port, 10));
+  const [port] = ports;
+  if (port !== undefined && ports.length === 1) return port;
+  throw new InvalidArgumentError({
+    what: `The image ${imageName.string} exposes ${ports.length === 0 ? "no port" : `several ports (${ports.join(", ")})`}.`,
+    remedy: "say which one the registry port leads to: new RegistryContainer(image, containerPort)",
+    argument: "containerPort",
+    value: undefined,
+  });
+}
+
+function missingError(imageName: ImageName, state: string, cause: unknown): ContainerStartError {
+  return new ContainerStartError({
+    what: `The image ${imageName.string} is not on the container engine and could not be pulled.`,
+    state,
+    remedy: `check its name and the network, log in where its registry asks for it, and try: docker pull ${imageName.string}`,
+    cause,
+  });
+}

@@ -1,0 +1,90 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { getContainerRuntimeClient, Wait, type WaitStrategy } from "testcontainers";
+import type { EngineContainerHandle } from "../engine/engine-containers.ts";
+
+const POLL_MS = 100;
+const CONNECT_TIMEOUT_MS = 1_000;
+
+type BoundPorts = Parameters<WaitStrategy["waitUntilReady"]>[1];
+
+/** A wait for listening ports knocks where the ports are published; another strategy is returned as it is. */
+export function atPublishedAddresses(strategy: WaitStrategy, hostOf: (portKey: string) => string): WaitStrategy {
+  const isForPorts = strategy.constructor === Wait.forListeningPorts().constructor;
+  return isForPorts ? new PortsWaitStrategy(strategy, hostOf) : strategy;
+}
+
+/**
+ * Ready is a container that listens on its TCP ports, and answers where they are published. Testcontainers' own strategy
+ * knocks at one host for all, whatever addresses the ports are bound to.
+ */
+class PortsWaitStrategy implements WaitStrategy {
+  /** Keeps the time-out. */
+  readonly #original: WaitStrategy;
+  readonly #hostOf: (portKey: string) => string;
+
+  constructor(original: WaitStrategy, hostOf: (portKey: string) => string) {
+    this.#original = original;
+    this.#hostOf = hostOf;
+  }
+
+  withStartupTimeout(startupTimeoutMs: number): this {
+    this.#original.withStartupTimeout(startupTimeoutMs);
+    return this;
+  }
+
+  getStartupTimeout(): number {
+    return this.#original.getStartupTimeout();
+  }
+
+  isStartupTimeoutSet(): boolean {
+    return this.#original.isStartupTimeoutSet();
+  }
+
+  async waitUntilReady(container: EngineContainerHandle, boundPorts: BoundPorts): Promise<void> {
+    const deadline = performance.now() + this.getStartupTimeout();
+    for (const [key, hostPort] of boundPorts.iterator()) {
+      if (key.endsWith("/udp")) continue;
+      const host = this.#hostOf(key);
+      // The engine may answer outside long before the container listens inside.
+      await this.#until(deadline, () => listensInside(container, key), `nothing listens on ${key} in the container`);
+      await this.#until(deadline, () => answers(host, hostPort), `${key} does not answer on ${host}:${hostPort}`);
+    }
+  }
+
+  async #until(deadline: number, isTrue: () => Promise<boolean>, otherwise: string): Promise<void> {
+    while (!(await isTrue())) {
+      if (performance.now() > deadline) throw new Error(`After ${this.getStartupTimeout()} ms ${otherwise}.`);
+      await delay(POLL_MS);
+    }
+  }
+}
+
+/** By whatever the image has: /proc and grep, nc, or bash. */
+async function listensInside(container: EngineContainerHandle, key: string): Promise<boolean> {
+  const client = await getContainerRuntimeClient();
+  const port = Number.parseInt(key, 10);
+  const hexadecimal = port.toString(16).padStart(4, "0");
+  const ways = [
+    ["/bin/sh", "-c", `cat /proc/net/tcp* | grep -i ':${hexadecimal} [0-9a-f]*:0000 0a '`],
+    ["/bin/sh", "-c", `nc -z -w 1 localhost ${port}`],
+    ["/bin/bash", "-c", `</dev/tcp/localhost/${port}`],
+  ];
+  for (const way of ways) {
+    if ((await client.container.exec(container, way, { log: false })).exitCode === 0) return true;
+  }
+  return false;
+}
+
+async function answers(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
+  try {
+    await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,150 @@
+import createDebug from "debug";
+import type { Acquisition, AssignOptions } from "../registry/allocation/acquire.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
+import { containerLabels } from "../registry/container-labels.ts";
+import { PortNotAssignedError } from "../registry/errors.ts";
+import { type Holder, uniqueProcessHolder } from "../registry/holder.ts";
+import type { PortRegistry } from "../registry/registry.ts";
+
+const debug = createDebug("iris-ports:containers");
+
+/** What a start asks of its assignment. */
+export type LeaseOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
+  readonly project: string | undefined;
+};
+
+/** One start's part in a project's assignment, from before its container exists until after it has left it. */
+export class Lease {
+  readonly registry: PortRegistry;
+  readonly #options: AssignOptions & { readonly holder: Holder };
+  readonly #refusedPorts: number[] = [];
+  #acquisition: Acquisition;
+  #isFailureReported = false;
+
+  private constructor(
+    registry: PortRegistry,
+    options: AssignOptions & { readonly holder: Holder },
+    acquisition: Acquisition,
+  ) {
+    this.registry = registry;
+    this.#options = options;
+    this.#acquisition = acquisition;
+  }
+
+  /** Takes or joins the project's assignment. */
+  static async begin(registry: PortRegistry, { project, ...wanted }: LeaseOptions): Promise<Lease> {
+    const holder = await uniqueProcessHolder({ usesContainer: true });
+    const acquisition = await registry.acquire(project, { ...wanted, holder });
+    // What the environment named stays this lease's, whatever becomes of the environment.
+    const { instance } = acquisition.assignment;
+    const options = { ...wanted, ...(instance === undefined ? {} : { instance }), holder };
+    return new Lease(registry, options, acquisition);
+  }
+
+  get assignment(): PortAssignment {
+    return this.#acquisition.assignment;
+  }
+
+  get generation(): string {
+    return this.#acquisition.generation;
+  }
+
+  get holderId(): string {
+    return this.#options.holder.id;
+  }
+
+  /** The host ports that belong to the assignment. */
+  get hostPorts(): readonly number[] {
+    const { port, webPort } = this.assignment;
+    return webPort === undefined ? [port] : [port, webPort];
+  }
+
+  /** The labels of a container that is made for it. */
+  labels(lifetime: "holders" | "kept"): Record<string, string> {
+    const { assignment, generation } = this;
+    const { registryPath } = this.registry;
+    return containerLabels({ assignment, generation, registryPath, creator: this.#options.holder, lifetime });
+  }
+
+  /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */
+  async renew(): Promise<void> {
+    this.#acquisition = await this.registry.acquire(this.assignment.projectPath, this.#options);
+  }
+
+  /**
+   * Exchanges the port, which the engine refused.
+   * @throws PortConflictError when it was asked for by number, or others rely on it
+   */
+  async move(): Promise<void> {
+    this.#refusedPorts.push(this.assignment.port);
+    this.#acquisition = await this.registry.reassign(this.assignment.projectPath, {
+      ...this.#options,
+      refusedPorts: this.#refusedPorts,
+    });
+  }
+
+  /** The ids of the others who use the container, as of the last {@link renew}; none of them was known to be gone. */
+  get others(): ReadonlySet<string> {
+    return this.#acquisition.otherUsers;
+  }
+
+  /**
+   * Leaves the container, and says whether nobody else uses it: then newcomers wait until {@link release}. A registry that
+   * cannot be written to is reported; what can still be read of it decides.
+   */
+  async beginLeave(isContainerKept: boolean): Promise<{ readonly isLast: boolean }> {
+    const { holder } = this.#options;
+    try {
+      return await this.registry.beginLeave(this.assignment.projectPath, { ...this.#project, holder, isContainerKept });
+    } catch (error) {
+      report(`Leaving the container of ${this.assignment.projectKey}`, error);
+      this.#isFailureReported = true;
+      return { isLast: !(await this.#hasVisibleOthers()) };
+    }
+  }
+
+  /** Takes back {@link beginLeave}, after which the container could not be removed: nobody has to wait for that. */
+  async stay(): Promise<void> {
+    try {
+      await this.renew();
+    } catch (error) {
+      debug("%s could not be kept: %o", this.assignment.projectKey, error);
+    }
+  }
+
+  /** Gives the port back. A failure is reported, not thrown: it must not take the place of a test's own result. */
+  async release(): Promise<void> {
+    const { holder } = this.#options;
+    try {
+      await this.registry.releasePort(this.assignment.projectPath, { ...this.#project, holder });
+    } catch (error) {
+      // Somebody has cleared the registry: the port has been given back already.
+      if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
+      else if (!this.#isFailureReported) report(`Releasing port ${this.assignment.port}`, error);
+    }
+  }
+
+  async #hasVisibleOthers(): Promise<boolean> {
+    try {
+      const listed = await this.registry.inspect(this.assignment.projectPath, this.#project);
+      return (listed?.holders ?? []).some(({ id, usesContainer }) => usesContainer && id !== this.holderId);
+    } catch (error) {
+      debug("the holders of %s cannot be told: %o", this.assignment.projectKey, error);
+      return false;
+    }
+  }
+
+  get #project(): { readonly instance?: string } {
+    const { instance } = this.assignment;
+    return instance === undefined ? {} : { instance };
+  }
+}
+
+/** Node prints it on standard error, once, and tools can listen for it. */
+function report(attempt: string, error: unknown): void {
+  const code = (error as { code?: unknown } | null)?.code;
+  process.emitWarning(`${attempt} failed: ${error instanceof Error ? error.message : String(error)}`, {
+    type: "IrisPortsWarning",
+    ...(typeof code === "string" ? { code } : {}),
+  });
+}

@@ -1,0 +1,84 @@
+import type { PortAssignment } from "../registry/assignment.ts";
+import type { Verdict } from "../registry/evidence/liveness.ts";
+import {
+  LABEL_CREATOR,
+  LABEL_GENERATION,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+} from "../registry/labels.ts";
+
+/** A container as far as the decision depends on it. */
+export type NamedContainer = {
+  /** The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It has ended, and is not just being restarted. */
+  readonly isSettled?: boolean;
+};
+
+/** What a start sees: its assignment, and the container that has the assignment's name. */
+export type StartView = {
+  readonly assignment: PortAssignment;
+  readonly generation: string;
+  readonly registryPath: string;
+  readonly found: NamedContainer | undefined;
+  /** The process that made it; `unknown` where it cannot be observed from here. */
+  readonly maker: Verdict;
+  /** The ids of the others who hold the assignment and use its container; none of them is known to be gone. */
+  readonly others: ReadonlySet<string>;
+};
+
+/**
+ * - `create`: there is no container.
+ * - `join`: it runs, and it is the project's.
+ * - `restart`: it was kept, and ended.
+ * - `wait`: it is just being made, restarted or removed.
+ * - `remove`: it was left behind by somebody who is gone, or has ended.
+ * - `move`: it is not this registry's: take another port, and with it another name.
+ */
+export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
+
+/** What a start has to do next. */
+export function decideStart({ assignment, generation, registryPath, found, maker, others }: StartView): StartStep {
+  if (found === undefined) return "create";
+  const { labels, state } = found;
+  if (state === "removing") return "wait";
+  const isOurs =
+    labels[LABEL_PROJECT] === assignment.projectPath &&
+    (labels[LABEL_INSTANCE] || undefined) === assignment.instance &&
+    labels[LABEL_REGISTRY] === registryPath;
+  if (!isOurs) return "move";
+  const isKept = labels[LABEL_LIFETIME] === "kept";
+  if (!isKept && labels[LABEL_GENERATION] !== generation) return decideLeftover(found, maker);
+  return decideByState(found, isKept, others);
+}
+
+/**
+ * The container is of a use that the document does not know. A maker that cannot be observed may live in a container of
+ * its own, where a registry has the same path and is another one: what it made is not touched.
+ */
+function decideLeftover({ state }: NamedContainer, maker: Verdict): StartStep {
+  if (maker === "unknown") return "move";
+  // The document was lost or cleared, not the use.
+  return maker === "alive" && state === "running" ? "join" : "remove";
+}
+
+/** The container is the project's, and not a leftover. */
+function decideByState(found: NamedContainer, isKept: boolean, others: ReadonlySet<string>): StartStep {
+  switch (found.state) {
+    case "created":
+      return others.has(found.labels[LABEL_CREATOR] ?? "") ? "wait" : "remove";
+    case "exited":
+      // Others may use it, and one of them may be restarting it.
+      if (others.size > 0 && !found.isSettled) return "wait";
+      return isKept ? "restart" : "remove";
+    case "dead":
+      return "remove";
+    case "restarting":
+      return "wait";
+    default:
+      return "join";
+  }
+}

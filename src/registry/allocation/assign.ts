@@ -1,0 +1,178 @@
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { PortAssignment } from "../assignment.ts";
+import {
+  type Entry,
+  entryOf,
+  withEntry,
+  withHolders,
+  withoutEntry,
+  withoutGone,
+  withoutWaiter,
+} from "../document/edit-document.ts";
+import { isForeignEntry, judge } from "../evidence/staleness.ts";
+import { containersOf, type Survey } from "../evidence/survey.ts";
+import type { Holder } from "../holder.ts";
+import { findOccupant } from "./occupancy.ts";
+import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
+import { newGeneration, takePort, usersOf } from "./take-port.ts";
+import { checkWebPort, webPortOf } from "./web-port.ts";
+
+/** {@link decideAssignment} or {@link decideReassignment}. */
+export type Decision = typeof decideAssignment;
+
+/** Decides a request on the newest document. Runs under the lock: probes are made here, everything else was seen before. */
+export async function decideAssignment(
+  newest: RegistryDocument,
+  request: AssignRequest,
+  survey: Survey,
+  probe: ((port: number) => Promise<boolean>) | undefined,
+  now: Date,
+): Promise<Assigned> {
+  const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+  const document = withoutFinished(living, request, survey);
+  const view: AssignView = { document, survey, probe, request, asker: request };
+  const entry = entryFor(document, request);
+  const refuse = (outcome: AssignOutcome): Assigned => ({ document, outcome });
+  if (entry === undefined) return survey.isEngineAsked ? takePort(view, now) : refuse({ kind: "engine-needed" });
+
+  const { assignment } = entry;
+  if (assignment.projectPath !== request.projectPath || assignment.instance !== request.instance)
+    return refuse({ kind: "ambiguous", assignment });
+  if (entry.holders.some((holder) => holder.isLeaving && holder.id !== request.holder.id))
+    return refuse({ kind: "leaving", assignment });
+  if (entry.holders.length === 0) {
+    // Nobody vouches for it: it may have died, and its port may be somebody else's by now.
+    if (!survey.isEngineAsked) return refuse({ kind: "engine-needed" });
+    if (await isLost(entry, view, now)) {
+      const without = withoutEntry(document, entry, now);
+      return takePort({ ...view, document: without }, now);
+    }
+  }
+  if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
+    return refuse({ kind: "other-port", assignment });
+  return join(entry, view);
+}
+
+/** The key of an entry that only the Python tool knows fits a path with a # in it as well as an instance: the asker knows. */
+function entryFor(document: RegistryDocument, { projectKey, projectPath, instance }: AssignRequest): Entry | undefined {
+  const entry = entryOf(document, projectKey);
+  if (entry === undefined || entry.detail !== undefined) return entry;
+  const { instance: _, ...assignment } = entry.assignment;
+  return { ...entry, assignment: { ...assignment, projectPath, ...(instance === undefined ? {} : { instance }) } };
+}
+
+/**
+ * Moves the assignment to another port after the engine refused the present one; everybody who holds it moves along.
+ * A port that was asked for by number, or that somebody has in hand already, does not move.
+ */
+export async function decideReassignment(
+  newest: RegistryDocument,
+  request: AssignRequest,
+  survey: Survey,
+  probe: ((port: number) => Promise<boolean>) | undefined,
+  now: Date,
+): Promise<Assigned> {
+  const document = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+  const entry = entryOf(document, request.projectKey);
+  if (entry === undefined || !request.refusedPorts.includes(entry.assignment.port))
+    return decideAssignment(document, request, survey, probe, now);
+  if (!survey.isEngineAsked) return { document, outcome: { kind: "engine-needed" } };
+  const isPinned =
+    entry.assignment.assignmentType === "manual" ||
+    isForeignEntry(entry) ||
+    entry.holders.some(
+      (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
+    );
+  const view: AssignView = { document: withoutEntry(document, entry, now), survey, probe, request, asker: request };
+  if (isPinned) {
+    const { port } = entry.assignment;
+    const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
+    return { document, outcome: { kind: "conflict", port, occupant: (await findOccupant(port, view)) ?? unseen } };
+  }
+  const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
+  const taken = await takePort(view, now, others);
+  return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };
+}
+
+/**
+ * Drops the leaver that was seen to leave before the engine was asked, and whose container is gone: it only failed to
+ * give the port back, and would be waited for as long as its process lives.
+ */
+function withoutFinished(document: RegistryDocument, { projectKey }: AssignRequest, survey: Survey): RegistryDocument {
+  const entry = entryOf(document, projectKey);
+  if (entry === undefined || !survey.engine.isReachable || containersOf(survey.engine, entry.assignment).length > 0)
+    return document;
+  const seen = survey.document.holders.get(projectKey) ?? [];
+  const finished = new Set(seen.filter(({ leaving }) => leaving).map(({ id }) => id));
+  const holders = document.holders.get(projectKey) ?? [];
+  const left = holders.filter(({ id, leaving }) => !(leaving && finished.has(id)));
+  return left.length === holders.length ? document : withHolders(document, projectKey, left);
+}
+
+/** True where an entry that nobody holds has no evidence of life left, or its port was taken by a stranger. */
+async function isLost(entry: Entry, view: AssignView, now: Date): Promise<boolean> {
+  const { survey, probe } = view;
+  const isFree = probe === undefined ? undefined : await probe(entry.assignment.port);
+  const { status, evidence } = judge(entry, survey, now, isFree === undefined ? undefined : !isFree);
+  if (status === "stale") return true;
+  if (isForeignEntry(entry) || entry.assignment.assignmentType === "manual") return false;
+  // A container that cannot be seen from here may be what listens there.
+  if (evidence.some(({ kind, verdict }) => kind === "engine" && verdict === "unknown")) return false;
+  return containersOf(survey.engine, entry.assignment).length === 0 && isFree === false;
+}
+
+async function join(entry: Entry, view: AssignView): Promise<Assigned> {
+  const { document, request, survey } = view;
+  const { holder } = request;
+  const others = entry.holders.filter((other) => other.id !== holder.id);
+  const before = entry.holders.find((other) => other.id === holder.id);
+  const needsWebPort = request.hasWebPort && entry.assignment.webPort === undefined;
+  const obstacle = needsWebPort ? await webPortObstacle(entry.assignment.port, view) : undefined;
+  if (obstacle !== undefined) return { document, outcome: obstacle };
+  const assignment: PortAssignment = {
+    ...entry.assignment,
+    ...(request.preferredPort === undefined ? {} : { assignmentType: "manual" }),
+    ...(needsWebPort ? { webPort: webPortOf(entry.assignment.port) } : {}),
+  };
+  const generation = generationFor(holder, entry);
+  const isUnchanged = generation === entry.detail?.generation && !needsWebPort && isSameHolder(before, holder);
+  const outcome: AssignOutcome = { kind: "assigned", assignment, generation, otherUsers: usersOf(others) };
+  if (isUnchanged && assignment.assignmentType === entry.assignment.assignmentType)
+    return { document: withoutWaiter(document, request.waiterId), outcome };
+  const detail = {
+    ...entry.detail,
+    port: assignment.port,
+    generation,
+    ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
+    ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
+    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+    ...(isForeignEntry(entry) ? { foreign: true as const } : {}),
+  };
+  const holders = [...others, { ...holder, since: before?.since ?? holder.since }];
+  const joined = withEntry(document, { assignment, detail, holders });
+  return { document: withoutWaiter(joined, request.waiterId), outcome };
+}
+
+/** A new one where nobody has used the project's container until now. */
+function generationFor(holder: Holder, { detail, holders }: Entry): string {
+  const isFirstUser = holder.usesContainer === true && !holders.some((other) => other.usesContainer);
+  return detail === undefined || isFirstUser ? newGeneration() : detail.generation;
+}
+
+/** What keeps a port that is held already from getting a web port beside it. */
+async function webPortObstacle(port: number, view: AssignView): Promise<AssignOutcome | undefined> {
+  checkWebPort(port);
+  if (!view.survey.isEngineAsked) return { kind: "engine-needed" };
+  const occupant = await findOccupant(webPortOf(port), view);
+  return occupant && { kind: "conflict", port: occupant.port, occupant };
+}
+
+/** True where the document says already what it would say afterwards. */
+function isSameHolder(before: Holder | undefined, holder: Holder): boolean {
+  return (
+    before !== undefined &&
+    !before.isLeaving &&
+    (before.usesContainer ?? false) === (holder.usesContainer ?? false) &&
+    before.expiresAt?.getTime() === holder.expiresAt?.getTime()
+  );
+}

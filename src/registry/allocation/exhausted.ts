@@ -1,0 +1,84 @@
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { ListedAssignment } from "../assignment.ts";
+import { entriesOf } from "../document/edit-document.ts";
+import { PortExhaustedError, type PortOccupant } from "../errors.ts";
+import { judge } from "../evidence/staleness.ts";
+import type { EngineReport } from "../evidence/survey.ts";
+import { describeOccupant, nameListener, releaseCommand } from "./assignment-errors.ts";
+import { findOccupant, type PortView } from "./occupancy.ts";
+import type { AssignRequest } from "./request.ts";
+
+const OFFERED_PORTS = 3;
+const LOOKED_AT_PORTS = 50;
+
+/** What an exhausted range looks like: made under the lock, because ports are probed for it. */
+export type Exhaustion = {
+  readonly portRange: readonly [number, number];
+  readonly assignments: readonly ListedAssignment[];
+  readonly occupants: readonly PortOccupant[];
+  readonly freeOutside: readonly number[];
+  readonly waiting: number;
+  readonly engine: EngineReport;
+};
+
+/** Looks who has every port of the range, and which ports beyond it are free. */
+export async function describeExhaustion(view: PortView, request: AssignRequest, now: Date): Promise<Exhaustion> {
+  const { document, survey } = view;
+  const { portRange } = request;
+  const [first, last] = portRange;
+  const occupants: PortOccupant[] = [];
+  for (let port = first; port <= last; port++) {
+    const occupant = await findOccupant(port, view);
+    if (occupant !== undefined && occupant.kind !== "assignment") occupants.push(occupant);
+  }
+  const freeOutside: number[] = [];
+  const end = Math.min(last + LOOKED_AT_PORTS, 65535);
+  for (let port = last + 1; port <= end && freeOutside.length < OFFERED_PORTS; port++)
+    if ((await findOccupant(port, view)) === undefined) freeOutside.push(port);
+  const assignments = inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined));
+  return {
+    portRange,
+    assignments,
+    occupants,
+    freeOutside,
+    waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length,
+    engine: survey.engine,
+  };
+}
+
+/** Says who has every port, what else is in the way, and what can be done. */
+export function exhaustedError(exhaustion: Exhaustion): PortExhaustedError {
+  const { portRange, assignments, freeOutside, waiting, engine } = exhaustion;
+  const [first, last] = portRange;
+  const occupants = exhaustion.occupants.map(nameListener);
+  const lines = [
+    ...assignments.map(assignmentLine),
+    ...occupants.map((occupant) => `  ${occupant.port}  ${describeOccupant(occupant)} (no assignment)`),
+    ...(waiting > 0 ? [`  ${waiting} waiting for a port`] : []),
+    ...(engine.isReachable
+      ? []
+      : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
+    `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
+  ];
+  const wider = freeOutside.length > 0 ? ` widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]}),` : "";
+  const example = assignments[0];
+  const release = example ? ` give one back (${releaseCommand(example.projectPath, example.instance)}),` : "";
+  return new PortExhaustedError({
+    what: `All ports from ${first} to ${last} are taken; stale assignments were already cleaned.`,
+    state: lines.join("\n"),
+    remedy: `stop a project that needs its IRIS no longer,${release}${wider} or wait for one (--wait, waitTimeoutMs).`,
+    portRange,
+    assignments,
+    occupants,
+    freeOutside,
+  });
+}
+
+function assignmentLine({ port, projectKey, evidence }: ListedAssignment): string {
+  const reasons = evidence.filter(({ verdict }) => verdict !== "gone").map(({ text }) => text);
+  return `  ${port}  ${projectKey}: ${reasons.join(", ") || "no evidence of life"}`;
+}
+
+function inRange(document: RegistryDocument, [first, last]: readonly [number, number]) {
+  return entriesOf(document).filter(({ assignment: { port } }) => first <= port && port <= last);
+}

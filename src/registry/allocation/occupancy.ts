@@ -1,0 +1,65 @@
+import type { EngineContainer } from "../../docker/engine.ts";
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { PortOccupant } from "../errors.ts";
+import { isLabelledFor, isMadeHere, type Survey } from "../evidence/survey.ts";
+import { LABEL_REGISTRY } from "../labels.ts";
+
+/** Everything that can stand in the way of a port. */
+export type PortView = {
+  readonly document: RegistryDocument;
+  readonly survey: Survey;
+  /** None where the ports open on another host. */
+  readonly probe: ((port: number) => Promise<boolean>) | undefined;
+  /** For whom it is asked: their own entry and containers are not in their way. */
+  readonly asker: { readonly projectPath: string; readonly instance: string | undefined; readonly projectKey: string };
+};
+
+const STOPPED_STATES = ["created", "exited", "dead"];
+
+/** Who occupies a port: an assignment, a container in any state, a listener of this host; undefined when it is free. */
+export async function findOccupant(port: number, view: PortView): Promise<PortOccupant | undefined> {
+  const { document, probe } = view;
+  const project = projectsByPort(document).get(port);
+  if (project !== undefined) return { kind: "assignment", port, name: project };
+  const publishers = containersOn(port, view.survey);
+  const stranger = publishers.find((container) => !isOwn(container, view));
+  if (stranger !== undefined) return { kind: "container", port, name: stranger.name };
+  // What listens there is the project's own container, unless that is stopped.
+  if (publishers.some(({ state }) => !STOPPED_STATES.includes(state))) return undefined;
+  if (probe === undefined || (await probe(port))) return undefined;
+  return { kind: "listener", port, name: "" };
+}
+
+/** A port that a container of the asking project publishes, and where it goes first for that reason. */
+export function ownContainerPort(view: PortView, range: readonly [number, number]): number | undefined {
+  if (!view.survey.engine.isReachable) return undefined;
+  const own = view.survey.engine.containers.filter((container) => isOwn(container, view));
+  return own.flatMap((container) => container.hostPorts).find((port) => range[0] <= port && port <= range[1]);
+}
+
+const cache = new WeakMap<RegistryDocument, ReadonlyMap<number, string>>();
+
+// A document never changes, and a range of a thousand ports asks a thousand times.
+function projectsByPort(document: RegistryDocument): ReadonlyMap<number, string> {
+  const known = cache.get(document);
+  if (known !== undefined) return known;
+  const projects = new Map<number, string>();
+  for (const { project_path, port } of document.assignments) {
+    projects.set(port, project_path);
+    const webPort = document.details.get(project_path)?.web_port;
+    if (webPort !== undefined) projects.set(webPort, project_path);
+  }
+  cache.set(document, projects);
+  return projects;
+}
+
+function containersOn(port: number, survey: Survey): readonly EngineContainer[] {
+  if (!survey.engine.isReachable) return [];
+  return survey.engine.containers.filter((container) => container.hostPorts.includes(port));
+}
+
+/** A container of the project that another registry made holds its port there, for somebody who may be at work. */
+function isOwn(container: EngineContainer, { asker, document, survey }: PortView): boolean {
+  if (!isLabelledFor(container, asker.projectPath, asker.instance)) return false;
+  return container.labels[LABEL_REGISTRY] === undefined || isMadeHere(container, document, survey);
+}

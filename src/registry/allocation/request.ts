@@ -1,0 +1,49 @@
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { PortAssignment } from "../assignment.ts";
+import type { PortOccupant } from "../errors.ts";
+import type { Holder } from "../holder.ts";
+import type { PortView } from "./occupancy.ts";
+
+/** Who wants a port, and which. */
+export type AssignRequest = {
+  readonly projectPath: string;
+  readonly instance: string | undefined;
+  readonly projectKey: string;
+  readonly holder: Holder;
+  readonly preferredPort: number | undefined;
+  readonly hasWebPort: boolean;
+  readonly portRange: readonly [number, number];
+  /** Ports that the engine refused: they look free from here, and are not. */
+  readonly refusedPorts: readonly number[];
+  /** The place in the queue, for somebody who waits. */
+  readonly waiterId: string;
+};
+
+/** A port that was given. */
+export type Grant = {
+  readonly assignment: PortAssignment;
+  /** Names one uninterrupted use of the project's container; a container of another generation is a leftover. */
+  readonly generation: string;
+  /** The ids of the others who use the project's container; none of them is known to be gone. */
+  readonly otherUsers: ReadonlySet<string>;
+};
+
+/** What came of a request. Everything but `assigned` leaves the document as it was, holders that are gone excepted. */
+export type AssignOutcome =
+  | ({ readonly kind: "assigned" } & Grant)
+  /** The engine was not asked, and has to be. */
+  | { readonly kind: "engine-needed" }
+  /** The last user of the project's container is just removing it. */
+  | { readonly kind: "leaving"; readonly assignment: PortAssignment }
+  | { readonly kind: "conflict"; readonly port: number; readonly occupant: PortOccupant }
+  /** The project holds another port than the preferred one. */
+  | { readonly kind: "other-port"; readonly assignment: PortAssignment }
+  /** Another project and instance have the same key. */
+  | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
+  | { readonly kind: "exhausted" };
+
+/** A request with everything that can stand in its way. */
+export type AssignView = PortView & { readonly request: AssignRequest };
+
+/** The outcome with the document it leaves. */
+export type Assigned = { readonly document: RegistryDocument; readonly outcome: AssignOutcome };

@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import type { WaiterRecord } from "../../stores/document.ts";
+import type { PortAssignment } from "../assignment.ts";
+import { withEntry, withoutWaiter } from "../document/edit-document.ts";
+import type { PortOccupant } from "../errors.ts";
+import { isLabelledFor } from "../evidence/survey.ts";
+import type { Holder } from "../holder.ts";
+import { LABEL_GENERATION } from "../labels.ts";
+import { containerName } from "../project.ts";
+import { portsInOrder, withoutReserved } from "./choose-port.ts";
+import { findOccupant, ownContainerPort } from "./occupancy.ts";
+import type { Assigned, AssignView } from "./request.ts";
+import { webPortOf } from "./web-port.ts";
+
+/** Takes a port that nobody has, for a project that has none; others who hold the assignment move along. */
+export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
+  const { document, request, survey } = view;
+  const { preferredPort, projectKey } = request;
+  const port = preferredPort ?? (await firstFree(view, now));
+  if (port === undefined) return { document, outcome: { kind: "exhausted" } };
+  if (preferredPort !== undefined) {
+    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view, now);
+    if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: occupant.port, occupant } };
+  }
+  const assignment: PortAssignment = {
+    projectPath: request.projectPath,
+    ...(request.instance === undefined ? {} : { instance: request.instance }),
+    projectKey,
+    port,
+    ...(request.hasWebPort ? { webPort: webPortOf(port) } : {}),
+    assignedAt: now,
+    assignmentType: preferredPort === undefined ? "auto" : "manual",
+    status: "active",
+    containerName: containerName(projectKey, port),
+  };
+  const generation = survivingGeneration(view) ?? newGeneration();
+  const detail = {
+    port,
+    generation,
+    ...(request.instance === undefined ? {} : { instance: request.instance }),
+    ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
+    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+  };
+  const taken = withEntry(document, { assignment, detail, holders: [...others, request.holder] });
+  return {
+    document: withoutWaiter(taken, request.waiterId),
+    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(others) },
+  };
+}
+
+async function firstFree(view: AssignView, now: Date): Promise<number | undefined> {
+  const { document, request } = view;
+  const order = portsInOrder({
+    range: request.portRange,
+    projectKey: request.projectKey,
+    history: document.history,
+    ownContainerPort: ownContainerPort(view, request.portRange),
+  }).filter((port) => !request.refusedPorts.includes(port));
+  const earlier = waitersBefore(view, now);
+  const free: number[] = [];
+  for (const port of order) {
+    if ((await firstOccupant(port, view)) !== undefined) continue;
+    free.push(port);
+    // Only so many can be reserved: no need to probe the rest.
+    if (free.length > earlier.length) break;
+  }
+  return withoutReserved(free, earlier)[0];
+}
+
+/**
+ * Who stands in the queue before the asker (everybody, for one who does not stand there) and still needs a port: each
+ * project once, because those who wait in one project share its port. Who could not leave the queue when its budget
+ * ended does not wait any more, though its process lives.
+ */
+function waitersBefore({ document, request }: AssignView, now: Date): readonly WaiterRecord[] {
+  const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
+  const before = place < 0 ? document.waiters : document.waiters.slice(0, place);
+  const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
+  return before
+    .filter(({ holder }) => holder.expires_at === undefined || Date.parse(holder.expires_at) > now.getTime())
+    .filter(({ project }) => !served.has(project) && served.add(project));
+}
+
+/** Somebody who has waited longer for just this port. */
+function earlierWaiter(port: number, view: AssignView, now: Date): PortOccupant | undefined {
+  const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
+  return waiter && { kind: "assignment", port, name: `${waiter.project}, which has waited for it` };
+}
+
+async function firstOccupant(port: number, view: AssignView): Promise<PortOccupant | undefined> {
+  const occupant = await findOccupant(port, view);
+  if (occupant !== undefined || !view.request.hasWebPort) return occupant;
+  return findOccupant(webPortOf(port), view);
+}
+
+/** A lost document does not end the use of a container: while its maker lives, newcomers join it. */
+function survivingGeneration({ survey, asker }: AssignView): string | undefined {
+  if (!survey.engine.isReachable) return undefined;
+  const container = survey.engine.containers.find(
+    (candidate) =>
+      isLabelledFor(candidate, asker.projectPath, asker.instance) && survey.makerVerdictOf(candidate) === "alive",
+  );
+  return container?.labels[LABEL_GENERATION];
+}
+
+/** Those of the holders who use the project's container. */
+export function usersOf(holders: readonly Holder[]): ReadonlySet<string> {
+  return new Set(holders.filter(({ usesContainer }) => usesContainer).map(({ id }) => id));
+}
+
+/** A name nobody has used. */
+export function newGeneration(): string {
+  return randomBytes(6).toString("hex");
+}

@@ -1,0 +1,21 @@
+import { InvalidArgumentError } from "../../errors/errors.ts";
+
+/** Port 1972 has its web server on 52773, and every other port as far from it: one can be told from the other. */
+const OFFSET = 52773 - 1972;
+const HIGHEST_PORT = 65535 - OFFSET;
+
+/** The registry's host port for the web server of the assignment on `port`. */
+export function webPortOf(port: number): number {
+  return port + OFFSET;
+}
+
+/** @throws InvalidArgumentError when a port is too high to have a web port beside it */
+export function checkWebPort(port: number): void {
+  if (port <= HIGHEST_PORT) return;
+  throw new InvalidArgumentError({
+    what: `Port ${port} has no registry web port: 52773 + (${port} - 1972) would be above 65535.`,
+    remedy: `use ports up to ${HIGHEST_PORT}, or leave the web port to the container engine.`,
+    argument: "hasWebPort",
+    value: port,
+  });
+}

@@ -1,0 +1,103 @@
+import { IrisPortsError } from "../../errors/base.ts";
+import type { RegistryDocument } from "../../stores/document.ts";
+import { describeOccupant, nameListener } from "../allocation/assignment-errors.ts";
+import { findOccupant } from "../allocation/occupancy.ts";
+import { entriesOf, withoutGone } from "../document/edit-document.ts";
+import type { PortOccupant } from "../errors.ts";
+import { orphansAmong } from "../evidence/clean.ts";
+import { isForeignEntry, judge } from "../evidence/staleness.ts";
+import type { EngineReport, Survey } from "../evidence/survey.ts";
+import { type PortProbe, quietProbe } from "../host/port-probe.ts";
+import { LABEL_REGISTRY } from "../labels.ts";
+import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
+import { containersWithout } from "./rebuild.ts";
+
+/** What the checks of a document's content look at. */
+export type Scene = {
+  readonly document: RegistryDocument;
+  readonly survey: Survey;
+  readonly registryPath: string;
+  readonly portRange: readonly [number, number];
+  /** None where the ports open on another host. */
+  readonly probe: PortProbe | undefined;
+  readonly now: Date;
+};
+
+const CLEAN = "iris-ports clean";
+/** So many names fit into a line. */
+const SHOWN_NAMES = 5;
+
+/** Whether the engine answers. The registry works without it, but containers do not. */
+export function checkEngine(engine: EngineReport, isLocal: boolean | undefined): Finding {
+  if (engine.isReachable) {
+    const where = isLocal === false ? "remote: no port is probed here" : "local";
+    return ok("engine", `${engine.endpoint} (${where}), ${count(engine.containers.length, "container")}`);
+  }
+  const { error } = engine;
+  if (error instanceof IrisPortsError) return warn("engine", error.what, error.remedy);
+  return warn("engine", engine.reason, "check that `docker info` answers");
+}
+
+/** Whether everything that is assigned is alive, everything alive is assigned, and who else sits on the ports. */
+export async function checkAssignments(scene: Scene): Promise<readonly Finding[]> {
+  const probe = scene.probe && (quietProbe() ?? scene.probe);
+  return [await checkStale({ ...scene, probe }), ...checkContainers(scene), await checkPorts({ ...scene, probe })];
+}
+
+async function checkStale({ document, survey, probe, now }: Scene): Promise<Finding> {
+  const entries = entriesOf(document);
+  const stale: string[] = [];
+  for (const entry of entries) {
+    const { port, projectKey } = entry.assignment;
+    const isUsed = isForeignEntry(entry) && probe !== undefined ? !(await probe(port)) : undefined;
+    if (judge(entry, survey, now, isUsed).status === "stale") stale.push(`${port} of ${projectKey}`);
+  }
+  if (stale.length === 0) return ok("assignments", `${entries.length}, none of them stale`);
+  return warn("assignments", `nothing speaks any more for ${few(stale)}`, CLEAN);
+}
+
+/** Containers of this registry that nobody uses, and those of which the document knows nothing. */
+export function checkContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
+  if (!survey.engine.isReachable) return [];
+  const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
+  const orphans = orphansAmong(survey.engine.containers, living, survey, registryPath);
+  const unassigned = containersWithout(document, survey, registryPath);
+  const findings = [
+    ...(orphans.length > 0
+      ? [warn("containers", `left behind by holders that are gone: ${few(orphans.map(({ name }) => name))}`, CLEAN)]
+      : []),
+    ...(unassigned.length > 0
+      ? [warn("containers", `without an assignment: ${few(unassigned.map(({ name }) => name))}`, REPAIR)]
+      : []),
+  ];
+  const ours = survey.engine.containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  return findings.length > 0 ? findings : [ok("containers", `${ours.length} of this registry, none of them lost`)];
+}
+
+async function checkPorts({ document, survey, registryPath, portRange, probe }: Scene): Promise<Finding> {
+  const nobody = { projectPath: "", instance: undefined, projectKey: "" };
+  const [first, last] = portRange;
+  const occupants: PortOccupant[] = [];
+  for (let port = first; port <= last; port++) {
+    const occupant = await findOccupant(port, { document, survey, probe, asker: nobody });
+    if (occupant !== undefined) occupants.push(occupant);
+  }
+  const containers = survey.engine.isReachable ? survey.engine.containers : [];
+  const own = new Set(
+    containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath).map(({ name }) => name),
+  );
+  const strangers = occupants.filter(
+    ({ kind, name }) => kind !== "assignment" && !(kind === "container" && own.has(name)),
+  );
+  const free = last - first + 1 - occupants.length;
+  const summary = `${first}-${last}: ${occupants.length - strangers.length} assigned, ${free} free`;
+  if (strangers.length === 0) return ok("ports", summary);
+  const named = strangers.map(nameListener).map((stranger) => `${stranger.port} by ${describeOccupant(stranger)}`);
+  const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry passes these ports over";
+  return warn("ports", `${summary}, ${strangers.length} taken by strangers: ${few(named)}`, remedy);
+}
+
+function few(names: readonly string[]): string {
+  const more = names.length - SHOWN_NAMES;
+  return names.slice(0, SHOWN_NAMES).join(", ") + (more > 0 ? `, and ${more} more` : "");
+}

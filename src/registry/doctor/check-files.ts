@@ -1,0 +1,123 @@
+import { accessProblem, type FileState } from "../../stores/file-state.ts";
+import { findLocker } from "../../stores/neighbour-lock.ts";
+import type { CommitState, DocumentState, LockState, RegistryFiles } from "../../stores/registry-files.ts";
+import { checkAncestors, checkPermissions, modeText } from "./check-permissions.ts";
+import { count, type Finding, fail, ok, quoted, REPAIR, warn } from "./finding.ts";
+
+/** What is wrong with a registry's files, in the order in which they matter. */
+export async function checkFiles(files: RegistryFiles): Promise<readonly Finding[]> {
+  return [
+    ...checkDirectory(files.directory),
+    ...checkDocument(files),
+    checkLock(files.lock),
+    ...checkCommits(files.commits),
+    await checkNeighbour(files.neighbour),
+  ];
+}
+
+function checkDirectory(directory: FileState): readonly Finding[] {
+  const { path, kind } = directory;
+  const problems = [...checkPermissions("directory", directory), ...checkAncestors("directory", path)];
+  if (problems.length > 0) return problems;
+  if (kind === "directory") return [ok("directory", `${path} (${modeText(directory)})`)];
+  if (kind === "missing") return [ok("directory", `${path} is made at the first assignment`)];
+  const elsewhere = "set IRIS_PORT_REGISTRY to a file in a directory that you can write";
+  return [fail("directory", `${path} is no directory that this user may open (${directory.code ?? kind})`, elsewhere)];
+}
+
+function checkDocument({ document, content, commits }: RegistryFiles): readonly Finding[] {
+  const problems = checkPermissions("document", document);
+  switch (content.kind) {
+    case "readable":
+      return problems.length > 0 ? problems : [ok("document", describeDocument(document, content))];
+    case "missing":
+      return [missingDocument(document, commits)];
+    case "corrupt":
+      return [...problems, fail("document", `${document.path} cannot be read: ${content.reason}`, REPAIR)];
+    case "newer":
+      return [
+        fail(
+          "document",
+          `${document.path} has schema_version ${content.schemaVersion}, which is newer than this iris-ports understands`,
+          "npm install iris-ports@latest",
+        ),
+      ];
+    case "inaccessible":
+      return problems.length > 0 ? problems : [fail("document", content.error.what, content.error.remedy)];
+  }
+}
+
+function describeDocument(
+  document: FileState,
+  { document: { assignments }, token }: DocumentState & { kind: "readable" },
+) {
+  const revision = token === undefined ? "written by another tool" : `revision ${token.revision}`;
+  const size = `${Math.ceil((document.stat?.size ?? 0) / 1_000)} kB`;
+  return `${document.path}: ${count(assignments.length, "assignment")}, ${revision}, ${size} (${modeText(document)})`;
+}
+
+function missingDocument({ path }: FileState, { heads }: CommitState): Finding {
+  const revision = Math.max(0, ...heads.map((head) => head.revision));
+  if (revision === 0) return ok("document", `${path} is made at the first assignment`);
+  return warn("document", `${path} is gone, after ${count(revision, "version")} of it were written`, REPAIR);
+}
+
+function checkLock({ file, isStale, isObstructed, owner }: LockState): Finding {
+  const by = owner === undefined ? "somebody unknown" : owner;
+  if (file.kind === "missing") return ok("lock", "free");
+  if (file.kind === "inaccessible")
+    return fail("lock", `${file.path} cannot be looked at (${file.code})`, "see what is said of its directory");
+  if (file.kind !== "directory" || (isStale && isObstructed))
+    return fail("lock", `${file.path} is no lock, but lies in its place and keeps everybody out`, REPAIR);
+  if (isObstructed) return warn("lock", `${file.path} holds files, so that it cannot be given back`, REPAIR);
+  if (!isStale) return ok("lock", `held at this moment; last taken by ${by}`);
+  const since = file.stat?.mtime.toISOString();
+  return warn("lock", `${file.path} has not been refreshed since ${since}; last taken by ${by}`, REPAIR);
+}
+
+function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitState): readonly Finding[] {
+  if (file.kind === "missing") return [ok("commits", `${file.path} is made at the first assignment`)];
+  if (file.kind === "inaccessible")
+    return [fail("commits", `${file.path} cannot be looked at (${file.code})`, "see what is said of its directory")];
+  if (file.kind !== "directory")
+    return [fail("commits", `${file.path} is no directory, so that nothing can be changed`, REPAIR)];
+  const nextChange = "nothing to do: the next change of the registry puts it right";
+  const problems = [
+    ...checkPermissions("commits", file),
+    ...(heads.length === 1
+      ? []
+      : [warn("commits", `${file.path} has ${heads.length || "no"} heads; was it restored by hand?`, nextChange)]),
+    ...(isPending ? [warn("commits", "a version was left unpublished by a process that was killed", nextChange)] : []),
+    ...(leftovers.length > 0
+      ? [warn("commits", `${count(leftovers.length, "file")} of killed processes were left behind`, REPAIR)]
+      : []),
+    ...(foreign.length > 0
+      ? [
+          warn(
+            "commits",
+            `not put there by iris-ports: ${foreign.join(", ")}`,
+            `look at it, then: rm ${foreign.map(quoted).join(" ")}`,
+          ),
+        ]
+      : []),
+  ];
+  return problems.length > 0 ? problems : [ok("commits", `revision ${heads[0]?.revision} (${modeText(file)})`)];
+}
+
+async function checkNeighbour(lock: FileState): Promise<Finding> {
+  if (process.platform === "win32" || lock.kind === "missing")
+    return ok("python tool", "not in use beside this registry");
+  if (lock.kind !== "file")
+    return warn(
+      "python tool",
+      `${lock.path} is no file, and is not locked`,
+      `look at it, then: rm -r ${quoted(lock.path)}`,
+    );
+  const code = accessProblem(lock);
+  if (code !== undefined)
+    return warn("python tool", `this user may not lock ${lock.path} (${code})`, `chmod g+rw ${quoted(lock.path)}`);
+  const locker = await findLocker();
+  if (locker !== undefined) return ok("python tool", `in use; its lock is taken with ${locker}`);
+  const remedy = "install flock (util-linux), perl or python3";
+  return warn("python tool", "in use, and nothing on this system can take its lock", remedy);
+}

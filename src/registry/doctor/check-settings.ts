@@ -1,0 +1,38 @@
+import { IrisPortsError } from "../../errors/base.ts";
+import { resolvePortRange, resolveRegistryPath } from "../../settings/config.ts";
+import { identifyProject } from "../project.ts";
+import { type Finding, fail, ok } from "./finding.ts";
+
+const OLDEST_NODE = [22, 22] as const;
+
+/** Whether this Node.js is one that iris-ports supports. */
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+  if (!isOld) return ok("node", `Node.js ${version}`);
+  return fail(
+    "node",
+    `Node.js ${version} is older than ${OLDEST_NODE.join(".")}`,
+    "install a newer one: nvm install 24",
+  );
+}
+
+/** Every option and environment value that no command could work with. */
+export function checkSettings(options: { registryPath?: string; portRange?: string }): readonly Finding[] {
+  const problems = [
+    () => resolveRegistryPath(options.registryPath),
+    () => resolvePortRange(options.portRange),
+    () => identifyProject(),
+  ].flatMap(problemOf);
+  return problems.length > 0 ? problems : [ok("settings", "options and environment are usable")];
+}
+
+function problemOf(resolve: () => unknown): readonly Finding[] {
+  try {
+    resolve();
+    return [];
+  } catch (error) {
+    if (!(error instanceof IrisPortsError)) throw error;
+    return [fail("settings", error.what, error.remedy)];
+  }
+}

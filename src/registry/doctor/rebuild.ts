@@ -1,0 +1,204 @@
+import { isAbsolute } from "node:path";
+import type { EngineContainer } from "../../docker/engine.ts";
+import { ContainerEngineError, RegistryAccessError, RegistryCorruptError } from "../../errors/errors.ts";
+import { hasControlCharacter } from "../../settings/config.ts";
+import { type DetailRecord, EMPTY_DOCUMENT, type RegistryDocument } from "../../stores/document.ts";
+import { osCode } from "../../stores/safe-file.ts";
+import type { Cleared, Unreadable } from "../../stores/store.ts";
+import { newGeneration } from "../allocation/take-port.ts";
+import type { PortAssignment } from "../assignment.ts";
+import { type Entry, withEntry } from "../document/edit-document.ts";
+import { lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
+import { type Holder, parseProcessText } from "../holder.ts";
+import {
+  LABEL_CREATOR,
+  LABEL_CREATOR_PROCESS,
+  LABEL_GENERATION,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PORT,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+  LABEL_WEB_PORT,
+} from "../labels.ts";
+import { containerName, isInstanceName, projectKey } from "../project.ts";
+
+/** What a document lost, put back as far as the containers of this registry tell. */
+export type Rebuilt = {
+  /** The document that could not be read and was replaced. */
+  readonly unreadable: Unreadable | undefined;
+  /** Files that were in the way, or left behind. */
+  readonly cleared: readonly Cleared[];
+  readonly restored: readonly PortAssignment[];
+  /** Containers of this registry that could not be given an assignment, and why. */
+  readonly skipped: readonly { readonly containerName: string; readonly reason: string }[];
+};
+
+type Target = { readonly registryPath: string; readonly portRange: readonly [number, number]; readonly now: Date };
+
+/** Running containers speak first where two claim one port or one project. */
+const BEST_STATES = ["running", "paused", "restarting"];
+
+/**
+ * Adds an assignment for each container of this registry that has none, as its labels tell. What the document has
+ * stays, and is never contradicted; one that cannot be read is replaced, once its bytes are safe.
+ * @throws ContainerEngineError when there is no document, the engine does not answer, and is not optional
+ */
+export async function rebuildDocument(
+  context: RegistryContext,
+  portRange: readonly [number, number],
+  isEngineOptional: boolean,
+): Promise<Rebuilt> {
+  const { store, clock } = context;
+  // Before the containers are listed: whoever gives a port back meanwhile is not given it again.
+  const readable = await readIfPossible(context);
+  const before = readable ?? EMPTY_DOCUMENT;
+  const survey = await lookAround(context, before, true);
+  if (readable === undefined && !survey.engine.isReachable && !isEngineOptional)
+    throw engineNeeded(survey.engine.reason);
+  const cleared = await store.clearObstacles();
+  const target = { registryPath: store.location, portRange, now: clock() };
+  const candidates = containersWithout(before, survey, store.location);
+  return store.replaceUnreadable(async (newest, unreadable) => {
+    const { document, restored, skipped } = restoreIn(newest, candidates, survey, target);
+    return { document, result: { unreadable, cleared, restored, skipped } };
+  });
+}
+
+async function readIfPossible({ store }: RegistryContext): Promise<RegistryDocument | undefined> {
+  try {
+    return await store.read();
+  } catch (error) {
+    if (error instanceof RegistryCorruptError || isLink(error)) return undefined;
+    throw error;
+  }
+}
+
+/** In the document's place: it is about to be moved aside. */
+function isLink(error: unknown): boolean {
+  return error instanceof RegistryAccessError && osCode(error.cause) === "ELOOP";
+}
+
+function restoreIn(
+  newest: RegistryDocument,
+  candidates: readonly EngineContainer[],
+  survey: Survey,
+  target: Target,
+): Pick<Rebuilt, "restored" | "skipped"> & { readonly document: RegistryDocument } {
+  const restored: PortAssignment[] = [];
+  const skipped: { containerName: string; reason: string }[] = [];
+  let document = newest;
+  for (const container of candidates) {
+    const entry = labelProblem(container) ?? entryFrom(container, survey, target);
+    const obstacle = typeof entry === "string" ? entry : conflictWith(document, entry.assignment);
+    if (typeof entry !== "string" && obstacle === undefined) {
+      document = withEntry(document, entry);
+      restored.push(entry.assignment);
+    } else skipped.push({ containerName: container.name, reason: obstacle as string });
+  }
+  return { document, restored, skipped };
+}
+
+/** The containers of this registry that somebody may rely on and that no assignment speaks of. */
+export function containersWithout(
+  document: RegistryDocument,
+  survey: Survey,
+  registryPath: string,
+): readonly EngineContainer[] {
+  if (!survey.engine.isReachable) return [];
+  const known = new Set(document.assignments.map((record) => record.project_path));
+  const isNobodys = (container: EngineContainer) =>
+    container.labels[LABEL_LIFETIME] === "holders" && survey.makerVerdictOf(container) === "gone";
+  const rank = ({ state }: EngineContainer) => (BEST_STATES.includes(state) ? 0 : 1);
+  return survey.engine.containers
+    .filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath && !known.has(labelledKey(labels)))
+    .filter((container) => !isNobodys(container))
+    .sort((a, b) => rank(a) - rank(b));
+}
+
+/** As the label says it; what cannot be an instance is sorted out later. */
+function labelledKey(labels: EngineContainer["labels"]): string {
+  const instance = labels[LABEL_INSTANCE];
+  return `${labels[LABEL_PROJECT] ?? ""}${instance ? `#${instance}` : ""}`;
+}
+
+/** What is wrong with a container's labels: whoever may use the engine can write any. */
+function labelProblem({ labels, hostPorts }: EngineContainer): string | undefined {
+  const projectPath = labels[LABEL_PROJECT] ?? "";
+  const instance = labels[LABEL_INSTANCE] || undefined;
+  if (!isAbsolute(projectPath) || hasControlCharacter(projectPath)) return "its label names no project";
+  if (instance !== undefined && !isInstanceName(instance)) return "its label names no instance";
+  if (hostPorts.includes(Number(labels[LABEL_PORT]))) return undefined;
+  return `it does not publish the port that its label names (${labels[LABEL_PORT] ?? "none"})`;
+}
+
+/** The assignment a container's labels tell of. */
+function entryFrom(
+  container: EngineContainer,
+  survey: Survey,
+  { portRange, now }: Target,
+): Entry & { readonly detail: DetailRecord } {
+  const { labels, hostPorts } = container;
+  const projectPath = labels[LABEL_PROJECT] ?? "";
+  const instance = labels[LABEL_INSTANCE] || undefined;
+  const port = Number(labels[LABEL_PORT]);
+  const webPort = Number(labels[LABEL_WEB_PORT]);
+  const key = projectKey(projectPath, instance);
+  const isInRange = portRange[0] <= port && port <= portRange[1];
+  const hasWebPort = hostPorts.includes(webPort);
+  const assignment: PortAssignment = {
+    projectPath,
+    ...(instance === undefined ? {} : { instance }),
+    projectKey: key,
+    port,
+    ...(hasWebPort ? { webPort } : {}),
+    assignedAt: now,
+    // The registry chooses no others.
+    assignmentType: isInRange ? "auto" : "manual",
+    status: "active",
+    containerName: containerName(key, port),
+  };
+  const detail = {
+    port,
+    generation: labels[LABEL_GENERATION] || newGeneration(),
+    ...(instance === undefined ? {} : { instance }),
+    ...(hasWebPort ? { web_port: webPort } : {}),
+    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+  };
+  return { assignment, detail, holders: makerOf(container, survey, now) };
+}
+
+/**
+ * Who made the container, as a holder under the same id, so that it gives the port back as if nothing had been lost. A
+ * maker that left no process behind is held for a job that cannot be seen: without any user, the next cleaning would
+ * take the container for a leftover.
+ */
+function makerOf(container: EngineContainer, survey: Survey, since: Date): readonly Holder[] {
+  const { labels } = container;
+  const process = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+  const isKept = labels[LABEL_LIFETIME] !== "holders";
+  if (survey.makerVerdictOf(container) === "gone" || (isKept && process === undefined)) return [];
+  const id = labels[LABEL_CREATOR] || `container:${container.id}`;
+  const base = { id, since, usesContainer: true, description: `made ${container.name}` };
+  return [process === undefined ? { ...base, kind: "job" } : { ...base, kind: "process", process }];
+}
+
+function conflictWith(document: RegistryDocument, assignment: PortAssignment): string | undefined {
+  const wanted = [assignment.port, assignment.webPort].filter((port) => port !== undefined);
+  for (const { project_path, port } of document.assignments) {
+    if (project_path === assignment.projectKey) return `project ${project_path} has port ${port}`;
+    const taken = [port, document.details.get(project_path)?.web_port];
+    const shared = wanted.find((candidate) => taken.includes(candidate));
+    if (shared !== undefined) return `port ${shared} is assigned to project ${project_path}`;
+  }
+  return undefined;
+}
+
+function engineNeeded(reason: string): ContainerEngineError {
+  return new ContainerEngineError({
+    what: "The registry can only be rebuilt from the containers, and the container engine cannot be asked.",
+    state: `${reason}\nNothing was changed.`,
+    remedy:
+      "start the engine (`docker info` must answer), or begin with an empty registry: `iris-ports doctor --repair --without-engine`.",
+  });
+}

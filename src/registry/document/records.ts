@@ -1,0 +1,100 @@
+import type { AssignmentRecord, DetailRecord, HolderRecord } from "../../stores/document.ts";
+import type { PortAssignment } from "../assignment.ts";
+import type { Holder } from "../holder.ts";
+import { containerName } from "../project.ts";
+import { readTime } from "./times.ts";
+
+/** A time as Python 3.9's `datetime.fromisoformat` reads it too: an offset instead of `Z`. */
+export function timeText(time: Date): string {
+  return time.toISOString().replace("Z", "+00:00");
+}
+
+/** The domain's view of an entry of the document. */
+export function toAssignment(record: AssignmentRecord, detail: DetailRecord | undefined): PortAssignment {
+  const instance = detail === undefined ? instanceOf(record.project_path) : detail.instance;
+  const suffix = instance === undefined ? 0 : instance.length + 1;
+  return {
+    projectPath: record.project_path.slice(0, record.project_path.length - suffix),
+    ...(instance === undefined ? {} : { instance }),
+    projectKey: record.project_path,
+    port: record.port,
+    ...(detail?.web_port === undefined ? {} : { webPort: detail.web_port }),
+    assignedAt: readTime(record.assigned_at),
+    assignmentType: record.assignment_type,
+    status: "active",
+    containerName: record.container_name ?? containerName(record.project_path, record.port),
+  };
+}
+
+/** The six keys of an assignment in the document. */
+export function toRecord(assignment: Omit<PortAssignment, "projectPath" | "status">): AssignmentRecord {
+  return {
+    project_path: assignment.projectKey,
+    port: assignment.port,
+    assigned_at: timeText(assignment.assignedAt),
+    assignment_type: assignment.assignmentType,
+    status: "active",
+    container_name: assignment.containerName,
+  };
+}
+
+// Records are immutable: each is read once, however often a document with it is looked at.
+const holders = new WeakMap<HolderRecord, Holder>();
+
+export function toHolder(record: HolderRecord): Holder {
+  const known = holders.get(record);
+  if (known !== undefined) return known;
+  const holder = readHolder(record);
+  holders.set(record, holder);
+  return holder;
+}
+
+function readHolder(record: HolderRecord): Holder {
+  const { process } = record;
+  const base = {
+    id: record.id,
+    since: new Date(record.since),
+    ...(record.expires_at === undefined ? {} : { expiresAt: new Date(record.expires_at) }),
+    ...(record.description === undefined ? {} : { description: record.description }),
+    ...(record.uses_container ? { usesContainer: true } : {}),
+    ...(record.leaving ? { isLeaving: true } : {}),
+  };
+  if (process === undefined) return { ...base, kind: record.kind === "manual" ? "manual" : "job" };
+  const identity = {
+    host: process.host,
+    bootId: process.boot_id,
+    pidNamespace: process.pid_namespace,
+    pid: process.pid,
+    startTime: process.start_time,
+  };
+  return { ...base, kind: record.kind === "job" ? "job" : "process", process: identity };
+}
+
+export function toHolderRecord(holder: Holder): HolderRecord {
+  const process = holder.kind === "manual" ? undefined : holder.process;
+  return {
+    id: holder.id,
+    kind: holder.kind,
+    since: timeText(holder.since),
+    ...(holder.expiresAt === undefined ? {} : { expires_at: timeText(holder.expiresAt) }),
+    ...(holder.description === undefined ? {} : { description: holder.description }),
+    ...(holder.usesContainer ? { uses_container: true } : {}),
+    ...(holder.isLeaving ? { leaving: true } : {}),
+    ...(process === undefined
+      ? {}
+      : {
+          process: {
+            host: process.host,
+            boot_id: process.bootId,
+            pid_namespace: process.pidNamespace,
+            pid: process.pid,
+            start_time: process.startTime,
+          },
+        }),
+  };
+}
+
+// An entry that the Python tool made for a path with a # in it has no detail: what looks like an instance is one.
+function instanceOf(key: string): string | undefined {
+  return /#([A-Za-z0-9][A-Za-z0-9._-]{0,99})$/.exec(key)?.[1];
+}

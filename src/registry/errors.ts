@@ -1,0 +1,45 @@
+import { IrisPortsError } from "../errors/base.ts";
+import type { ListedAssignment } from "./assignment.ts";
+
+export { IrisPortsError, type IrisPortsErrorCode } from "../errors/base.ts";
+export * from "../errors/errors.ts";
+
+/** What occupies a port: an assignment, a container of the engine, or a listener on the host. */
+export type PortOccupant = {
+  readonly kind: "assignment" | "container" | "listener";
+  readonly port: number;
+  /** The project key, the container's name, or the listening process as far as the system tells. */
+  readonly name: string;
+};
+
+/** The requested port is in use, or the project already holds another one. */
+export class PortConflictError extends IrisPortsError<{ readonly port: number; readonly occupant: PortOccupant }> {
+  override readonly code = "PORT_CONFLICT";
+  declare readonly port: number;
+  declare readonly occupant: PortOccupant;
+}
+
+/** What a {@link PortExhaustedError} lists. */
+type ExhaustedRange = {
+  readonly portRange: readonly [number, number];
+  readonly assignments: readonly ListedAssignment[];
+  readonly occupants: readonly PortOccupant[];
+  readonly freeOutside: readonly number[];
+};
+
+/** Every port of the range is in use, also after stale assignments were removed. */
+export class PortExhaustedError extends IrisPortsError<ExhaustedRange> {
+  override readonly code = "PORT_EXHAUSTED";
+  declare readonly portRange: readonly [number, number];
+  declare readonly assignments: readonly ListedAssignment[];
+  /** What occupies ports of the range that no assignment explains. */
+  declare readonly occupants: readonly PortOccupant[];
+  /** Ports outside the range that are free right now. */
+  declare readonly freeOutside: readonly number[];
+}
+
+/** The project has no assignment. */
+export class PortNotAssignedError extends IrisPortsError<{ readonly project: string }> {
+  override readonly code = "PORT_NOT_ASSIGNED";
+  declare readonly project: string;
+}

@@ -1,0 +1,109 @@
+import createDebug from "debug";
+import type { EngineContainer } from "../../docker/engine.ts";
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { ListedAssignment } from "../assignment.ts";
+import { entriesOf, withoutEntry, withoutGone } from "../document/edit-document.ts";
+import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import { isForeignEntry, judge } from "./staleness.ts";
+import { isMadeHere, lookAround, type RegistryContext, type Survey } from "./survey.ts";
+
+const debug = createDebug("iris-ports:clean");
+
+/**
+ * Removes what is provably dead: containers that lived only for holders who are gone, then the assignments that nothing
+ * speaks for, which it returns.
+ */
+export async function cleanUp(context: RegistryContext): Promise<ListedAssignment[]> {
+  const { store, clock, probe } = context;
+  const now = clock();
+  const survey = await withoutOrphans(context, await lookAround(context, await store.read(), true));
+  const isPortInUse = async (port: number) => (probe ? !(await probe(port)) : undefined);
+  return store.update(async (newest) => {
+    const { document, removed } = await cleanIn(newest, survey, isPortInUse, now);
+    return { document, result: [...removed] };
+  });
+}
+
+/** Removes the orphans, and what is left of the survey without them. */
+async function withoutOrphans(context: RegistryContext, survey: Survey): Promise<Survey> {
+  const { engine } = context;
+  const report = survey.engine;
+  if (!report.isReachable || engine === undefined) return survey;
+  const removed = new Set<EngineContainer>();
+  for (const orphan of await findOrphans(context, report.containers, survey)) {
+    try {
+      await engine.removeContainer(orphan.id);
+      removed.add(orphan);
+    } catch (cause) {
+      // It stays, and keeps its assignment; the next cleaning tries again.
+      debug("container %s could not be removed: %o", orphan.name, cause);
+    }
+  }
+  const containers = report.containers.filter((container) => !removed.has(container));
+  return { ...survey, engine: { ...report, containers } };
+}
+
+/** Removes the holders that are gone and the entries that nothing speaks for. */
+async function cleanIn(
+  newest: RegistryDocument,
+  survey: Survey,
+  isPortInUse: (port: number) => Promise<boolean | undefined>,
+  now: Date,
+): Promise<{ readonly document: RegistryDocument; readonly removed: readonly ListedAssignment[] }> {
+  const removed: ListedAssignment[] = [];
+  let document = newest;
+  for (const entry of entriesOf(newest)) {
+    const isUsed = isForeignEntry(entry) ? await isPortInUse(entry.assignment.port) : undefined;
+    const judged = judge(entry, survey, now, isUsed);
+    if (judged.status !== "stale") continue;
+    removed.push(judged);
+    document = withoutEntry(document, entry, now);
+  }
+  return { document: withoutGone(document, (holder) => survey.verdictOf(holder) === "gone"), removed };
+}
+
+/**
+ * The containers that this registry's holders left behind: made to live as long as somebody uses them, and nobody does.
+ * The document is read after the containers were listed: who makes a container is in the document before it. The dead
+ * leave it first: whoever comes from then on finds no user of the container, and does not join it while it is removed.
+ */
+async function findOrphans(
+  { store }: RegistryContext,
+  containers: readonly EngineContainer[],
+  survey: Survey,
+): Promise<readonly EngineContainer[]> {
+  const document = await store.update(async (newest) => {
+    const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+    return { document: living, result: living };
+  });
+  return orphansAmong(containers, document, survey, store.location);
+}
+
+/** The containers of a registry that nobody uses any more, by a document from which the dead are gone. */
+export function orphansAmong(
+  containers: readonly EngineContainer[],
+  living: RegistryDocument,
+  survey: Survey,
+  registryPath: string,
+): readonly EngineContainer[] {
+  const users = new Map(
+    entriesOf(living).map(({ assignment, holders }) => [
+      nameOf(assignment.projectPath, assignment.instance),
+      holders.filter((holder) => holder.usesContainer).length,
+    ]),
+  );
+  return containers.filter((container) => {
+    const { labels } = container;
+    if (labels[LABEL_REGISTRY] !== registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
+    const maker = survey.makerVerdictOf(container);
+    const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
+    // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
+    if (count === undefined) return maker === "gone";
+    // Its maker may be at work in it, although the port was released or cleared and is assigned to others since.
+    return count === 0 && maker !== "alive" && isMadeHere(container, living, survey);
+  });
+}
+
+function nameOf(projectPath: string, instance: string | undefined): string {
+  return JSON.stringify([projectPath, instance ?? null]);
+}

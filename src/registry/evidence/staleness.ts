@@ -1,0 +1,105 @@
+import type { AssignmentStatus, Evidence, ListedAssignment } from "../assignment.ts";
+import type { Entry } from "../document/edit-document.ts";
+import { toHolder } from "../document/records.ts";
+import type { Holder } from "../holder.ts";
+import type { Verdict } from "./liveness.ts";
+import { containersOf, type Survey } from "./survey.ts";
+
+/** How long an entry of another tool, which names no holders, is taken to be in use without further evidence. */
+export const FOREIGN_GRACE_MS = 15 * 60_000;
+
+/** The entry with the evidence for and against it, and the status that follows. */
+export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: boolean | undefined): ListedAssignment {
+  const isForeign = isForeignEntry(entry);
+  const evidence = [
+    ...entry.holders.map((holder) => holderEvidence(holder, survey.verdictOf(holder))),
+    ...(isForeign ? foreignEvidence(entry, now, isPortInUse) : []),
+    ...engineEvidence(entry, survey),
+  ];
+  return { ...entry.assignment, status: statusOf(evidence), holders: entry.holders, evidence };
+}
+
+/** True for an entry that another tool made and may still rely on; such a tool names no holders. */
+export function isForeignEntry(entry: Entry): boolean {
+  return entry.detail === undefined || entry.detail.foreign === true;
+}
+
+/** Stale is only what nothing speaks for, and what nothing is unknown about. */
+function statusOf(evidence: readonly Evidence[]): AssignmentStatus {
+  return evidence.every(({ verdict }) => verdict === "gone") ? "stale" : "active";
+}
+
+function holderEvidence(holder: Holder, verdict: Verdict): Evidence {
+  return { kind: "holder", verdict, text: `${describeHolder(holder)}${VERDICT_TEXT[verdict]}` };
+}
+
+const VERDICT_TEXT: Readonly<Record<Verdict, string>> = {
+  alive: "",
+  gone: " (gone)",
+  unknown: " (cannot be observed from here)",
+};
+
+/** A holder in a few words. */
+export function describeHolder(holder: Holder): string {
+  if (holder.kind === "manual") return "a person";
+  const description = holder.description ? ` (${holder.description})` : "";
+  if (holder.kind === "job") return `job${description}`;
+  return `process ${holder.process.pid}${description}`;
+}
+
+function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefined): Evidence[] {
+  const ageMs = now.getTime() - entry.assignment.assignedAt.getTime();
+  // A time in the future says that a clock was wrong, not that the entry is old.
+  const isYoung = ageMs < FOREIGN_GRACE_MS;
+  const age: Evidence = {
+    kind: "age",
+    verdict: isYoung ? "alive" : "gone",
+    text: `made by another tool ${isYoung ? "less than" : "over"} 15 minutes ago`,
+  };
+  const { port } = entry.assignment;
+  const use: Evidence =
+    isPortInUse === undefined
+      ? { kind: "port", verdict: "unknown", text: `port ${port} cannot be probed from here` }
+      : {
+          kind: "port",
+          verdict: isPortInUse ? "alive" : "gone",
+          text: `port ${port} is ${isPortInUse ? "" : "not "}in use`,
+        };
+  return [age, use];
+}
+
+function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
+  const { document, engine } = survey;
+  if (!engine.isReachable) {
+    return [{ kind: "engine", verdict: "unknown", text: "the container engine cannot be asked" }];
+  }
+  const containers = containersOf(engine, entry.assignment);
+  if (containers.length > 0) {
+    return containers.map(({ name, state }) => ({
+      kind: "container",
+      verdict: "alive",
+      text: `container ${name} (${state})`,
+    }));
+  }
+  const madeOn = entry.detail?.engine;
+  if (madeOn !== undefined && madeOn !== engine.endpoint) {
+    return [
+      { kind: "engine", verdict: "unknown", text: `its engine ${madeOn} is another one than ${engine.endpoint}` },
+    ];
+  }
+  const seen = document.details.get(entry.assignment.projectKey);
+  if (seen?.generation !== entry.detail?.generation) {
+    return [{ kind: "engine", verdict: "unknown", text: "taken anew after the container engine was asked" }];
+  }
+  if (hasBeenLeft(entry, survey)) {
+    return [{ kind: "engine", verdict: "unknown", text: "left after the container engine was asked" }];
+  }
+  return [{ kind: "container", verdict: "gone", text: "no container" }];
+}
+
+/** Somebody who held it when the engine was asked has left: they may have made a container by then, and kept it. */
+function hasBeenLeft({ assignment, holders }: Entry, { document, verdictOf }: Survey): boolean {
+  const present = new Set(holders.map(({ id }) => id));
+  const seen = (document.holders.get(assignment.projectKey) ?? []).map(toHolder);
+  return seen.some((holder) => !present.has(holder.id) && verdictOf(holder) !== "gone");
+}

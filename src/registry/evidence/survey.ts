@@ -1,0 +1,203 @@
+import createDebug from "debug";
+import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
+import type { HolderRecord, RegistryDocument } from "../../stores/document.ts";
+import type { Store } from "../../stores/store.ts";
+import type { PortAssignment } from "../assignment.ts";
+import { toHolder } from "../document/records.ts";
+import { type Holder, type ProcessIdentity, parseProcessText, processText } from "../holder.ts";
+import { bindProbe, type PortProbe, quietProbe } from "../host/port-probe.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
+
+const debug = createDebug("iris-ports:survey");
+
+/** What the engine said, or why it said nothing. */
+export type EngineReport =
+  | { readonly isReachable: true; readonly endpoint: string; readonly containers: readonly EngineContainer[] }
+  | {
+      readonly isReachable: false;
+      readonly endpoint: string | undefined;
+      readonly reason: string;
+      readonly error?: unknown;
+    };
+
+/**
+ * What was seen of the world outside the document, before the lock was taken. Holders that joined later were not looked
+ * at, and count as alive: they can only just have come.
+ */
+export type Survey = {
+  /** Which registry looked: what another one made is a stranger's. */
+  readonly registryPath: string;
+  /** The document as it was then: what has changed since was not looked at. */
+  readonly document: RegistryDocument;
+  readonly engine: EngineReport;
+  /** False where the engine was not asked, because nothing new was to be chosen. */
+  readonly isEngineAsked: boolean;
+  verdictOf(holder: Holder): Verdict;
+  /** The process that made a container of this registry, as its label tells; `unknown` without such a label. */
+  makerVerdictOf(container: EngineContainer): Verdict;
+};
+
+/** What the registry works on and looks at. */
+export type RegistryContext = {
+  readonly store: Store;
+  readonly engine: ContainerEngine | undefined;
+  readonly clock: () => Date;
+  /** None where the ports open on another host. */
+  readonly probe: PortProbe | undefined;
+  readonly liveness: Liveness;
+};
+
+/** Observes the document's holders and, where something new is to be chosen, asks the engine. */
+export async function lookAround(
+  { store, engine, clock, liveness }: RegistryContext,
+  document: RegistryDocument,
+  isEngineAsked: boolean,
+): Promise<Survey> {
+  // Holders first: who was gone before the containers were listed can have made none that is not in the list.
+  const verdictOf = await observeHolders(document, liveness, clock());
+  const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
+  const report = isEngineAsked ? await askEngine(engine) : notAsked;
+  return {
+    registryPath: store.location,
+    document,
+    engine: report,
+    isEngineAsked,
+    verdictOf,
+    makerVerdictOf: await observeMakers(report, store.location, liveness),
+  };
+}
+
+/** Tells which of the present holders of an assignment are provably gone. */
+export async function goneHolders(
+  { store, clock, liveness }: RegistryContext,
+  projectKey: string,
+): Promise<(holder: Holder) => boolean> {
+  const records = (await store.read()).holders.get(projectKey) ?? [];
+  const verdictOf = await observeAll(records, liveness, clock());
+  return (holder) => verdictOf(holder) === "gone";
+}
+
+/** Which ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
+export async function portsInUse(
+  { store, probe }: RegistryContext,
+  ports: readonly number[],
+): Promise<ReadonlyMap<number, boolean>> {
+  const used = new Map<number, boolean>();
+  if (ports.length === 0 || probe === undefined) return used;
+  const probeEach = async (look: PortProbe) => {
+    for (const port of ports) used.set(port, !(await look(port)));
+    return { result: used };
+  };
+  const quiet = probe === bindProbe ? quietProbe() : undefined;
+  return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
+}
+
+/** Lists the engine's containers, or tells why it could not. */
+async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
+  if (engine === undefined)
+    return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
+  try {
+    return { isReachable: true, endpoint: engine.endpoint, containers: await engine.listContainers() };
+  } catch (cause) {
+    debug("the engine at %s did not answer: %o", engine.endpoint, cause);
+    return {
+      isReachable: false,
+      endpoint: engine.endpoint,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      error: cause,
+    };
+  }
+}
+
+/** Looks at every process that holds or waits for something in the document. */
+function observeHolders(document: RegistryDocument, liveness: Liveness, now: Date) {
+  const waiting = document.waiters.map((waiter) => waiter.holder);
+  return observeAll([...[...document.holders.values()].flat(), ...waiting], liveness, now);
+}
+
+async function observeAll(
+  records: readonly HolderRecord[],
+  liveness: Liveness,
+  now: Date,
+): Promise<(holder: Holder) => Verdict> {
+  const holders = new Map(records.map(toHolder).map((holder) => [keyOf(holder), holder]));
+  // At once: where the system's own tool has to be asked (Windows, macOS), each look takes a while.
+  const observed = new Map(
+    await Promise.all(
+      Array.from(holders, async ([key, holder]) => {
+        const identity = processOf(holder);
+        return [key, identity === undefined ? "unknown" : await liveness(identity)] as const;
+      }),
+    ),
+  );
+  return (holder) => {
+    const verdict = observed.get(keyOf(holder));
+    return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
+  };
+}
+
+async function observeMakers(
+  report: EngineReport,
+  registryPath: string,
+  liveness: Liveness,
+): Promise<(container: EngineContainer) => Verdict> {
+  const containers = report.isReachable ? report.containers : [];
+  const ours = containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  const verdicts = new Map(
+    await Promise.all(ours.map(async ({ id, labels }) => [id, await observeMaker(labels, liveness)] as const)),
+  );
+  return ({ id }) => verdicts.get(id) ?? "unknown";
+}
+
+/** Whether the process that made a container is there, as its label tells; `unknown` without such a label. */
+export async function observeMaker(
+  labels: Readonly<Record<string, string>>,
+  liveness: Liveness = observeProcess,
+): Promise<Verdict> {
+  const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+  return maker === undefined ? "unknown" : liveness(maker);
+}
+
+/**
+ * True for a container that this registry made. Its path alone does not tell: in containers with a file system of their
+ * own many registries have the same one. So its maker is seen from here, or the document knows the use it was made for.
+ */
+export function isMadeHere(container: EngineContainer, document: RegistryDocument, survey: Survey): boolean {
+  const { labels } = container;
+  if (labels[LABEL_REGISTRY] !== survey.registryPath) return false;
+  if (survey.makerVerdictOf(container) !== "unknown") return true;
+  const generation = labels[LABEL_GENERATION];
+  return generation !== undefined && [...document.details.values()].some((detail) => detail.generation === generation);
+}
+
+/** The containers of a project: by the name its assignment gives them, or by their labels. */
+export function containersOf(report: EngineReport, assignment: PortAssignment): readonly EngineContainer[] {
+  if (!report.isReachable) return [];
+  return report.containers.filter(
+    (container) =>
+      container.name === assignment.containerName ||
+      isLabelledFor(container, assignment.projectPath, assignment.instance),
+  );
+}
+
+export function isLabelledFor(container: EngineContainer, projectPath: string, instance: string | undefined): boolean {
+  return (
+    container.labels[LABEL_PROJECT] === projectPath && (container.labels[LABEL_INSTANCE] || undefined) === instance
+  );
+}
+
+function processOf(holder: Holder): ProcessIdentity | undefined {
+  return holder.kind === "manual" ? undefined : holder.process;
+}
+
+const keys = new WeakMap<Holder, string>();
+
+/** The same for all holders that one look tells about. */
+function keyOf(holder: Holder): string {
+  const known = keys.get(holder);
+  if (known !== undefined) return known;
+  const key = processText(holder) ?? `id:${holder.id}`;
+  keys.set(holder, key);
+  return key;
+}

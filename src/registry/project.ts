@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { isAbsolute, resolve } from "node:path";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { environment, hasControlCharacter, shown, workingDirectory } from "../settings/config.ts";
+import { realPath } from "../settings/real-path.ts";
+
+/** More than any system has room for: on Windows 32,767. */
+const LONGEST_PATH = 32_767;
+
+/**
+ * What owns a port: an absolute path with symbolic links resolved, no trailing slash, the drive letter in capitals. It
+ * need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory; a relative one counts from there.
+ * @throws InvalidArgumentError when it is empty, has control characters, or `IRIS_PORTS_PROJECT` is relative
+ */
+export function canonicalProject(project?: string): string {
+  const fromEnvironment = environment().project;
+  const [argument, value] =
+    project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? workingDirectory()] : ["project", project];
+  if (typeof value !== "string") throw invalidProject(argument, value, "is not a path");
+  if (value.trim() === "") throw invalidProject(argument, value, "is empty");
+  if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
+  if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
+  // Every process has a working directory of its own, so a relative path in the environment would name many projects.
+  if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
+  const real = realPath(isAbsolute(value) ? resolve(value) : resolve(workingDirectory(), value));
+  return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
+}
+
+/** A project and the instance of it that is meant. */
+export type ProjectIdentity = {
+  readonly projectPath: string;
+  readonly instance: string | undefined;
+  readonly projectKey: string;
+};
+
+/**
+ * Who a caller means. `IRIS_PORTS_INSTANCE` belongs to `IRIS_PORTS_PROJECT` and counts only where neither project nor
+ * instance is given: that is how a test inside a CI job finds the assignment which the job's first step made.
+ * @throws InvalidArgumentError
+ */
+export function identifyProject(project?: string, instance?: string): ProjectIdentity {
+  const fromEnvironment = environment();
+  const isFromEnvironment = project === undefined && instance === undefined && fromEnvironment.project !== undefined;
+  const named = isFromEnvironment ? fromEnvironment.instance : instance;
+  const projectPath = canonicalProject(project);
+  return { projectPath, instance: named, projectKey: projectKey(projectPath, named) };
+}
+
+/**
+ * What names an assignment in the document: `<path>`, or `<path>#<instance>`.
+ * @throws InvalidArgumentError when the instance is not a plain name
+ */
+export function projectKey(projectPath: string, instance?: string): string {
+  if (instance === undefined) return projectPath;
+  if (!isInstanceName(instance)) {
+    throw new InvalidArgumentError({
+      what: `instance is not a usable name: ${shown(instance)}.`,
+      remedy: "use up to 100 letters, digits, dots, underscores and hyphens, beginning with a letter or digit.",
+      argument: "instance",
+      value: instance,
+    });
+  }
+  return `${projectPath}#${instance}`;
+}
+
+/** True for what may name an instance. */
+export function isInstanceName(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value);
+}
+
+/** The name a project's container has: the Python tool's rule, so that both tools recognise each other's. */
+export function containerName(key: string, port: number): string {
+  return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
+}
+
+function invalidProject(argument: string, value: unknown, problem: string): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: `${argument} ${problem}: ${shown(value)}.`,
+    remedy: "give the absolute path of the project's directory.",
+    argument,
+    value,
+  });
+}

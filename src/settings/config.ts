@@ -1,0 +1,167 @@
+import { homedir } from "node:os";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { inspect } from "node:util";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { realPath } from "./real-path.ts";
+
+/** The default first and last port of the range, both included. */
+export const DEFAULT_PORT_RANGE = [1972, 1981] as const;
+/** How long an assignment waits for the registry's lock by default, in milliseconds. */
+export const DEFAULT_LOCK_TIMEOUT_MS = 5_000;
+/** What a timer of Node can wait, in milliseconds: almost 25 days. */
+const LONGEST_DURATION_MS = 2 ** 31 - 1;
+const SHOWN_LENGTH = 200;
+
+/** Every environment variable that iris-ports reads, by what it means; empty ones count as not set. */
+export function environment() {
+  const read = (name: string) => process.env[name] || undefined;
+  return {
+    registryPath: read("IRIS_PORT_REGISTRY"),
+    portRange: read("IRIS_PORT_RANGE"),
+    project: read("IRIS_PORTS_PROJECT"),
+    instance: read("IRIS_PORTS_INSTANCE"),
+    dockerHost: read("DOCKER_HOST"),
+    dockerTlsVerify: read("DOCKER_TLS_VERIFY"),
+    dockerCertPath: read("DOCKER_CERT_PATH"),
+    dockerConfig: read("DOCKER_CONFIG"),
+    dockerContext: read("DOCKER_CONTEXT"),
+    testcontainersHostOverride: read("TESTCONTAINERS_HOST_OVERRIDE"),
+    testcontainersReuseEnable: read("TESTCONTAINERS_REUSE_ENABLE"),
+    xdgRuntimeDir: read("XDG_RUNTIME_DIR"),
+    home: homeDirectory(),
+  };
+}
+
+/** Undefined where the system knows none: a user without an entry, as containers often have. */
+function homeDirectory(): string | undefined {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? home : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Where the document is: the argument, else `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json`, which is
+ * the Python tool's. A leading `~/` is the home directory. Symbolic links on the way to the file are resolved, so that
+ * one registry has one name; the file itself is never followed.
+ * @throws InvalidArgumentError
+ */
+export function resolveRegistryPath(path?: string): string {
+  const { registryPath } = environment();
+  const [argument, value] = path === undefined ? ["IRIS_PORT_REGISTRY", registryPath] : ["registryPath", path];
+  if (value === undefined) return canonicalFile(join(requireHome(), ".iris-devtester", "port-registry.json"));
+  if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value)) {
+    throw new InvalidArgumentError({
+      what: `${argument} is not a usable path: ${shown(value)}.`,
+      remedy: "give the path of a file, e.g. /var/lib/iris-ports/port-registry.json.",
+      argument,
+      value,
+    });
+  }
+  const expanded = /^~[/\\]/.test(value) ? join(requireHome(), value.slice(2)) : value;
+  return canonicalFile(isAbsolute(expanded) ? resolve(expanded) : resolve(workingDirectory(), expanded));
+}
+
+function canonicalFile(path: string): string {
+  return join(realPath(dirname(path)), basename(path));
+}
+
+function requireHome(): string {
+  const { home } = environment();
+  if (home !== undefined) return home;
+  throw new InvalidArgumentError({
+    what: "The home directory, in which the port registry is by default, is not known.",
+    state: "HOME is empty or relative, or this user has none.",
+    remedy: "set HOME to an absolute path, or IRIS_PORT_REGISTRY to the path of a file that all projects share.",
+    argument: "IRIS_PORT_REGISTRY",
+    value: undefined,
+  });
+}
+
+/**
+ * The range of ports: the argument, else `IRIS_PORT_RANGE`, else 1972-1981. As text: `first-last`, or one port.
+ * @throws InvalidArgumentError when it is empty, reversed, not whole numbers, or outside 1-65535
+ */
+export function resolvePortRange(range?: string | readonly [number, number]): readonly [number, number] {
+  const fromEnvironment = environment().portRange;
+  if (range === undefined && fromEnvironment === undefined) return DEFAULT_PORT_RANGE;
+  const [argument, value] = range === undefined ? ["IRIS_PORT_RANGE", fromEnvironment as string] : ["portRange", range];
+  const pair = typeof value === "string" ? parseRange(value) : value;
+  const [first, last] = Array.isArray(pair) && pair.length === 2 ? pair : [Number.NaN, Number.NaN];
+  if (isPort(first) && isPort(last) && first <= last) return [first, last];
+  const reversed = isPort(first) && isPort(last) ? " It is reversed: the first port comes first." : "";
+  throw new InvalidArgumentError({
+    what: `${argument} is not a range of ports: ${shown(value)}.${reversed}`,
+    remedy: "write first-last with ports from 1 to 65535, e.g. 1972-1981.",
+    argument,
+    value,
+  });
+}
+
+/**
+ * A port given by a caller.
+ * @throws InvalidArgumentError unless it is a whole number from 1 to 65535
+ */
+export function checkPort(value: unknown, argument: string): number {
+  if (isPort(value)) return value;
+  throw new InvalidArgumentError({
+    what: `${argument} is not a port: ${shown(value)}.`,
+    remedy: "give a whole number from 1 to 65535.",
+    argument,
+    value,
+  });
+}
+
+/**
+ * A duration given by a caller, in milliseconds.
+ * @throws InvalidArgumentError unless it is a number from 0 to {@link LONGEST_DURATION_MS}
+ */
+export function checkDurationMs(value: unknown, argument: string): number {
+  if (typeof value === "number" && value >= 0 && value <= LONGEST_DURATION_MS) return value;
+  throw new InvalidArgumentError({
+    what: `${argument} is not a duration: ${shown(value)}.`,
+    remedy: `give a number of milliseconds from 0 to ${LONGEST_DURATION_MS} (24 days).`,
+    argument,
+    value,
+  });
+}
+
+/** True where a text has characters that could break a line, a terminal or a label: C0, DEL, C1. */
+export function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
+
+/** A value as a message shows it; quoted where it is text. */
+export function shown(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535;
+}
+
+function parseRange(text: string): readonly [number, number] | undefined {
+  const match = /^\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?$/.exec(text);
+  return match === null ? undefined : [Number(match[1]), Number(match[2] ?? match[1])];
+}
+
+/**
+ * The working directory.
+ * @throws InvalidArgumentError when it was deleted
+ */
+export function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new InvalidArgumentError({
+      what: "The working directory does not exist any more.",
+      remedy: "change to a directory that exists, or give the project's absolute path.",
+      argument: "project",
+      value: undefined,
+      cause,
+    });
+  }
+}
