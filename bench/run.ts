@@ -1,4 +1,4 @@
-// npm run bench [-- seconds]: every figure of the README, measured side by side in one run.
+// npm run bench [-- seconds]: every figure of docs/speed.md, measured side by side in one run.
 import fs from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";

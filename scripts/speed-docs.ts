@@ -1,6 +1,5 @@
 /**
- * Writes the figures of the last `npm run bench` into the README, between its markers `bench:start` and `bench:end`:
- * the whole chapter, so that there is none without figures.
+ * Writes the figures of the last `npm run bench` into docs/speed.md, between its markers `bench:start` and `bench:end`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,18 +15,16 @@ type Results = {
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";
 
-/** The README with the chapter on speed made from these results. @throws when the markers are missing */
-export function withBench(readme: string, results: Results): string {
-  const [start, end] = [readme.indexOf(START), readme.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`README.md has no ${START} with an ${END} behind it`);
-  return `${readme.slice(0, start + START.length)}\n${chapter(results)}${readme.slice(end)}`;
+/** The page with the tables of these results. @throws when the markers are missing */
+export function withBench(page: string, results: Results): string {
+  const [start, end] = [page.indexOf(START), page.indexOf(END)];
+  if (start < 0 || end < start) throw new Error(`docs/speed.md has no ${START} with an ${END} behind it`);
+  return `${page.slice(0, start + START.length)}\n${tables(results)}${page.slice(end)}`;
 }
 
-function chapter({ at, machine, results }: Results): string {
+function tables({ at, machine, results }: Results): string {
   const where = [machine.cpu, `${machine.cores} cores`, machine.platform, `Node ${machine.node.replace(/^v/, "")}`];
   return [
-    "",
-    "## Speed",
     "",
     `Measured side by side in one run of \`npm run bench\` (${at.slice(0, 10)}; ${where.filter(Boolean).join(", ")}).`,
     "Absolute figures depend on the machine; the system calls at the top are the floor that they stand on.",
@@ -66,8 +63,8 @@ function cell(text: string): string {
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, "..");
-  const path = join(root, "README.md");
+  const path = join(root, "docs", "speed.md");
   const results = JSON.parse(readFileSync(join(root, "bench", "results", "latest.json"), "utf8")) as Results;
   writeFileSync(path, withBench(readFileSync(path, "utf8"), results));
-  process.stdout.write(`README.md has the figures of ${results.at}\n`);
+  process.stdout.write(`docs/speed.md has the figures of ${results.at}\n`);
 }

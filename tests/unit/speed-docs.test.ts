@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withBench } from "../../scripts/readme-bench.ts";
+import { withBench } from "../../scripts/speed-docs.ts";
 
 const RESULTS = {
   at: "2026-11-23T05:06:07.123Z",
@@ -17,15 +17,13 @@ const RESULTS = {
   ],
 } as const;
 
-const README = "# Name\n\n<!-- bench:start -->\n<!-- bench:end -->\n\n## Contributing\n";
+const PAGE = "# Name\n\n<!-- bench:start -->\n<!-- bench:end -->\n\n## Contributing\n";
 
-test("the figures of a run become a chapter of the README", () => {
-  expect(withBench(README, RESULTS)).toMatchInlineSnapshot(`
+test("the figures of a run become the tables of the page", () => {
+  expect(withBench(PAGE, RESULTS)).toMatchInlineSnapshot(`
     "# Name
 
     <!-- bench:start -->
-
-    ## Speed
 
     Measured side by side in one run of \`npm run bench\` (2026-11-23; A processor, 2 cores, linux, Node 24.21.0).
     Absolute figures depend on the machine; the system calls at the top are the floor that they stand on.
@@ -45,10 +43,10 @@ test("the figures of a run become a chapter of the README", () => {
 });
 
 test("the figures of a later run take the place of the earlier ones", () => {
-  const once = withBench(README, RESULTS);
+  const once = withBench(PAGE, RESULTS);
   expect(withBench(once, RESULTS)).toBe(once);
 });
 
-test("a README without the markers is refused", () => {
+test("a page without the markers is refused", () => {
   expect(() => withBench("# Name\n", RESULTS)).toThrow("<!-- bench:start -->");
 });
