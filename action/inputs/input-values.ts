@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { DURATION_EXAMPLES, parseDurationMs } from "../../src/settings/duration.ts";
 
 /** What the runner, the shell, Node and the tools of a job obey; an input must not be able to change it. */
 const RESERVED_NAMES =
@@ -59,11 +60,8 @@ export const LONGEST_JOB_MINUTES = 5 * 24 * 60;
 
 /** Seconds, or a number with `s`, `m` or `h`, in milliseconds. @throws InvalidArgumentError */
 export function readDurationMs(input: string, text: string): number {
-  const [, amount = "", unit = "s"] = /^(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)?$/.exec(text) ?? [];
-  if (amount === "")
-    throw invalidInput(input, text, "is not a duration", "write seconds, or a number with its unit: 90, 90s, 5m, 1h.");
-  // Timers take whole milliseconds only, and 4.1 * 60,000 is none.
-  const durationMs = Math.round(Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"]);
+  const durationMs = parseDurationMs(text);
+  if (durationMs === undefined) throw invalidInput(input, text, "is not a duration", `write ${DURATION_EXAMPLES}.`);
   if (durationMs <= LONGEST_JOB_MINUTES * 60_000) return durationMs;
   throw invalidInput(input, text, "is longer than a job can take", "write at most 120h.");
 }

@@ -9,7 +9,17 @@ import { isInForeground } from "./foreground.ts";
 import { openRegistry } from "./open-registry.ts";
 import { reportError } from "./report-error.ts";
 
-const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/**
+ * Every signal that would end this process, and with it the hold on the port, while the command runs on. A fault's own
+ * signals (SIGSEGV and the like) cannot be passed on: they come again as soon as their handler returns.
+ */
+const PASSED_ON = (Object.keys(constants.signals) as NodeJS.Signals[]).filter((name) =>
+  process.platform === "win32"
+    ? /^SIG(INT|TERM|HUP|BREAK)$/.test(name)
+    : /^SIG(INT|TERM|HUP|QUIT|USR[12]|(VT)?ALRM|PROF|ABRT|TRAP|SYS|XCPU|XFSZ|IO|PWR|STKFLT)$/.test(name),
+);
+/** The keys Ctrl-C and Ctrl-\: the terminal sends these to every process in its foreground. */
+const SENT_BY_TERMINAL: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT"];
 
 /** `iris-ports run -- <command>`: the port is held while the command runs. Returns the exit code. */
 export async function run(
@@ -43,9 +53,9 @@ async function runToItsEnd(
 ): Promise<number> {
   let child: ChildProcess | undefined;
   const passOn = (signal: NodeJS.Signals) => {
-    // The terminal sends Ctrl-C to the command, too; a second one would make many programs quit without cleaning up.
-    // Nobody can tell `kill -INT` to this process alone from that. Who means the command sends SIGTERM, as most do.
-    if (signal !== "SIGINT" || !isInForeground()) child?.kill(signal);
+    // The terminal sends Ctrl-C to the command as well; a second SIGINT would make many programs quit without cleaning
+    // up. In the foreground, `kill -INT` to this process alone looks the same, and is not passed on either.
+    if (!SENT_BY_TERMINAL.includes(signal) || !isInForeground()) child?.kill(signal);
   };
   for (const signal of PASSED_ON) process.on(signal, passOn);
   try {

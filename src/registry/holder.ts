@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { shown } from "../settings/config.ts";
+import type { DirectoryIdentity } from "./host/directory-identity.ts";
 import { currentProcess } from "./host/process-identity.ts";
 
 /** Where and when a process lives, so that a later process with the same pid is not taken for it. */
@@ -20,7 +21,7 @@ type HolderBase = {
   /** Unique among the holders of an assignment; holding twice with one id is holding once. */
   readonly id: string;
   readonly since: Date;
-  /** From when on a holder that cannot be observed counts as gone. */
+  /** From then on a holder counts as gone; one that can be observed, and lives, does not. */
   readonly expiresAt?: Date;
   /** For people: the command, the workflow job. */
   readonly description?: string;
@@ -36,23 +37,29 @@ export type ProcessHolder = HolderBase & { readonly kind: "process"; readonly pr
 /** A CI job relies on it: it lives as long as the runner's worker process, or until `expiresAt` where none is seen. */
 export type JobHolder = HolderBase & { readonly kind: "job"; readonly process?: ProcessIdentity };
 
-/** A person relies on it, until they release it. */
-export type ManualHolder = HolderBase & { readonly kind: "manual" };
+/** Held until it is released, or until `expiresAt`, or until its `directory` is deleted. */
+export type ManualHolder = HolderBase & { readonly kind: "manual"; readonly directory?: DirectoryIdentity };
 
 /** A live party relying on an assignment. */
 export type Holder = ProcessHolder | JobHolder | ManualHolder;
 
 type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContainer">>;
 
+type ManualHolderOptions = HolderOptions & Partial<Pick<ManualHolder, "expiresAt" | "directory">>;
+
 /**
  * This process as a holder, until it ends. Without an `id` it is the process as such, the same at every call; give each
  * of several independent users in one process an id of its own.
  */
 export async function processHolder(options: HolderOptions = {}): Promise<ProcessHolder> {
-  const identity = await currentProcess();
-  const id = `process:${digest(Object.values(identity).join("|"))}`;
   const description = [process.title, ...process.argv.slice(1, 2)].join(" ");
-  return { id, description, ...options, kind: "process", since: new Date(), process: identity };
+  return holderOf(await currentProcess(), { description, ...options });
+}
+
+/** Any process as a holder, until it ends; holding twice for one process is holding once. */
+export function holderOf(identity: ProcessIdentity, options: HolderOptions = {}): ProcessHolder {
+  const id = `process:${digest(Object.values(identity).join("|"))}`;
+  return { id, ...options, kind: "process", since: new Date(), process: identity };
 }
 
 function digest(text: string): string {
@@ -64,8 +71,8 @@ export async function uniqueProcessHolder(options: Omit<HolderOptions, "id"> = {
   return processHolder({ ...options, id: `process:${randomUUID()}` });
 }
 
-/** A person as a holder: nothing but a release ends it. */
-export function manualHolder(options: HolderOptions = {}): ManualHolder {
+/** A holder that no process stands for: it ends with a release, at `expiresAt`, or with its `directory`. */
+export function manualHolder(options: ManualHolderOptions = {}): ManualHolder {
   return { id: "manual", ...options, kind: "manual", since: new Date() };
 }
 

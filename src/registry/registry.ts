@@ -11,6 +11,7 @@ import { FileStore } from "../stores/file-store.ts";
 import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
 import { decideAssignment, decideReassignment } from "./allocation/assign.ts";
+import { inUseError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, releaseIn } from "./allocation/release.ts";
 import type { AssignRequest } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
@@ -19,7 +20,7 @@ import { type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
 import { toAssignment } from "./document/records.ts";
 import { PortNotAssignedError } from "./errors.ts";
-import { cleanUp } from "./evidence/clean.ts";
+import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
 import { type Liveness, observeProcess } from "./evidence/liveness.ts";
 import { isForeignEntry, judge } from "./evidence/staleness.ts";
 import { goneHolders, lookAround, portsInUse, type RegistryContext } from "./evidence/survey.ts";
@@ -141,20 +142,24 @@ export class PortRegistry {
 
   /**
    * Gives the port back and returns the assignment: `released`, or still `active` where other holders remain. Without a
-   * holder it is taken from all of them.
+   * holder it is taken from all of them; with `isUseRespected` not while processes or jobs hold it.
    * @throws PortNotAssignedError when the project has none
+   * @throws PortConflictError when it is in use and `isUseRespected`
    */
   async releasePort(
     project?: string,
-    options: ProjectOptions & { readonly holder?: Holder } = {},
+    options: ProjectOptions & { readonly holder?: Holder; readonly isUseRespected?: boolean } = {},
   ): Promise<PortAssignment> {
     const { projectKey: key } = identifyProject(project, options.instance);
     const isGone = await goneHolders(this.#surroundings, key);
-    const released = await this.#surroundings.store.update(async (newest) => {
-      const { document, assignment } = releaseIn(newest, key, options.holder?.id, isGone, this.#surroundings.clock());
-      return { document, result: assignment };
+    const { holder, isUseRespected } = options;
+    const { assignment, users } = await this.#surroundings.store.update(async (newest) => {
+      const now = this.#surroundings.clock();
+      const { document, ...result } = releaseIn(newest, key, { holderId: holder?.id, isUseRespected }, isGone, now);
+      return { document, result };
     });
-    if (released !== undefined) return released;
+    if (assignment !== undefined && users.length > 0) throw inUseError(assignment, users, this.registryPath);
+    if (assignment !== undefined) return assignment;
     throw new PortNotAssignedError({
       what: `Project ${key} has no port assigned.`,
       state: `Registry ${this.registryPath}. Nothing was changed.`,
@@ -204,8 +209,8 @@ export class PortRegistry {
    * Removes what is provably dead: containers that lived only for holders who are gone, then every assignment that no
    * evidence of life is left for. Returns those assignments (`stale`). Where the engine does not answer, nothing is.
    */
-  async cleanupStale(): Promise<ListedAssignment[]> {
-    return cleanUp(this.#surroundings);
+  async cleanupStale(options: CleanOptions = {}): Promise<ListedAssignment[]> {
+    return cleanUp(this.#surroundings, options);
   }
 
   /**

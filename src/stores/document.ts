@@ -20,6 +20,8 @@ export type HolderRecord = {
   readonly description?: string;
   readonly uses_container?: true;
   readonly leaving?: true;
+  /** Of a manual holder: the directory it holds for, and where that was seen. */
+  readonly directory?: { readonly path: string; readonly host: string; readonly device: number };
   readonly process?: {
     readonly host: string;
     readonly boot_id: string;

@@ -121,9 +121,15 @@ function parseHolder(value: unknown, where: string): HolderRecord {
   asTime(record.get("since"), `${where}.since`);
   if (record.has("expires_at")) asTime(record.get("expires_at"), `${where}.expires_at`);
   if (record.has("description")) asText(record.get("description"), `${where}.description`);
+  if (record.has("directory")) checkDirectory(asObject(record.get("directory"), `${where}.directory`), where);
   if (record.has("process")) checkProcess(asObject(record.get("process"), `${where}.process`), `${where}.process`);
   else if (record.get("kind") === "process") throw new DocumentError(`${where}.process is missing`);
   return value as HolderRecord;
+}
+
+function checkDirectory(directory: ReadonlyMap<string, unknown>, where: string): void {
+  for (const key of ["path", "host"]) asText(directory.get(key), `${where}.directory.${key}`);
+  if (typeof directory.get("device") !== "number") throw new DocumentError(`${where}.directory.device is not a number`);
 }
 
 function checkProcess(identity: ReadonlyMap<string, unknown>, where: string): void {

@@ -31,7 +31,7 @@ describe("R4: when all ports are taken", () => {
     });
     const { message, freeOutside } = error as PortExhaustedError;
     expect(freeOutside.slice(0, 2)).toEqual([first + 4, last]);
-    expect(message).toContain(`${machine.project("b")}#two: a person`);
+    expect(message).toContain(`${machine.project("b")}#two: manual`);
     expect(message).toContain(`IRIS_PORT_RANGE=${first}-${first + 4}`);
     expect(message).toContain(`To fix: `);
     expect(message).toContain(`iris-ports release '${machine.project("a")}'`);

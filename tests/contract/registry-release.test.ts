@@ -30,6 +30,26 @@ describe("R5: releasing", () => {
     ]);
   });
 
+  test("with isUseRespected is refused while a process uses the port, and names it", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const { port } = await registry.assignPort(machine.project("a"), { holder: manualHolder() });
+    await registry.assignPort(machine.project("a"), { holder: idle.holder() });
+    const before = readFileSync(machine.path);
+    const refused = registry.releasePort(machine.project("a"), { isUseRespected: true });
+    await expect(refused).rejects.toThrow(PortConflictError);
+    await expect(refused).rejects.toMatchObject({
+      port,
+      state: `  held by process ${idle.identity.pid}`,
+      remedy: expect.stringMatching(/iris-ports release \S+\/a --force --registry \S+$/),
+    });
+    expect(readFileSync(machine.path)).toEqual(before);
+    await idle.kill();
+    const released = await registry.releasePort(machine.project("a"), { isUseRespected: true });
+    expect(released).toMatchObject({ port, status: "released" });
+  });
+
   test("of a project that has none is an error", async () => {
     const machine = await TestRegistry.create();
     const refused = machine.open().releasePort(machine.project("a"), { instance: "second" });
@@ -85,7 +105,7 @@ describe("R7: looking", () => {
       {
         port: a.port,
         status: "active",
-        evidence: [{ kind: "holder", verdict: "alive", text: "a person" }, { kind: "container" }],
+        evidence: [{ kind: "holder", verdict: "alive", text: "manual" }, { kind: "container" }],
       },
     ]);
     expect(await registry.inspect(machine.project("b"))).toMatchObject({ status: "stale" });

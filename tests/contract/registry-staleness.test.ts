@@ -1,6 +1,9 @@
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Holder, ProcessIdentity } from "../../src/registry/holder.ts";
 import { jobHolder, manualHolder, processText, uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { type DirectoryIdentity, identifyDirectory } from "../../src/registry/host/directory-identity.ts";
 import {
   LABEL_CREATOR_PROCESS,
   LABEL_GENERATION,
@@ -142,13 +145,49 @@ describe("section 5: other holders", () => {
     expect(await machine.open().cleanupStale()).toEqual([]);
   });
 
-  test("a person holds until they release", async () => {
+  test("a manual holder with a time ends at that time", async () => {
+    const machine = await TestRegistry.create();
+    const holder = manualHolder({ expiresAt: new Date(machine.now.getTime() + MINUTE) });
+    expect(await fate(machine, holder)).toBe("kept");
+    machine.passTime(MINUTE);
+    expect(await fate(machine, holder)).toBe("stale");
+  });
+
+  test("a manual holder ends with its directory", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const [kept, deleted] = [machine.project("kept"), machine.project("deleted/below")];
+    for (const project of [kept, deleted])
+      await registry.assignPort(project, { holder: manualHolder({ directory: await present(project) }) });
+    expect(await registry.cleanupStale()).toEqual([]);
+    rmSync(dirname(deleted), { recursive: true });
+    expect(await registry.cleanupStale()).toMatchObject([{ projectPath: deleted }]);
+  });
+
+  test("a missing directory proves nothing where it was on another file system, or another machine", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const unmounted = { ...(await present(machine.project("unmounted"))), device: -1 };
+    const elsewhere = { ...(await present(machine.project("elsewhere"))), host: "another" };
+    for (const directory of [unmounted, elsewhere]) {
+      await registry.assignPort(directory.path, { holder: manualHolder({ directory }) });
+      rmSync(directory.path, { recursive: true });
+    }
+    expect(await registry.cleanupStale()).toEqual([]);
+    expect((await registry.listAll()).map(({ evidence }) => evidence[0]?.verdict)).toEqual(["unknown", "unknown"]);
+  });
+
+  test("a manual holder without a time or a directory holds until it is released", async () => {
     const machine = await TestRegistry.create();
     expect(await fate(machine, manualHolder())).toBe("kept");
     machine.passTime(1_000 * 24 * 60 * MINUTE);
     expect(await machine.open().cleanupStale()).toEqual([]);
   });
 });
+
+async function present(path: string): Promise<DirectoryIdentity> {
+  return (await identifyDirectory(path)) ?? expect.fail(`${path} does not exist`);
+}
 
 describe("section 5: a container", () => {
   test.each(["created", "running", "paused", "restarting", "removing", "exited", "dead"])(

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,13 @@ export class CliSandbox implements Disposable {
   static async create(): Promise<CliSandbox> {
     const [firstPort] = await freePorts(10);
     return new CliSandbox(firstPort);
+  }
+
+  /** A project's directory, which exists. */
+  project(name: string): string {
+    const path = join(this.directory, name);
+    mkdirSync(path, { recursive: true });
+    return path;
   }
 
   /**

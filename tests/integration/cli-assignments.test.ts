@@ -32,8 +32,8 @@ describe("iris-ports", () => {
     expect(await stdoutOf("assign", "-q", "shop")).toBe("<port 0>\n");
     expect(cells(await stdoutOf("list"))).toEqual([
       ["Project", "Port", "Type", "Status", "Container", "Held by", "Age"],
-      ["<dir>/shop", "<port 0>", "auto", "active", "-", "a person", "<age>"],
-      ["<dir>/shop#two", "<port 1>", "auto", "active", "-", "a person", "<age>"],
+      ["<dir>/shop", "<port 0>", "auto", "active", "-", "manual", "<age>"],
+      ["<dir>/shop#two", "<port 1>", "auto", "active", "-", "manual", "<age>"],
     ]);
     expect(
       (await stdoutOf("inspect", "shop", "--instance", "two")).replace(/\d{4}-.*Z/, "<time>"),
@@ -45,8 +45,8 @@ describe("iris-ports", () => {
       Status     active
       Container  iris_<hash>_<port 1>
       Assigned   <time> (<age> ago)
-      Held by    a person, for <age>
-      Evidence   alive: a person
+      Held by    manual, for <age>
+      Evidence   alive: manual
       Evidence   gone: no container
       "
     `);
@@ -73,7 +73,7 @@ describe("iris-ports", () => {
     const listed = {
       ...expected,
       holders: [{ kind: "manual", id: "manual", since: expect.any(String) }],
-      evidence: expect.arrayContaining([{ kind: "holder", verdict: "alive", text: "a person" }]),
+      evidence: expect.arrayContaining([{ kind: "holder", verdict: "alive", text: "manual" }]),
     };
     expect(assigned).toEqual(expected);
     expect(await sandbox.json("list")).toEqual([listed]);

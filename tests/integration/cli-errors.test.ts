@@ -54,7 +54,7 @@ describe("iris-ports, when something is wrong,", () => {
     await sandbox.run([...range, "assign", "shop"]);
     const { exitCode, stderr } = await failure([...range, "assign", "other"]);
     expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/<port 0> +<dir>\/shop: a person/);
+    expect(stderr).toMatch(/<port 0> +<dir>\/shop: manual/);
   });
 
   it("waits in the queue with --wait, and gets the port that is given back", async () => {

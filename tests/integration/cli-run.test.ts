@@ -62,12 +62,26 @@ describe("iris-ports run", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
+    ["SIGQUIT", 131],
+    ["SIGUSR2", 140],
+    ["SIGALRM", 142],
+    ["SIGABRT", 134],
+    ["SIGXCPU", 152],
   ] as const)("passes %s on, and ends with %i when the command dies of it", async (signal, exitCode) => {
     const child = sandbox.start(["run", ...node("console.log('up'); setTimeout(() => {}, 60_000)")]);
     await said(child, /up/);
     child.kill(signal);
     expect(await resultOf(child)).toMatchObject({ exitCode, stderr: "" });
     expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  // Node itself takes SIGUSR1 for a request to open its debugger.
+  it.skipIf(process.platform === "win32")("passes SIGUSR1 on", async () => {
+    const script = "process.on('SIGUSR1', () => process.exit(6)); console.log('up'); setTimeout(() => {}, 60_000)";
+    const child = sandbox.start(["run", ...node(script)]);
+    await said(child, /up/);
+    child.kill("SIGUSR1");
+    expect(await resultOf(child)).toMatchObject({ exitCode: 6, stderr: "" });
   });
 
   it.skipIf(process.platform === "win32")("lets the command decide what a signal means", async () => {

@@ -51,7 +51,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     const table = sandbox.stable(await inTerminal("list")).replace(/ {2,}/g, "  ");
     expect(table.replaceAll("\u001b", "ESC")).toMatchInlineSnapshot(`
       "ESC[1mProjectESC[22m  ESC[1mPortESC[22m  ESC[1mTypeESC[22m  ESC[1mStatusESC[22m  ESC[1mContainerESC[22m  ESC[1mHeld byESC[22m  ESC[1mAgeESC[22m
-      ~/shop  ESC[1mESC[36m<port 0>ESC[39mESC[22m  auto  ESC[32mactiveESC[39m  -  a person  <age>
+      ~/shop  ESC[1mESC[36m<port 0>ESC[39mESC[22m  auto  ESC[32mactiveESC[39m  -  manual  <age>
       "
     `);
   });

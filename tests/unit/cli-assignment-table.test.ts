@@ -18,20 +18,20 @@ describe("assignmentTable", () => {
 
   it("is plain and whole where the output is piped", () => {
     expect(assignmentTable(SAMPLE, terminal({ isInteractive: false }), NOW)).toMatchInlineSnapshot(`
-      "Project                                                    Port             Type    Status  Container                     Held by                                  Age
-      /home/dev/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                        5 d
-      /srv/プロジェクト/在庫管理                                 1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), a person  12 min
-      /srv/api#replica                                           2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))           12 min
+      "Project                                                    Port             Type    Status  Container                     Held by                                Age
+      /home/dev/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                      5 d
+      /srv/プロジェクト/在庫管理                                 1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
+      /srv/api#replica                                           2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))         12 min
       "
     `);
   });
 
   it("shows the home directory as ~ in a terminal", () => {
     expect(assignmentTable(SAMPLE, terminal({}), NOW)).toMatchInlineSnapshot(`
-      "Project                                            Port             Type    Status  Container                     Held by                                  Age
-      ~/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                        5 d
-      /srv/プロジェクト/在庫管理                         1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), a person  12 min
-      /srv/api#replica                                   2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))           12 min
+      "Project                                            Port             Type    Status  Container                     Held by                                Age
+      ~/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                      5 d
+      /srv/プロジェクト/在庫管理                         1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
+      /srv/api#replica                                   2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))         12 min
       "
     `);
   });
@@ -50,9 +50,9 @@ describe("assignmentTable", () => {
 
   it("marks what matters", () => {
     expect(assignmentTable(SAMPLE.slice(0, 2), terminal({ paint: markup }), NOW)).toMatchInlineSnapshot(`
-      "<heading>Project</heading>                                            <heading>Port</heading>             <heading>Type</heading>  <heading>Status</heading>  <heading>Container</heading>                     <heading>Held by</heading>                                  <heading>Age</heading>
-      ~/work/customers/a-rather-long-customer-name/shop  <strong>1972, web 52773</strong>  auto  <warning>stale</warning>   -                             -                                        5 d
-      /srv/プロジェクト/在庫管理                         <strong>1973</strong>             auto  <good>active</good>  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), a person  12 min
+      "<heading>Project</heading>                                            <heading>Port</heading>             <heading>Type</heading>  <heading>Status</heading>  <heading>Container</heading>                     <heading>Held by</heading>                                <heading>Age</heading>
+      ~/work/customers/a-rather-long-customer-name/shop  <strong>1972, web 52773</strong>  auto  <warning>stale</warning>   -                             -                                      5 d
+      /srv/プロジェクト/在庫管理                         <strong>1973</strong>             auto  <good>active</good>  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
       "
     `);
   });
@@ -61,13 +61,13 @@ describe("assignmentTable", () => {
     const [both] = SAMPLE as [ListedAssignment];
     const evidence = (person: "alive" | "gone"): ListedAssignment["evidence"] => [
       { kind: "holder", verdict: "gone", text: "process 4711 (node vitest) (gone)" },
-      { kind: "holder", verdict: person, text: "a person" },
+      { kind: "holder", verdict: person, text: "manual" },
       { kind: "container", verdict: "gone", text: "no container" },
     ];
     const table = (person: "alive" | "gone") =>
       assignmentTable([{ ...both, evidence: evidence(person) }], terminal({}), NOW);
-    expect(table("alive")).toContain(" a person, gone: process 4711 (node vitest) ");
-    expect(table("gone")).toContain(" gone: process 4711 (node vitest), gone: a person ");
+    expect(table("alive")).toContain(" manual, gone: process 4711 (node vitest) ");
+    expect(table("gone")).toContain(" gone: process 4711 (node vitest), gone: manual ");
   });
 
   it("shows nothing that could rewrite the screen", () => {

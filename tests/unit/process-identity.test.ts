@@ -50,13 +50,15 @@ time.sleep(600)
 describe("a holder's verdict", () => {
   const now = new Date(1_000);
 
-  test("is what was seen; where nothing can be seen, what its time says; a person stays", async () => {
+  test("is what was seen; where nothing can be seen, what its time says; a manual one ends with its time", async () => {
     const holder = await processHolder();
     expect(holderVerdict(holder, "gone", now)).toBe("gone");
     expect(holderVerdict({ ...holder, expiresAt: new Date(0) }, "alive", now)).toBe("alive");
     expect(holderVerdict({ ...holder, expiresAt: new Date(0) }, "unknown", now)).toBe("gone");
     expect(holderVerdict({ ...holder, expiresAt: new Date(2_000) }, "unknown", now)).toBe("unknown");
     expect(holderVerdict(holder, "unknown", now)).toBe("unknown");
-    expect(holderVerdict(manualHolder(), "gone", now)).toBe("alive");
+    expect(holderVerdict(manualHolder(), "alive", now)).toBe("alive");
+    expect(holderVerdict(manualHolder({ expiresAt: new Date(2_000) }), "alive", now)).toBe("alive");
+    expect(holderVerdict(manualHolder({ expiresAt: new Date(0) }), "alive", now)).toBe("gone");
   });
 });

@@ -34,7 +34,7 @@ describe("a refusal", () => {
 
   test("says who has the port, and how to get it", () => {
     const container = conflictError(1972, { kind: "container", port: 1972, name: "web" });
-    expect(container.message).toMatch(/Port 1972 is taken by container web\.[\s\S]*docker rm --force web/);
+    expect(container.message).toMatch(/Port 1972 is in use by container web\.[\s\S]*docker stop web/);
     expect(otherPortError(assignment, 1973).message).toMatch(/already holds port 1972[\s\S]*To fix: use port 1972/);
     expect(leavingError(assignment, 61_000).message).toMatch(
       /for over 61 s now[\s\S]*docker rm --force iris_00000000_1972/,

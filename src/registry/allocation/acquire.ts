@@ -144,17 +144,18 @@ async function refusal(
     case "ambiguous":
       return ambiguousError(outcome.assignment);
     case "other-port":
-      return otherPortError(outcome.assignment, request.preferredPort as number);
+      return otherPortError(outcome.assignment, request.preferredPort as number, store.location);
     case "leaving":
       return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
     case "conflict":
-      return conflictError(outcome.port, outcome.occupant);
+      return conflictError(outcome.port, outcome.occupant, { ...request, registryPath: store.location });
     case "exhausted":
       return exhaustedError(
         await store.update(async (newest) => {
           const view = { document: newest, survey, probe, asker: request };
           return { result: await describeExhaustion(view, request, clock()) };
         }),
+        store.location,
       );
   }
 }

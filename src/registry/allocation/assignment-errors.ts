@@ -1,26 +1,43 @@
 import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.ts";
+import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { PortConflictError, type PortOccupant } from "../errors.ts";
+import { describeHolder } from "../evidence/staleness.ts";
+import type { Holder } from "../holder.ts";
 import { listenerName } from "../host/listening-ports.ts";
 
-/** The port a caller asked for is somebody else's. */
-export function conflictError(port: number, found: PortOccupant): PortConflictError {
+/** What was asked for, as far as it decides what helps. */
+type Asked = {
+  readonly projectKey?: string;
+  readonly preferredPort?: number | undefined;
+  readonly registryPath?: string;
+};
+
+/** The port that a project needs is in use. */
+export function conflictError(port: number, found: PortOccupant, asked: Asked = {}): PortConflictError {
   const occupant = nameListener(found);
+  const isChosen = asked.preferredPort === port;
+  const purpose = isChosen || asked.projectKey === undefined ? "" : `, and project ${asked.projectKey} needs it`;
   return new PortConflictError({
-    what: `Port ${port} is taken by ${describeOccupant(occupant)}.`,
+    what: `Port ${port} is in use by ${describeOccupant(occupant)}${purpose}.`,
     state: "Nothing was assigned.",
-    remedy: `${REMEDIES[occupant.kind](occupant.name)}, or ask for another port, or leave the choice to the registry.`,
+    remedy: `${remedyFor(occupant, asked.registryPath)}${isChosen ? ", or ask for no port number: any free port is then assigned" : ""}.`,
     port,
     occupant,
   });
 }
 
 /** A project asks by number for a port while it holds another. */
-export function otherPortError(assignment: PortAssignment, preferredPort: number): PortConflictError {
+export function otherPortError(
+  assignment: PortAssignment,
+  preferredPort: number,
+  registryPath?: string,
+): PortConflictError {
+  const release = releaseCommand(assignment.projectPath, assignment.instance, registryPath);
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project already holds port ${assignment.port}.`,
     state: `Project ${assignment.projectKey} keeps port ${assignment.port}.`,
-    remedy: `use port ${assignment.port}, give it back first (${releaseCommand(assignment.projectPath, assignment.instance)}), or give this one an instance name of its own.`,
+    remedy: `use port ${assignment.port}, or release it first: ${release}`,
     port: preferredPort,
     occupant: { kind: "assignment", port: assignment.port, name: assignment.projectKey },
   });
@@ -58,14 +75,34 @@ export function nameListener(occupant: PortOccupant): PortOccupant {
     : occupant;
 }
 
-/** The command that gives a project's port back. */
-export function releaseCommand(projectPath: string, instance: string | undefined): string {
-  const option = instance === undefined ? "" : ` --instance ${instance}`;
-  return `iris-ports release '${projectPath.replaceAll("'", "'\\''")}'${option}`;
+/** The project was to be released, and live processes or jobs hold its port. */
+export function inUseError(
+  { projectKey, projectPath, instance, port }: PortAssignment,
+  users: readonly Holder[],
+  registryPath: string,
+): PortConflictError {
+  const command = commandText(["release", ...projectWords(projectPath, instance), "--force"], registryPath);
+  return new PortConflictError({
+    what: `Port ${port} was not released: project ${projectKey} is in use.`,
+    state: users.map((user) => `  held by ${describeHolder(user)}`).join("\n"),
+    remedy: `let it end, or release the port all the same: ${command}`,
+    port,
+    occupant: { kind: "assignment", port, name: projectKey },
+  });
 }
 
-const REMEDIES: Readonly<Record<PortOccupant["kind"], (name: string) => string>> = {
-  assignment: () => "have that project give it back (iris-ports list shows its holders, iris-ports release its port)",
-  container: (name) => `stop that container (docker rm --force ${name})`,
-  listener: () => "stop that process",
-};
+/** The command that gives a project's port back. */
+export function releaseCommand(projectPath: string, instance: string | undefined, registryPath?: string): string {
+  return commandText(["release", ...projectWords(projectPath, instance)], registryPath);
+}
+
+/** The end of an occupant's name that only stands in the queue. */
+export const WAITS_FOR_IT = ", which has waited for it";
+
+function remedyFor({ kind, name }: PortOccupant, registryPath: string | undefined): string {
+  if (kind === "container") return `stop that container (docker stop ${shellQuoted(name)})`;
+  if (kind === "listener") return "stop that process";
+  if (name.endsWith(WAITS_FOR_IT)) return "queue for it as well (--wait 5m, waitTimeoutMs)";
+  const [projectPath = "", instance] = name.split(/#(?=[\w.-]+$)/);
+  return `release it when that project no longer needs it (${releaseCommand(projectPath, instance, registryPath)})`;
+}

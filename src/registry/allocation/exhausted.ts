@@ -47,7 +47,7 @@ export async function describeExhaustion(view: PortView, request: AssignRequest,
 }
 
 /** Says who has every port, what else is in the way, and what can be done. */
-export function exhaustedError(exhaustion: Exhaustion): PortExhaustedError {
+export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): PortExhaustedError {
   const { portRange, assignments, freeOutside, waiting, engine } = exhaustion;
   const [first, last] = portRange;
   const occupants = exhaustion.occupants.map(nameListener);
@@ -60,13 +60,15 @@ export function exhaustedError(exhaustion: Exhaustion): PortExhaustedError {
       : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
     `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
   ];
-  const wider = freeOutside.length > 0 ? ` widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]}),` : "";
-  const example = assignments[0];
-  const release = example ? ` give one back (${releaseCommand(example.projectPath, example.instance)}),` : "";
+  const wider = freeOutside.length > 0 ? [`widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]})`] : [];
+  // A port that a process or a job uses is not offered.
+  const idle = assignments.find(({ holders }) => holders.every(({ kind }) => kind === "manual"));
+  const release = idle ? [`release one (${releaseCommand(idle.projectPath, idle.instance, registryPath)})`] : [];
+  const cleaned = engine.isReachable ? "; stale assignments were already cleaned" : "";
   return new PortExhaustedError({
-    what: `All ports from ${first} to ${last} are taken; stale assignments were already cleaned.`,
+    what: `All ports from ${first} to ${last} are taken${cleaned}.`,
     state: lines.join("\n"),
-    remedy: `stop a project that needs its IRIS no longer,${release}${wider} or wait for one (--wait, waitTimeoutMs).`,
+    remedy: `${[...release, ...wider, "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}.`,
     portRange,
     assignments,
     occupants,

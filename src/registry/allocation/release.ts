@@ -1,22 +1,43 @@
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import { entryOf, withHolders, withoutEntry, withoutGone, withoutOurs } from "../document/edit-document.ts";
+import { type Entry, entryOf, withHolders, withoutEntry, withoutGone, withoutOurs } from "../document/edit-document.ts";
 import { toHolderRecord } from "../document/records.ts";
 import { isForeignEntry } from "../evidence/staleness.ts";
 import type { Holder } from "../holder.ts";
 
-type Released = { readonly document: RegistryDocument; readonly assignment: PortAssignment | undefined };
+type Released = {
+  readonly document: RegistryDocument;
+  readonly assignment: PortAssignment | undefined;
+  /** The live processes and jobs for whose sake the port was kept, where that was asked for. */
+  readonly users: readonly Holder[];
+};
 
-/** Gives the port back: whoever holds it, or, with a holder, when that one was the last. */
+/**
+ * Gives the port back: from all holders, or, with a holder, when that one was the last. With `isUseRespected` nothing
+ * changes while processes or jobs that are not gone hold it.
+ */
 export function releaseIn(
   newest: RegistryDocument,
   projectKey: string,
-  holderId: string | undefined,
+  { holderId, isUseRespected = false }: { holderId?: string | undefined; isUseRespected?: boolean | undefined },
   isGone: (holder: Holder) => boolean,
   now: Date,
 ): Released {
   const entry = entryOf(newest, projectKey);
-  if (entry === undefined) return { document: newest, assignment: undefined };
+  if (entry === undefined) return { document: newest, assignment: undefined, users: [] };
+  const users = entry.holders.filter((holder) => holder.kind !== "manual" && !isGone(holder));
+  if (isUseRespected && users.length > 0) return { document: newest, assignment: entry.assignment, users };
+  return { ...releaseEntry(newest, entry, holderId, isGone, now), users: [] };
+}
+
+function releaseEntry(
+  newest: RegistryDocument,
+  entry: Entry,
+  holderId: string | undefined,
+  isGone: (holder: Holder) => boolean,
+  now: Date,
+): Omit<Released, "users"> {
+  const { projectKey } = entry.assignment;
   const released = { ...entry.assignment, status: "released" as const };
   if (holderId === undefined) return { document: withoutEntry(newest, entry, now), assignment: released };
   const isHolding = entry.holders.some((holder) => holder.id === holderId);

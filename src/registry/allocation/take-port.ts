@@ -7,6 +7,7 @@ import { isLabelledFor } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import { LABEL_GENERATION } from "../labels.ts";
 import { containerName } from "../project.ts";
+import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { findOccupant, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignView } from "./request.ts";
@@ -84,7 +85,7 @@ function waitersBefore({ document, request }: AssignView, now: Date): readonly W
 /** Somebody who has waited longer for just this port. */
 function earlierWaiter(port: number, view: AssignView, now: Date): PortOccupant | undefined {
   const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
-  return waiter && { kind: "assignment", port, name: `${waiter.project}, which has waited for it` };
+  return waiter && { kind: "assignment", port, name: waiter.project + WAITS_FOR_IT };
 }
 
 async function firstOccupant(port: number, view: AssignView): Promise<PortOccupant | undefined> {

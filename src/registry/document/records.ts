@@ -59,7 +59,9 @@ function readHolder(record: HolderRecord): Holder {
     ...(record.uses_container ? { usesContainer: true } : {}),
     ...(record.leaving ? { isLeaving: true } : {}),
   };
-  if (process === undefined) return { ...base, kind: record.kind === "manual" ? "manual" : "job" };
+  if (record.kind === "manual")
+    return { ...base, kind: "manual", ...(record.directory === undefined ? {} : { directory: record.directory }) };
+  if (process === undefined) return { ...base, kind: "job" };
   const identity = {
     host: process.host,
     bootId: process.boot_id,
@@ -80,6 +82,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
     ...(holder.description === undefined ? {} : { description: holder.description }),
     ...(holder.usesContainer ? { uses_container: true } : {}),
     ...(holder.isLeaving ? { leaving: true } : {}),
+    ...(holder.kind === "manual" && holder.directory !== undefined ? { directory: holder.directory } : {}),
     ...(process === undefined
       ? {}
       : {

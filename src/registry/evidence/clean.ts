@@ -9,14 +9,20 @@ import { isMadeHere, lookAround, type RegistryContext, type Survey } from "./sur
 
 const debug = createDebug("iris-ports:clean");
 
+/** What a caller of a cleaning may hear of it. */
+export type CleanOptions = {
+  /** Called for each container that was removed because all of its holders are gone. */
+  readonly onContainerRemoved?: (container: EngineContainer) => void;
+};
+
 /**
- * Removes what is provably dead: containers that lived only for holders who are gone, then the assignments that nothing
- * speaks for, which it returns.
+ * Removes what is provably dead: containers whose holders are all gone, then the assignments that are stale without
+ * those containers, which it returns.
  */
-export async function cleanUp(context: RegistryContext): Promise<ListedAssignment[]> {
+export async function cleanUp(context: RegistryContext, options: CleanOptions = {}): Promise<ListedAssignment[]> {
   const { store, clock, probe } = context;
   const now = clock();
-  const survey = await withoutOrphans(context, await lookAround(context, await store.read(), true));
+  const survey = await withoutOrphans(context, await lookAround(context, await store.read(), true), options);
   const isPortInUse = async (port: number) => (probe ? !(await probe(port)) : undefined);
   return store.update(async (newest) => {
     const { document, removed } = await cleanIn(newest, survey, isPortInUse, now);
@@ -25,7 +31,7 @@ export async function cleanUp(context: RegistryContext): Promise<ListedAssignmen
 }
 
 /** Removes the orphans, and what is left of the survey without them. */
-async function withoutOrphans(context: RegistryContext, survey: Survey): Promise<Survey> {
+async function withoutOrphans(context: RegistryContext, survey: Survey, options: CleanOptions): Promise<Survey> {
   const { engine } = context;
   const report = survey.engine;
   if (!report.isReachable || engine === undefined) return survey;
@@ -34,6 +40,7 @@ async function withoutOrphans(context: RegistryContext, survey: Survey): Promise
     try {
       await engine.removeContainer(orphan.id);
       removed.add(orphan);
+      options.onContainerRemoved?.(orphan);
     } catch (cause) {
       // It stays, and keeps its assignment; the next cleaning tries again.
       debug("container %s could not be removed: %o", orphan.name, cause);

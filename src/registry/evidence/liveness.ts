@@ -36,11 +36,10 @@ async function observePid({ pid, startTime: expected }: ProcessIdentity): Promis
   return "gone";
 }
 
-/** A holder's verdict; one that cannot be observed counts as gone from its `expiresAt` on. */
+/** A holder's verdict; from its `expiresAt` on, a manual holder and one that cannot be observed count as gone. */
 export function holderVerdict(holder: Holder, observed: Verdict, now: Date): Verdict {
-  if (holder.kind === "manual") return "alive";
-  if (observed !== "unknown") return observed;
-  return holder.expiresAt !== undefined && holder.expiresAt <= now ? "gone" : "unknown";
+  const isExpired = holder.expiresAt !== undefined && holder.expiresAt <= now;
+  return isExpired && (holder.kind === "manual" || observed === "unknown") ? "gone" : observed;
 }
 
 function isPidTaken(pid: number): boolean {

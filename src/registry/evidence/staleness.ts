@@ -41,10 +41,14 @@ const VERDICT_TEXT: Readonly<Record<Verdict, string>> = {
 
 /** A holder in a few words. */
 export function describeHolder(holder: Holder): string {
-  if (holder.kind === "manual") return "a person";
   const description = holder.description ? ` (${holder.description})` : "";
+  if (holder.kind === "manual") return `manual${description}${untilText(holder.expiresAt)}`;
   if (holder.kind === "job") return `job${description}`;
   return `process ${holder.process.pid}${description}`;
+}
+
+function untilText(expiresAt: Date | undefined): string {
+  return expiresAt === undefined ? "" : ` until ${expiresAt.toISOString()}`;
 }
 
 function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefined): Evidence[] {

@@ -4,7 +4,8 @@ import type { HolderRecord, RegistryDocument } from "../../stores/document.ts";
 import type { Store } from "../../stores/store.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { toHolder } from "../document/records.ts";
-import { type Holder, type ProcessIdentity, parseProcessText, processText } from "../holder.ts";
+import { type Holder, parseProcessText, processText } from "../holder.ts";
+import { observeDirectory } from "../host/directory-identity.ts";
 import { bindProbe, type PortProbe, quietProbe } from "../host/port-probe.ts";
 import { LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
 import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
@@ -125,10 +126,7 @@ async function observeAll(
   // At once: where the system's own tool has to be asked (Windows, macOS), each look takes a while.
   const observed = new Map(
     await Promise.all(
-      Array.from(holders, async ([key, holder]) => {
-        const identity = processOf(holder);
-        return [key, identity === undefined ? "unknown" : await liveness(identity)] as const;
-      }),
+      Array.from(holders, async ([key, holder]) => [key, await observeHolder(holder, liveness)] as const),
     ),
   );
   return (holder) => {
@@ -187,8 +185,9 @@ export function isLabelledFor(container: EngineContainer, projectPath: string, i
   );
 }
 
-function processOf(holder: Holder): ProcessIdentity | undefined {
-  return holder.kind === "manual" ? undefined : holder.process;
+async function observeHolder(holder: Holder, liveness: Liveness): Promise<Verdict> {
+  if (holder.kind === "manual") return holder.directory === undefined ? "alive" : observeDirectory(holder.directory);
+  return holder.process === undefined ? "unknown" : liveness(holder.process);
 }
 
 const keys = new WeakMap<Holder, string>();
@@ -197,7 +196,8 @@ const keys = new WeakMap<Holder, string>();
 function keyOf(holder: Holder): string {
   const known = keys.get(holder);
   if (known !== undefined) return known;
-  const key = processText(holder) ?? `id:${holder.id}`;
+  const directory = holder.kind === "manual" ? holder.directory : undefined;
+  const key = processText(holder) ?? (directory === undefined ? `id:${holder.id}` : JSON.stringify(directory));
   keys.set(holder, key);
   return key;
 }

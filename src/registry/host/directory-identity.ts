@@ -1,0 +1,46 @@
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import createDebug from "debug";
+import { osCode } from "../../stores/safe-file.ts";
+import type { Verdict } from "../evidence/liveness.ts";
+import { currentMachine } from "./process-identity.ts";
+
+const debug = createDebug("iris-ports:liveness");
+
+/** A directory, and the file system it was seen on: an unmounted directory is missing, but not deleted. */
+export type DirectoryIdentity = {
+  readonly path: string;
+  /** The machine, as in {@link ProcessIdentity}. */
+  readonly host: string;
+  /** The number of the file system's device. */
+  readonly device: number;
+};
+
+/** The directory as it is now; undefined where it cannot be read. */
+export async function identifyDirectory(path: string): Promise<DirectoryIdentity | undefined> {
+  const device = deviceOf(path);
+  return typeof device === "number" ? { path, host: (await currentMachine()).host, device } : undefined;
+}
+
+/**
+ * `gone` only where the nearest parent that exists is on the directory's own file system: on another one, the directory's
+ * file system may only be unmounted.
+ */
+export async function observeDirectory({ path, host, device }: DirectoryIdentity): Promise<Verdict> {
+  if (host !== (await currentMachine()).host) return "unknown";
+  for (let existing = path; ; existing = dirname(existing)) {
+    const found = deviceOf(existing);
+    if (typeof found === "number") return existing === path ? "alive" : found === device ? "gone" : "unknown";
+    if (found === "unreadable" || dirname(existing) === existing) return "unknown";
+  }
+}
+
+function deviceOf(path: string): number | "missing" | "unreadable" {
+  try {
+    return statSync(path).dev;
+  } catch (cause) {
+    if (osCode(cause) === "ENOENT") return "missing";
+    debug("%s cannot be looked at: %o", path, cause);
+    return "unreadable";
+  }
+}

@@ -1,0 +1,30 @@
+import { resolveRegistryPath } from "./config.ts";
+
+/**
+ * A command of `iris-ports` that works as printed: every word quoted for the shell, and with `--registry` where the
+ * environment alone would lead to another registry.
+ */
+export function commandText(words: readonly string[], registryPath?: string): string {
+  const isImplied = registryPath === undefined || registryPath === impliedRegistry();
+  return ["iris-ports", ...words, ...(isImplied ? [] : ["--registry", registryPath])].map(shellQuoted).join(" ");
+}
+
+/** The words that name a project and its instance to a command. */
+export function projectWords(projectPath: string, instance: string | undefined): readonly string[] {
+  return instance === undefined ? [projectPath] : [projectPath, "--instance", instance];
+}
+
+/** A word as a shell reads it back: quoted only where it has to be. */
+export function shellQuoted(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  return process.platform === "win32" ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function impliedRegistry(): string | undefined {
+  try {
+    return resolveRegistryPath();
+  } catch {
+    // The environment names no registry, so that the command has to.
+    return undefined;
+  }
+}
