@@ -66,7 +66,7 @@ export function readInputs(): Inputs {
       preferredPort === undefined ? undefined : readInteger("preferred-port", preferredPort, 1, HIGHEST_PORT),
     portRange: resolvePortRange(portRange),
     isPortRangeGiven: portRange !== undefined,
-    registryPath: resolveRegistryPath(registryPath),
+    registryPath: resolveRegistryPath(registryPath, "registry-path"),
     isRegistryPathGiven: registryPath !== undefined || Boolean(process.env["IRIS_PORT_REGISTRY"]),
     waitTimeoutMs: readDurationMs("wait-timeout", line("wait-timeout") ?? "0"),
     envName: checkEnvName("env-name", line("env-name") ?? "IRIS_PORT"),

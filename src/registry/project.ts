@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import { InvalidArgumentError } from "../errors/errors.ts";
-import { environment, hasControlCharacter, shown, workingDirectory } from "../settings/config.ts";
+import { environment, hasControlCharacter, isLossless, shown, workingDirectory } from "../settings/config.ts";
 import { realPath } from "../settings/real-path.ts";
 
 /** More than any system has room for: on Windows 32,767. */
@@ -23,6 +23,8 @@ export function canonicalProject(project?: string): string {
   // Every process has a working directory of its own, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
   const real = realPath(isAbsolute(value) ? resolve(value) : resolve(workingDirectory(), value));
+  // Two directories whose names differ only in such bytes would be one project.
+  if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8");
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 

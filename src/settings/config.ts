@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
 import { inspect } from "node:util";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { realPath } from "./real-path.ts";
@@ -44,24 +44,77 @@ function homeDirectory(): string | undefined {
 
 /**
  * Where the document is: the argument, else `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json`, which is
- * the Python tool's. A leading `~/` is the home directory. Symbolic links on the way to the file are resolved, so that
- * one registry has one name; the file itself is never followed.
- * @throws InvalidArgumentError
+ * the Python tool's. Symbolic links on the way to the file are resolved, so that one registry has one name; the file
+ * itself is never followed.
+ * @param argument what the caller knows the path as, for messages
+ * @throws InvalidArgumentError for anything but an absolute path
  */
-export function resolveRegistryPath(path?: string): string {
+export function resolveRegistryPath(path?: string, argument = "registryPath"): string {
   const { registryPath } = environment();
-  const [argument, value] = path === undefined ? ["IRIS_PORT_REGISTRY", registryPath] : ["registryPath", path];
-  if (value === undefined) return canonicalFile(join(requireHome(), ".iris-devtester", "port-registry.json"));
-  if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value)) {
+  if (path !== undefined) return checkRegistryPath(path, argument);
+  if (registryPath !== undefined) return checkRegistryPath(registryPath, "IRIS_PORT_REGISTRY");
+  return canonicalFile(join(requireHome(), ".iris-devtester", "port-registry.json"));
+}
+
+function checkRegistryPath(value: unknown, argument: string): string {
+  if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value))
     throw new InvalidArgumentError({
       what: `${argument} is not a usable path: ${shown(value)}.`,
-      remedy: "give the path of a file, e.g. /var/lib/iris-ports/port-registry.json.",
+      remedy: `give the absolute path of a file: ${EXAMPLE_PATH}`,
       argument,
       value,
     });
-  }
-  const expanded = /^~[/\\]/.test(value) ? join(requireHome(), value.slice(2)) : value;
-  return canonicalFile(isAbsolute(expanded) ? resolve(expanded) : resolve(workingDirectory(), expanded));
+  if (!isLossless(value))
+    throw new InvalidArgumentError({
+      what: `${argument} is not valid UTF-8: ${shown(value)}.`,
+      state: "Different byte sequences would be taken for one registry.",
+      remedy: `give a path whose names are valid UTF-8, e.g. ${EXAMPLE_PATH}`,
+      argument,
+      value,
+    });
+  // A relative path names another registry in every working directory, and two registries hand out the same ports.
+  if (!isFullPath(value)) throw relativeRegistry(value, argument);
+  const real = canonicalFile(resolve(value));
+  // The Python tool's lock is the document's name with the extension .lock: it would empty the document.
+  if (extname(real) === ".lock")
+    throw new InvalidArgumentError({
+      what: `${argument} ends in .lock, the name of the Python tool's lock file: ${shown(value)}.`,
+      remedy: `choose another name, e.g. ${real.slice(0, -".lock".length)}.json`,
+      argument,
+      value,
+    });
+  return real;
+}
+
+const EXAMPLE_PATH = "/var/lib/iris-ports/port-registry.json";
+
+function relativeRegistry(value: string, argument: string): InvalidArgumentError {
+  const unquoted = value.replace(/^(["'])(.*)\1$/, "$2");
+  const { home } = environment();
+  const expanded = home === undefined ? unquoted : unquoted.replace(/^(~|\$HOME|\$\{HOME\})(?=[/\\])/, () => home);
+  const isMeant = isFullPath(expanded);
+  return new InvalidArgumentError({
+    what: `${argument} is not an absolute path: ${shown(value)}.`,
+    state: isMeant
+      ? "Quotes, ~ and variables are not expanded here."
+      : "A relative path would name a different registry in every working directory.",
+    remedy: `give the absolute path of a file: ${isMeant ? expanded : EXAMPLE_PATH}`,
+    argument,
+    value,
+  });
+}
+
+/** True for a path that means the same in every working directory; on Windows that includes the drive. */
+function isFullPath(path: string): boolean {
+  return process.platform === "win32" ? /^([a-z]:[\\/]|[\\/]{2}[^\\/])/i.test(path) : isAbsolute(path);
+}
+
+/**
+ * False for text that does not stand for exactly one sequence of bytes: Node replaces what is not UTF-8 in a path by
+ * U+FFFD, and a lone surrogate has no encoding.
+ */
+export function isLossless(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\uFFFD");
 }
 
 function canonicalFile(path: string): string {
@@ -150,15 +203,19 @@ function parseRange(text: string): readonly [number, number] | undefined {
 
 /**
  * The working directory.
- * @throws InvalidArgumentError when it was deleted
+ * @throws InvalidArgumentError when it was deleted, or the system cannot name it
  */
 export function workingDirectory(): string {
   try {
     return process.cwd();
   } catch (cause) {
+    const isDeleted = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     throw new InvalidArgumentError({
-      what: "The working directory does not exist any more.",
-      remedy: "change to a directory that exists, or give the project's absolute path.",
+      what: isDeleted
+        ? "The working directory does not exist any more."
+        : `The working directory cannot be determined: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      ...(isDeleted ? {} : { state: "Its path may be longer than the system allows (4,095 bytes on Linux)." }),
+      remedy: "change to another directory that exists, or give the project's absolute path.",
       argument: "project",
       value: undefined,
       cause,

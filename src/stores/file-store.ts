@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import { IrisPortsError } from "../errors/base.ts";
 import { RegistryCorruptError, RegistrySchemaError } from "../errors/errors.ts";
+import { commandText } from "../settings/command-text.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./document.ts";
@@ -207,7 +208,7 @@ export class FileStore implements Store {
         backupPath === undefined
           ? "The file was not touched."
           : `The file was not touched; a copy is kept as ${backupPath}.`,
-      remedy: "let `iris-ports doctor --repair` rebuild it from the containers that exist, or mend the file yourself.",
+      remedy: `correct the file by hand, or rebuild it from its containers: ${commandText(["doctor", "--repair"], this.location)}`,
       registryPath: this.location,
       backupPath,
       cause,

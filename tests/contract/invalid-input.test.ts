@@ -242,6 +242,7 @@ describe("a document is refused as corrupt, kept as it is, and copied", () => {
     const error = await refusal(() => registry.assignPort(machine.project("a")));
     expect(error).toBeInstanceOf(RegistryCorruptError);
     expect(error).toMatchObject({ code: "REGISTRY_CORRUPT", registryPath: machine.path });
+    expect(error.remedy).toContain(`iris-ports doctor --repair --registry ${machine.path}`);
     const { backupPath } = error as RegistryCorruptError;
     expect(error.message).toContain(String(backupPath));
     expect(fs.readFileSync(machine.path, "utf8")).toBe(text);

@@ -55,6 +55,24 @@ describe("beside the Python tool", () => {
     ]);
   });
 
+  test("no entry names a container, so that its cleanup_stale() keeps them all", async () => {
+    const machine = await TestRegistry.create(2);
+    const { containerName } = await machine.open().assignPort(machine.project("a"));
+    expect(containerName).toMatch(/^iris_[0-9a-f]{8}_\d+$/);
+    await machine.open().assignPort(machine.project("a"), { holder: manualHolder() });
+    expect(machine.json().assignments).toMatchObject([{ container_name: null }]);
+  });
+
+  test("an entry of its own stays as it wrote it when we join it", async () => {
+    const machine = await TestRegistry.create(3);
+    machine.now = new Date();
+    await assignByPython(machine, "python");
+    const before = machine.json().assignments;
+    await machine.open().assignPort(machine.project("python"), { holder: manualHolder() });
+    expect(machine.json().assignments).toEqual(before);
+    expect(await machine.open().inspect(machine.project("python"))).toMatchObject({ holders: [{ kind: "manual" }] });
+  });
+
   test("nothing of ours is lost when it rewrites the document", async () => {
     const machine = await TestRegistry.create(3);
     const registry = machine.open();

@@ -25,10 +25,9 @@ describe("the registry's path", () => {
   test("is the argument, else the environment's, else the Python tool's", () => {
     vi.stubEnv("IRIS_PORT_REGISTRY", "");
     expect(resolveRegistryPath()).toBe(join(homedir(), ".iris-devtester", "port-registry.json"));
-    vi.stubEnv("IRIS_PORT_REGISTRY", "~/x/registry.json");
-    expect(resolveRegistryPath()).toBe(join(homedir(), "x", "registry.json"));
+    vi.stubEnv("IRIS_PORT_REGISTRY", "/x/registry.json");
+    expect(resolveRegistryPath()).toBe("/x/registry.json");
     expect(resolveRegistryPath("/a/../b/registry.json")).toBe("/b/registry.json");
-    expect(resolveRegistryPath("registry.json")).toBe(join(process.cwd(), "registry.json"));
   });
 
   test.skipIf(process.platform === "win32")("is one and the same, whatever links lead to its directory", () => {
@@ -48,11 +47,68 @@ describe("the registry's path", () => {
     for (const home of ["", "relative"]) {
       vi.stubEnv("HOME", home);
       expect(() => resolveRegistryPath()).toThrow(/home directory.*HOME.*To fix: .*IRIS_PORT_REGISTRY/s);
-      expect(() => resolveRegistryPath("~/registry.json")).toThrow(InvalidArgumentError);
       expect(resolveRegistryPath("/b/registry.json")).toBe("/b/registry.json");
     }
   });
 });
+
+describe.skipIf(process.platform === "win32")("a registry path is refused that is not absolute", () => {
+  const values = [
+    "reg.json",
+    "./reg.json",
+    "~",
+    "~other/reg.json",
+    '"/quoted',
+    "%HOME%/reg.json",
+    "C:\\reg.json",
+    "C:/reg.json",
+  ];
+  test.each([...values, "file:///reg.json", "redis://host/0"])("%s", (value) => {
+    vi.stubEnv("IRIS_PORT_REGISTRY", value);
+    for (const [resolve, argument] of [
+      [() => resolveRegistryPath(), "IRIS_PORT_REGISTRY"],
+      [() => resolveRegistryPath(value), "registryPath"],
+      [() => resolveRegistryPath(value, "--registry"), "--registry"],
+    ] as const)
+      expect(refusal(resolve)).toMatchObject({
+        argument,
+        value,
+        what: expect.stringContaining(`${argument} is not an absolute path`),
+      });
+  });
+
+  test.each([
+    "~/x.json",
+    "$HOME/x.json",
+    ["$", "{HOME}/x.json"].join(""),
+    "'~/x.json'",
+    '"$HOME/x.json"',
+    `"${homedir()}/x.json"`,
+  ])("%s, with the path that was meant", (value) => {
+    expect(refusal(() => resolveRegistryPath(value)).remedy).toContain(join(homedir(), "x.json"));
+  });
+});
+
+test("a registry path is refused that the Python tool would take for its own lock", () => {
+  expect(refusal(() => resolveRegistryPath("/x/registry.lock")).remedy).toContain("/x/registry.json");
+});
+
+test.each(["/caf\uFFFD/registry.json", "/\ud800/registry.json"])(
+  "a registry path is refused that is not UTF-8: %j",
+  (path) => {
+    expect(refusal(() => resolveRegistryPath(path)).what).toContain("not valid UTF-8");
+  },
+);
+
+function refusal(work: () => unknown): InvalidArgumentError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
 
 test("control characters are C0, DEL and C1, and nothing else", () => {
   expect(["\u0000", "\n", "\u001b", "\u007f", "\u009f"].every(hasControlCharacter)).toBe(true);

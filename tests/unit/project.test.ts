@@ -28,6 +28,19 @@ describe("a project's path", () => {
   });
 });
 
+test("a project is refused whose name is not valid UTF-8, because it could not be told apart from others", () => {
+  for (const path of ["/home/caf\uFFFD", "/home/caf\ud800"])
+    expect(() => canonicalProject(path)).toThrow(/not valid UTF-8/);
+});
+
+test.runIf(process.platform === "linux")("a link to a directory whose name is not UTF-8 is refused as well", () => {
+  const directory = temporaryDirectory();
+  const latin1 = Buffer.concat([Buffer.from(`${directory}/caf`), Buffer.of(0xe9)]);
+  fs.mkdirSync(latin1);
+  fs.symlinkSync(latin1, join(directory, "link"));
+  expect(() => canonicalProject(join(directory, "link"))).toThrow(/not valid UTF-8/);
+});
+
 describe("an instance", () => {
   test("is part of the key", () => {
     expect(projectKey("/a")).toBe("/a");

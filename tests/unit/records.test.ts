@@ -8,7 +8,7 @@ const record = {
   assigned_at: "2026-11-23T05:06:07.123+00:00",
   assignment_type: "auto",
   status: "active",
-  container_name: "iris_x_1972",
+  container_name: null,
 } as const;
 
 describe("records", () => {

@@ -20,7 +20,7 @@ export function checkNode(version: string): Finding {
 /** Every option and environment value that no command could work with. */
 export function checkSettings(options: { registryPath?: string; portRange?: string }): readonly Finding[] {
   const problems = [
-    () => resolveRegistryPath(options.registryPath),
+    () => resolveRegistryPath(options.registryPath, "--registry"),
     () => resolvePortRange(options.portRange),
     () => identifyProject(),
   ].flatMap(problemOf);

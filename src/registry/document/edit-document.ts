@@ -40,7 +40,8 @@ export function withEntry(document: RegistryDocument, entry: Entry & { detail: D
   const { assignment, detail, holders } = entry;
   const key = assignment.projectKey;
   const before = document.assignments.find((record) => record.project_path === key);
-  const record = toRecord(assignment);
+  // The Python tool finds its own entry exactly as it wrote it.
+  const record = detail.foreign && before?.port === assignment.port ? before : toRecord(assignment);
   return {
     ...document,
     assignments:

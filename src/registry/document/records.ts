@@ -27,14 +27,17 @@ export function toAssignment(record: AssignmentRecord, detail: DetailRecord | un
 }
 
 /** The six keys of an assignment in the document. */
-export function toRecord(assignment: Omit<PortAssignment, "projectPath" | "status">): AssignmentRecord {
+export function toRecord(
+  assignment: Omit<PortAssignment, "projectPath" | "status" | "containerName">,
+): AssignmentRecord {
   return {
     project_path: assignment.projectKey,
     port: assignment.port,
     assigned_at: timeText(assignment.assignedAt),
     assignment_type: assignment.assignmentType,
     status: "active",
-    container_name: assignment.containerName,
+    // Computed where it is needed: the Python tool removes entries whose named container does not exist.
+    container_name: null,
   };
 }
 
