@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerEngine, EngineContainer } from "../src/docker/engine.ts";
-import { resolveEngineAddress } from "../src/docker/engine-address.ts";
+import { type EngineAddress, resolveEngineAddress } from "../src/docker/engine-address.ts";
 import { engineTimeoutError } from "../src/docker/engine-error.ts";
 import { boundPorts, type PortBindings } from "../src/docker/published-ports.ts";
 import { ContainerEngineError } from "../src/errors/errors.ts";
@@ -24,16 +24,27 @@ type Inspected = {
 /** The container engine asked through the docker command line: dockerode cannot be bundled into an action. */
 export class DockerCliEngine implements ContainerEngine {
   readonly #isHostShared: boolean;
+  readonly #given: EngineAddress | undefined;
   #cli: DockerCli | undefined;
+  #id: string | undefined;
 
-  /** `isHostShared`: the ports that the engine publishes open where this process runs, not outside its container. */
-  constructor(options: { readonly isHostShared: boolean }) {
+  /**
+   * `isHostShared`: the ports that the engine publishes open where this process runs, not outside its container.
+   * `address`: the engine, where it is known already; later steps may have changed the environment.
+   */
+  constructor(options: { readonly isHostShared: boolean; readonly address?: EngineAddress | undefined }) {
     this.#isHostShared = options.isHostShared;
+    this.#given = options.address;
+  }
+
+  /** How the engine is reached. @throws ContainerEngineError when what is configured names no engine */
+  get address(): EngineAddress {
+    return this.cli.address;
   }
 
   /** @throws ContainerEngineError when what is configured names no engine */
   get cli(): DockerCli {
-    this.#cli ??= new DockerCli();
+    this.#cli ??= new DockerCli(this.#given);
     return this.#cli;
   }
 
@@ -43,6 +54,25 @@ export class DockerCliEngine implements ContainerEngine {
 
   get isLocal(): boolean {
     return this.#isHostShared && (this.#address()?.isLocal ?? true);
+  }
+
+  /** The host on which published ports open, where that is another one. */
+  get remoteHost(): string | undefined {
+    const address = this.#address();
+    return address?.isLocal === false ? (address.tcp ?? address.ssh)?.host : undefined;
+  }
+
+  async identify(): Promise<string> {
+    this.#id ??= await this.#readId();
+    return this.#id;
+  }
+
+  async startedAt(id: string): Promise<string | undefined> {
+    const format = "{{if .State.Running}}{{.State.StartedAt}}{{end}}";
+    const inspected = await this.cli.ask(["inspect", "--type", "container", "--format", format, id], LIST_TIMEOUT_MS);
+    if (inspected.exitCode === 0) return inspected.stdout.trim() || undefined;
+    if (isMissing(inspected)) return undefined;
+    throw this.cli.refusal(inspected);
   }
 
   async listContainers(): Promise<readonly EngineContainer[]> {
@@ -88,8 +118,16 @@ export class DockerCliEngine implements ContainerEngine {
     }
   }
 
+  /** Podman's `docker` has no such field: there the address has to do. */
+  async #readId(): Promise<string> {
+    const answer = await this.cli.ask(["info", "--format", "{{.ID}}"], LIST_TIMEOUT_MS);
+    const id = answer.stdout.trim();
+    return answer.exitCode === 0 && id !== "" ? id : this.endpoint;
+  }
+
   #address() {
     if (this.#cli !== undefined) return this.#cli.address;
+    if (this.#given !== undefined) return this.#given;
     try {
       return resolveEngineAddress();
     } catch (error) {

@@ -28,7 +28,7 @@ export class DockerCli {
   readonly #env: Record<string, string>;
 
   /** @throws ContainerEngineError when what is configured names no engine */
-  constructor(address = resolveEngineAddress()) {
+  constructor(address: EngineAddress = resolveEngineAddress()) {
     this.address = address;
     this.#env = environmentFor(address);
   }

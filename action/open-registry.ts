@@ -1,3 +1,4 @@
+import type { EngineAddress } from "../src/docker/engine-address.ts";
 import { PortRegistry } from "../src/registry/registry.ts";
 import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/settings/config.ts";
 import { FileStore } from "../src/stores/file-store.ts";
@@ -16,8 +17,10 @@ export function openRegistry(options: {
   readonly registryPath: string;
   readonly portRange: readonly [number, number];
   readonly isInContainer: boolean;
+  /** @default what the environment names */
+  readonly engineAddress?: EngineAddress | undefined;
 }): OpenRegistry {
-  const engine = new DockerCliEngine({ isHostShared: !options.isInContainer });
+  const engine = new DockerCliEngine({ isHostShared: !options.isInContainer, address: options.engineAddress });
   const store = new FileStore({
     path: options.registryPath,
     lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS,

@@ -18,7 +18,7 @@ export type Reach = {
 /** Well-known passwords must not be open to the network, so containers are bound to loopback wherever that is enough. */
 export async function reachOf(engine: DockerCliEngine, isInContainer: boolean): Promise<Reach> {
   const override = environment().testcontainersHostOverride;
-  const remote = remoteHost(engine);
+  const remote = engine.remoteHost;
   if (remote !== undefined) return { bindAddress: undefined, hosts: [override ?? remote] };
   if (!isInContainer) {
     return engine.isLocal || override === undefined
@@ -34,11 +34,6 @@ export async function reachOf(engine: DockerCliEngine, isInContainer: boolean): 
 export async function firstReachable(hosts: readonly string[], port: number): Promise<string | undefined> {
   for (const host of hosts) if (await accepts(host, port)) return host;
   return undefined;
-}
-
-function remoteHost(engine: DockerCliEngine): string | undefined {
-  const [, host] = /^tcp:\/\/\[?(.+?)\]?:\d+$/.exec(engine.endpoint) ?? [];
-  return host === undefined || /^(localhost|::1|127(\.\d+){3})$/.test(host) ? undefined : host;
 }
 
 async function isResolved(host: string): Promise<boolean> {

@@ -16,6 +16,7 @@ import { findContainer, type Inspected } from "./engine/engine-containers.ts";
 import { bindAddresses, type EngineReach, hostFor, reachOf } from "./engine/host-address.ts";
 import { RyukSession } from "./engine/ryuk-session.ts";
 import { typedStartError } from "./engine/start-failure.ts";
+import { checkConfigured, engineOfTestcontainers, registryOn } from "./engine/testcontainers-engine.ts";
 import { checkMatch } from "./options/container-match.ts";
 import {
   checkHostPort,
@@ -85,16 +86,23 @@ export abstract class ProjectContainer extends PublishedContainer {
   }
 
   async #start(): Promise<ContainerUse> {
-    const registry = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
-    const engine = registry?.engine ?? new DockerodeEngine();
+    const configured = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
+    let engine: ContainerEngine = configured?.engine ?? new DockerodeEngine();
     try {
       checkNetworkMode(this.networkMode);
       await this.prepareCopies();
-      if (registry === undefined) return await this.#startAlone(await this.#lookAround(engine, registry));
-      // Before an image is pulled for it.
-      identifyProject(this.settings.project, this.settings.instance);
-      checkUnnamed(this.createOpts.name);
-      return await this.#startInRegistry(registry, await this.#lookAround(engine, registry));
+      if (configured !== undefined) {
+        // Before an image is pulled for it.
+        identifyProject(this.settings.project, this.settings.instance);
+        checkUnnamed(this.createOpts.name);
+      }
+      const client = await connectEngine(engine);
+      const startEngine = engineOfTestcontainers(client);
+      engine = startEngine;
+      await checkConfigured(startEngine);
+      const registry = configured && (await registryOn(startEngine, configured));
+      const context = await this.#lookAround(client, engine, registry);
+      return await (registry === undefined ? this.#startAlone(context) : this.#startInRegistry(registry, context));
     } catch (error) {
       throw await typedStartError(error, engine, this.imageName.string);
     }
@@ -114,8 +122,11 @@ export abstract class ProjectContainer extends PublishedContainer {
     });
   }
 
-  async #lookAround(engine: ContainerEngine, registry: PortRegistry | undefined): Promise<StartContext> {
-    const client = await connectEngine(engine);
+  async #lookAround(
+    client: ContainerRuntimeClient,
+    engine: ContainerEngine,
+    registry: PortRegistry | undefined,
+  ): Promise<StartContext> {
     if (!(await this.#isAnyRunning(client, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
     const { bindAddress, isWebPortWanted } = this.settings;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type Dockerode from "dockerode";
 import type { EngineAddress } from "./engine-address.ts";
+import { SshAgent } from "./ssh-agent.ts";
 
 /** Idle connections are closed after this long, so that an engine object that is dropped leaves none open. */
 const IDLE_TIMEOUT_MS = 5_000;
@@ -26,6 +27,11 @@ export async function connectDockerode(address: EngineAddress): Promise<Dockerod
   Object.assign(agent, { [inspect.custom]: () => "Agent" });
   // docker-modem takes what is left out from the environment, which may name another engine.
   const blank = { host: undefined, port: undefined, socketPath: undefined, pathPrefix: undefined, timeout: undefined };
+  if (address.ssh) {
+    const agent = new SshAgent(address.ssh);
+    const connection = { ...blank, host: address.ssh.host, pathPrefix: "/", protocol: "http", agent };
+    return new Docker(connection as unknown as Dockerode.DockerOptions);
+  }
   if (!address.tcp) {
     return new Docker({ ...blank, socketPath: address.socketPath, protocol: "http", agent } as Dockerode.DockerOptions);
   }

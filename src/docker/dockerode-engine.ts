@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type Dockerode from "dockerode";
+import { ContainerEngineError } from "../errors/errors.ts";
 import { connectDockerode } from "./dockerode-connection.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
-import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
+import { clientAddress, type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
+import { findEngine, findOtherEngine } from "./find-engine.ts";
 import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";
 
 const debug = createDebug("iris-ports:docker");
@@ -14,11 +16,16 @@ const REMOVE_TIMEOUT_MS = 30_000;
 
 /** Where the engine is and how long it may take. */
 export type DockerodeEngineOptions = {
-  /** As in `DOCKER_HOST`. @default what Testcontainers and the docker CLI would use */
+  /** As in `DOCKER_HOST`. @default the configured engine, else the first default socket at which one answers */
   readonly dockerHost?: string;
+  /** A client that is connected already, instead of `dockerHost`. */
+  readonly client?: Dockerode;
   /** For one listing as a whole. @default 2000 */
   readonly timeoutMs?: number;
 };
+
+/** Through ssh every question starts a session of its own. */
+const SSH_TIMEOUT_MS = 15_000;
 
 /** A row of the engine's list, as far as it can be relied upon. */
 type Row = {
@@ -30,20 +37,26 @@ type Row = {
   readonly Ports?: readonly ListedPort[] | null;
 };
 
+/** Its types leave out that a signal is taken. */
+type Informant = { info(options: { readonly abortSignal: AbortSignal }): Promise<unknown> };
+
 type Connection = { readonly address: EngineAddress; readonly docker: Dockerode };
 
-/** The container engine that Testcontainers uses, asked through dockerode, which is loaded at the first question. */
+/** A container engine asked through dockerode, which is loaded at the first question. */
 export class DockerodeEngine implements ContainerEngine {
   readonly #dockerHost: string | undefined;
   readonly #timeoutMs: number;
   /** Kept once an engine has answered: one that starts later may listen on another socket. */
   #connection: Connection | undefined;
+  #id: string | undefined;
   /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
   readonly #boundPorts = new Map<string, readonly number[]>();
 
   constructor(options: DockerodeEngineOptions = {}) {
     this.#dockerHost = options.dockerHost;
     this.#timeoutMs = options.timeoutMs ?? 2_000;
+    const { client } = options;
+    if (client !== undefined) this.#connection = { address: clientAddress(client.modem as object), docker: client };
   }
 
   get endpoint(): string {
@@ -52,6 +65,20 @@ export class DockerodeEngine implements ContainerEngine {
 
   get isLocal(): boolean {
     return this.#findAddress()?.isLocal ?? true;
+  }
+
+  async identify(): Promise<string> {
+    this.#id ??= await this.#ask(this.#timeoutMs, async (docker, abortSignal) =>
+      engineId(await onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal }))),
+    );
+    return this.#id;
+  }
+
+  async startedAt(id: string): Promise<string | undefined> {
+    return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
+      const inspected = await found(docker.getContainer(encodeURIComponent(id)).inspect({ abortSignal }));
+      return inspected?.State.Running ? inspected.State.StartedAt : undefined;
+    });
   }
 
   async listContainers(): Promise<readonly EngineContainer[]> {
@@ -109,29 +136,44 @@ export class DockerodeEngine implements ContainerEngine {
   }
 
   /** Whatever goes wrong with `question`, and taking too long, becomes a ContainerEngineError. */
-  async #ask<T>(timeoutMs: number, question: (docker: Dockerode, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #ask<T>(limitMs: number, question: (docker: Dockerode, signal: AbortSignal) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
-    const { endpoint } = connection.address;
+    const { address, docker } = connection;
+    const timeoutMs = address.ssh ? Math.max(limitMs, SSH_TIMEOUT_MS) : limitMs;
     const controller = new AbortController();
     // docker-modem never settles when an answer is cut off half way, so the time-out cannot be left to it.
     const timeout = Promise.withResolvers<never>();
-    const timer = setTimeout(() => timeout.reject(engineTimeoutError(endpoint, timeoutMs)), timeoutMs);
+    const timer = setTimeout(() => timeout.reject(engineTimeoutError(address.endpoint, timeoutMs)), timeoutMs);
     try {
-      const answer = await Promise.race([question(connection.docker, controller.signal), timeout.promise]);
+      const answer = await Promise.race([question(docker, controller.signal), timeout.promise]);
       this.#connection = connection;
       return answer;
     } catch (error) {
       controller.abort();
-      throw engineError(endpoint, error);
+      throw await this.#failure(address, error);
     } finally {
       clearTimeout(timer);
     }
   }
 
+  /** Where a configured engine does not answer and another one does, the error names both. */
+  async #failure(address: EngineAddress, cause: unknown): Promise<ContainerEngineError> {
+    const error = engineError(address.endpoint, cause);
+    if (address.source === undefined || statusOf(cause) !== undefined) return error;
+    const other = await findOtherEngine(address);
+    const { what, state, remedy } = error;
+    const states = [
+      `Its address comes from ${address.source}.`,
+      state,
+      other && `An engine answers at ${other.endpoint}.`,
+    ];
+    return new ContainerEngineError({ what, state: states.filter(Boolean).join("\n"), remedy, cause });
+  }
+
   async #connect(): Promise<Connection> {
     if (this.#connection) return this.#connection;
     try {
-      const address = resolveEngineAddress(this.#dockerHost);
+      const address = await findEngine(this.#dockerHost);
       return { address, docker: await connectDockerode(address) };
     } catch (error) {
       throw engineError(this.#dockerHost ?? "the configured address", error);
@@ -147,6 +189,16 @@ export class DockerodeEngine implements ContainerEngine {
       return undefined;
     }
   }
+}
+
+/**
+ * The engine's own ID. Podman makes a new one up for every answer; what stays is its host's name and where it keeps its
+ * containers.
+ */
+function engineId(info: unknown): string {
+  const { ID, Name, DockerRootDir, BuildahVersion } = (info ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof ID !== "string" || ID === "") throw new Error("something that is not the description of an engine");
+  return typeof BuildahVersion === "string" ? `podman:${Name}:${DockerRootDir}` : ID;
 }
 
 /** The ids become part of request paths. */

@@ -1,58 +1,94 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import querystring from "node:querystring";
-import { ContainerEngineError } from "../errors/errors.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { environment } from "../settings/config.ts";
 import { currentDockerContext } from "./docker-context.ts";
+import { type EngineAddress, parseAddress, type Tls, WINDOWS_PIPE } from "./parse-address.ts";
 
-/** How to reach an engine: through a socket (or a Windows pipe), or over TCP. */
-export type EngineAddress = {
-  /** Normalised, so that two ways of writing one engine compare equal. */
-  readonly endpoint: string;
-  /** Whether its published ports open on this host. */
-  readonly isLocal: boolean;
-  readonly socketPath?: string;
-  readonly tcp?: TcpAddress;
-};
-
-type TcpAddress = {
-  readonly host: string;
-  readonly port: number;
-  readonly isTls: boolean;
-  readonly isTlsVerified: boolean;
-  readonly certDirectory: string | undefined;
-};
-
-type Tls = { readonly isTls: boolean; readonly isTlsVerified: boolean; readonly certDirectory: string | undefined };
-
-const WINDOWS_PIPE = "npipe:////./pipe/docker_engine";
+export type { EngineAddress } from "./parse-address.ts";
 
 /**
- * Finds the engine as Testcontainers and the docker CLI do: `tc.host` of `~/.testcontainers.properties`,
- * `DOCKER_HOST`, `docker.host` of that file, the current docker context, then the first socket that exists:
- * the system's, Docker Desktop's, a rootless one, podman's.
+ * The engine that the settings name: `tc.host` of `~/.testcontainers.properties`, `DOCKER_HOST`, `docker.host` of that
+ * file, or the current docker context. Undefined where nothing is configured.
+ *
+ * @param dockerHost - instead of the settings; as in `DOCKER_HOST`
+ * @throws ContainerEngineError when what is configured is invalid
+ */
+export function configuredAddress(dockerHost?: string): EngineAddress | undefined {
+  const named = namedHost(dockerHost);
+  if (named !== undefined) return { ...parseAddress(named.host, tlsSettings(), named.source), source: named.source };
+  const env = environment();
+  const context = currentDockerContext(env.dockerConfig ?? join(env.home ?? "", ".docker"), env.dockerContext);
+  if (context === undefined) return undefined;
+  const source = `the docker context ${JSON.stringify(context.name)}`;
+  const { isTlsVerified, certDirectory } = context;
+  const tls = { isTls: certDirectory !== undefined, isTlsVerified, certDirectory };
+  return { ...parseAddress(context.host, tls, source), source };
+}
+
+/**
+ * The host that a setting names which Testcontainers obeys, too, as it is written there; undefined where there is none.
+ * Docker contexts are none of these settings.
+ */
+export function namedHost(dockerHost?: string): { readonly host: string; readonly source: string } | undefined {
+  if (dockerHost !== undefined) return { host: dockerHost, source: "DOCKER_HOST" };
+  const env = environment();
+  const properties = readProperties(join(env.home ?? "", ".testcontainers.properties"));
+  const file = "~/.testcontainers.properties";
+  const candidates = [
+    { host: properties["tc.host"], source: `tc.host in ${file}` },
+    { host: env.dockerHost, source: "DOCKER_HOST" },
+    { host: properties["docker.host"], source: `docker.host in ${file}` },
+  ];
+  return candidates.find((candidate): candidate is { host: string; source: string } => Boolean(candidate.host));
+}
+
+/** The sockets that exist where engines have theirs by default, best first. */
+export function defaultAddresses(): readonly EngineAddress[] {
+  if (process.platform === "win32") return [parseAddress(WINDOWS_PIPE, tlsSettings())];
+  const env = environment();
+  const existing = defaultSockets(env.home ?? "", env.xdgRuntimeDir).filter((path) => existsSync(path));
+  const addresses = existing.map((path) => parseAddress(`unix://${path}`, tlsSettings()));
+  return addresses.filter(({ endpoint }, index) => addresses.findIndex((one) => one.endpoint === endpoint) === index);
+}
+
+/**
+ * The configured engine, else the first default socket that exists, whether or not an engine answers there; see
+ * `findEngine()` for the first that does.
  *
  * @param dockerHost - instead of looking for one; as in `DOCKER_HOST`
- * @throws ContainerEngineError when what is configured cannot be understood
+ * @throws ContainerEngineError when what is configured is invalid
  */
 export function resolveEngineAddress(dockerHost?: string): EngineAddress {
+  const address = configuredAddress(dockerHost) ?? defaultAddresses()[0];
+  return address ?? parseAddress("unix:///var/run/docker.sock", tlsSettings());
+}
+
+/** The address a client library was made with: a socket, or a host and port. */
+export function clientAddress(modem: ClientModem): EngineAddress {
+  const { socketPath, host, port, protocol } = modem;
+  if (typeof socketPath === "string" && !host) {
+    const scheme = process.platform === "win32" ? "npipe" : "unix";
+    return parseAddress(`${scheme}://${socketPath}`, tlsSettings());
+  }
+  const isTls = protocol === "https";
+  return parseAddress(`tcp://${host}:${port || (isTls ? 2376 : 2375)}`, { ...tlsSettings(), isTls });
+}
+
+/** As far as a client's connection is looked at. */
+export type ClientModem = {
+  readonly socketPath?: unknown;
+  readonly host?: string;
+  readonly port?: string | number;
+  readonly protocol?: string;
+};
+
+function tlsSettings(): Tls {
   const env = environment();
-  const home = env.home ?? "";
-  const properties = dockerHost === undefined ? readProperties(join(home, ".testcontainers.properties")) : {};
-  const tls: Tls = {
+  return {
     isTls: Boolean(env.dockerTlsVerify),
     isTlsVerified: true,
-    certDirectory: env.dockerCertPath || (env.dockerTlsVerify ? join(home, ".docker") : undefined),
+    certDirectory: env.dockerCertPath || (env.dockerTlsVerify ? join(env.home ?? "", ".docker") : undefined),
   };
-  const configured = dockerHost ?? properties["tc.host"] ?? env.dockerHost ?? properties["docker.host"];
-  if (configured) return parseAddress(configured, tls);
-
-  const context = currentDockerContext(env.dockerConfig ?? join(home, ".docker"), env.dockerContext);
-  if (context) return parseAddress(context.host, { ...context, isTls: context.certDirectory !== undefined });
-
-  if (process.platform === "win32") return parseAddress(WINDOWS_PIPE, tls);
-  const sockets = defaultSockets(home, env.xdgRuntimeDir);
-  return parseAddress(`unix://${sockets.find((path) => existsSync(path)) ?? "/var/run/docker.sock"}`, tls);
 }
 
 /** Best first. Podman's come last: where both are installed, users of Testcontainers expect Docker. */
@@ -68,59 +104,6 @@ function defaultSockets(home: string, xdgRuntimeDir: string | undefined): string
     ...runtimeDirectories.map((directory) => join(directory, "podman", "podman.sock")),
     "/run/podman/podman.sock",
   ];
-}
-
-function parseAddress(text: string, tls: Tls): EngineAddress {
-  const url = parseUrl(text.includes("://") ? text : `tcp://${text}`);
-  const override = environment().testcontainersHostOverride;
-  const isOverridden = override !== undefined && override !== "" && !isLoopback(override);
-  switch (url?.protocol) {
-    case "unix:": {
-      // Unlike decodeURIComponent() it takes what is no escape as it is.
-      const socketPath = canonicalSocket(querystring.unescape(url.pathname) || "/var/run/docker.sock");
-      return { endpoint: `unix://${socketPath}`, isLocal: !isOverridden, socketPath };
-    }
-    case "npipe:": {
-      const socketPath = text.slice("npipe://".length) || WINDOWS_PIPE.slice("npipe://".length);
-      return { endpoint: `npipe://${socketPath.toLowerCase()}`, isLocal: !isOverridden, socketPath };
-    }
-    case "tcp:":
-    case "http:":
-    case "https:": {
-      const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
-      if (host === "") break;
-      // 2376 is the port on which an engine speaks TLS; docker-modem goes by it, too.
-      const isTls = tls.isTls || url.protocol === "https:" || url.port === "2376";
-      const port = Number(url.port || (isTls ? 2376 : 2375));
-      const endpoint = `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`;
-      return { endpoint, isLocal: isLoopback(host) && !isOverridden, tcp: { ...tls, host, port, isTls } };
-    }
-    case "ssh:":
-      throw new ContainerEngineError({
-        what: `The container engine at ${text} is reached by ssh, which neither Testcontainers nor iris-ports speaks.`,
-        remedy:
-          "forward its socket, `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock user@host`, and set DOCKER_HOST=unix:///tmp/docker.sock",
-      });
-  }
-  throw new ContainerEngineError({
-    what: `${JSON.stringify(text)} does not name a container engine.`,
-    remedy: "set DOCKER_HOST to something like unix:///var/run/docker.sock or tcp://build-host:2376, or unset it",
-  });
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
-}
-
-/** /var/run is a link to /run, and Docker Desktop links its socket: one engine must have one name. */
-function canonicalSocket(path: string): string {
-  if (existsSync(path)) return realpathSync(path);
-  const directory = dirname(path);
-  return existsSync(directory) ? join(realpathSync(directory), basename(path)) : path;
 }
 
 /** @see https://node.testcontainers.org/configuration/ */

@@ -12,6 +12,17 @@ export function systemCodeOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** No engine is configured, and none of the default sockets exists: there are no containers on this machine. */
+export class EngineAbsentError extends ContainerEngineError {
+  constructor() {
+    super({
+      what: "No container engine was found.",
+      state: "DOCKER_HOST is not set, there is no Docker context, and none of the default sockets exists.",
+      remedy: "install or start Docker (`docker info` must answer), or set DOCKER_HOST to the engine's address.",
+    });
+  }
+}
+
 /** What went wrong with the engine at `endpoint`, in our words. */
 export function engineError(endpoint: string, error: unknown): ContainerEngineError {
   if (error instanceof ContainerEngineError) return error;

@@ -48,19 +48,32 @@ export type PortRegistryOptions = {
 };
 
 /**
+ * The same registry with the engine that starts its containers. Where another engine was given to the constructor, or
+ * `false`, that choice stays.
+ */
+export let withStartEngine: (registry: PortRegistry, engine: ContainerEngine) => PortRegistry;
+
+/**
  * Hands out host ports to projects. Any number of processes may use one registry at once: no port is held by two, and
  * what is acknowledged is not lost.
  */
 export class PortRegistry {
+  static {
+    withStartEngine = (registry, engine) => registry.#withStartEngine(engine);
+  }
+
   readonly portRange: readonly [number, number];
   readonly engine: ContainerEngine | undefined;
+  readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
 
   /** @throws InvalidArgumentError */
   constructor(options: PortRegistryOptions = {}) {
     this.portRange = resolvePortRange(options.portRange);
     const lockTimeoutMs = checkDurationMs(options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS, "lockTimeoutMs");
-    this.engine = options.engine === false ? undefined : (options.engine ?? new DockerodeEngine());
+    const engine = options.engine === false ? undefined : (options.engine ?? new DockerodeEngine());
+    this.engine = engine;
+    this.#options = options;
     this.#surroundings = {
       store:
         options.store ??
@@ -69,12 +82,19 @@ export class PortRegistry {
           lockTimeoutMs,
           isDurable: options.isDurable ?? true,
         }),
-      engine: this.engine,
+      engine,
       clock: options.clock ?? (() => new Date()),
       // The ports of a remote engine open on its host: a probe here would say nothing about them.
-      probe: this.engine?.isLocal === false ? undefined : (options.probe ?? bindProbe),
+      get probe() {
+        return engine?.isLocal === false ? undefined : (options.probe ?? bindProbe);
+      },
       liveness: options.liveness ?? observeProcess,
     };
+  }
+
+  #withStartEngine(engine: ContainerEngine): PortRegistry {
+    if (this.#options.engine !== undefined) return this;
+    return new PortRegistry({ ...this.#options, store: this.#surroundings.store, portRange: this.portRange, engine });
   }
 
   /** Where the document is. */

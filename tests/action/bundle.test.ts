@@ -60,5 +60,5 @@ test("the engine is named as the library names it, so that one's evidence counts
   const host = await FakeHost.create();
   const job = host.job();
   await job.main();
-  expect(host.document.iris_ports.details[job.workspace].engine).toBe(new DockerodeEngine().endpoint);
+  expect(host.document.iris_ports.details[job.workspace].engine).toBe(await new DockerodeEngine().identify());
 });

@@ -50,10 +50,10 @@ test("the engine of the current docker context is asked, and of Testcontainers' 
   expect(asked()).toEqual(["DOCKER_HOST=tcp://10.9.8.7:2375"]);
 });
 
-test("an engine that is reached by ssh counts as unreachable; an image says why", async () => {
+test("an engine that is reached by ssh is asked by ssh, and its host is where the job finds its port", async () => {
   const host = await FakeHost.create();
-  const env = { DOCKER_HOST: "ssh://user@build-host" };
-  expect((await host.job({ env }).main()).code).toBe(0);
-  const main = await host.job({ env }).main({ inputs: { image: "iris-community" } });
-  expect(main.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_ENGINE::.* is reached by ssh/m);
+  const { path, asked } = recordingDocker(host);
+  const main = await host.job({ env: { PATH: path, DOCKER_HOST: "ssh://user@Build-Host.example" } }).main();
+  expect(main).toMatchObject({ code: 0, outputs: { host: "build-host.example" } });
+  expect(asked()).toEqual(["DOCKER_HOST=ssh://user@build-host.example"]);
 });

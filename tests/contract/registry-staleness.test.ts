@@ -214,9 +214,10 @@ describe("section 5: a container", () => {
     const idle = await IdleProcess.start();
     await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
     await idle.kill();
-    machine.engine.endpoint = "tcp://build-host:2376";
+    const { endpoint, id } = machine.engine;
+    Object.assign(machine.engine, { endpoint: "tcp://build-host:2376", id: "ANOTHER:ENGINE" });
     expect(await machine.open().cleanupStale()).toEqual([]);
-    machine.engine.endpoint = "unix:///fake/docker.sock";
+    Object.assign(machine.engine, { endpoint, id });
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
@@ -226,7 +227,7 @@ describe("section 5: a container", () => {
     const { port } = await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
     await machine.open().assignPort(machine.project("b"), { holder: idle.holder(), preferredPort: port + 1 });
     await idle.kill();
-    machine.engine.endpoint = "tcp://build-host:2376";
+    Object.assign(machine.engine, { endpoint: "tcp://build-host:2376", id: "ANOTHER:ENGINE" });
     expect((await machine.open().assignPort(machine.project("a"))).port).toBe(port);
     await listenOn(port + 1);
     expect((await machine.open().assignPort(machine.project("b"))).port).toBe(port + 1);

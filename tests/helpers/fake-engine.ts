@@ -1,9 +1,14 @@
 import type { ContainerEngine, EngineContainer } from "../../src/docker/engine.ts";
+import { EngineAbsentError } from "../../src/docker/engine-error.ts";
 import { ContainerEngineError } from "../../src/errors/errors.ts";
 
 /** An engine in memory, for states that a real one cannot be brought into on demand. */
 export class FakeEngine implements ContainerEngine {
   endpoint = "unix:///fake/docker.sock";
+  /** The engine's own ID, whatever address it is reached at. */
+  id = "FAKE:ENGINE";
+  /** No engine is installed or configured. */
+  isAbsent = false;
   isLocal = true;
   isReachable = true;
   /** Refuses to remove containers. */
@@ -19,10 +24,16 @@ export class FakeEngine implements ContainerEngine {
   async listContainers(): Promise<readonly EngineContainer[]> {
     this.timesListed++;
     await this.onList();
+    if (this.isAbsent) throw new EngineAbsentError();
     if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it." });
     const listed = [...this.containers];
     await this.onListed();
     return listed;
+  }
+
+  async identify(): Promise<string> {
+    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it." });
+    return this.id;
   }
 
   async removeContainer(id: string): Promise<void> {

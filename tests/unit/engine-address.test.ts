@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { resolveEngineAddress } from "../../src/docker/engine-address.ts";
+import { configuredAddress, resolveEngineAddress } from "../../src/docker/engine-address.ts";
 
 const NAMES = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"];
 
@@ -92,13 +92,30 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(address.tcp).toMatchObject({ isTls: true, certDirectory: join(home, ".docker") });
   });
 
-  it.each(["tcp://", "ftp://build-host", "::::", "ssh://me@build-host"])(
-    "refuses %s, saying how to fix it",
-    (dockerHost) => {
-      expect(() => resolveEngineAddress(dockerHost)).toThrow(expect.objectContaining({ code: "CONTAINER_ENGINE" }));
-      expect(() => resolveEngineAddress(dockerHost)).toThrow(/To fix: .*DOCKER_HOST/);
-    },
-  );
+  it("speaks ssh as Docker's own command does, on another host", () => {
+    const address = resolveEngineAddress("ssh://me@build-host:2222");
+    expect(address).toMatchObject({ isLocal: false, ssh: { user: "me", host: "build-host", port: 2222 } });
+    expect(JSON.parse(JSON.stringify(address))).toEqual(address);
+  });
+
+  it("calls an address of this machine local, by whatever name", () => {
+    const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const addresses = own.filter(({ family }) => family === "IPv4").map(({ address }) => address);
+    for (const host of [hostname(), ...addresses])
+      expect(resolveEngineAddress(`tcp://${host}:2375`).isLocal, host).toBe(true);
+  });
+
+  it("says which setting an address comes from", () => {
+    writeContext("elsewhere", "tcp://context-host:2375");
+    expect(configuredAddress()?.source).toBe('the docker context "elsewhere"');
+    vi.stubEnv("DOCKER_HOST", "tcp://build-host:1234");
+    expect(configuredAddress()?.source).toBe("DOCKER_HOST");
+  });
+
+  it.each(["tcp://", "ftp://build-host", "::::", "ssh://"])("refuses %s, saying how to fix it", (dockerHost) => {
+    expect(() => resolveEngineAddress(dockerHost)).toThrow(expect.objectContaining({ code: "CONTAINER_ENGINE" }));
+    expect(() => resolveEngineAddress(dockerHost)).toThrow(/To fix: .*DOCKER_HOST/);
+  });
 
   function writeContext(name: string, host: string): void {
     const meta = join(home, ".docker", "contexts", "meta", createHash("sha256").update(name).digest("hex"));

@@ -20,7 +20,7 @@ const assignment: PortAssignment = {
   containerName: "iris_00000000_1972",
 };
 const nothing = { portRange: [1972, 1973], assignments: [], occupants: [], freeOutside: [], waiting: 0 } as const;
-const engine = { isReachable: true, endpoint: "unix:///e", containers: [] } as const;
+const engine = { isReachable: true, endpoint: "unix:///e", id: "E", containers: [] } as const;
 
 describe("a refusal", () => {
   test("quotes a path for the shell", () => {

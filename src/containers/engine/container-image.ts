@@ -28,12 +28,19 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
     throw new ContainerEngineError({
       what: `The container engine at ${engine.endpoint} answers, but Testcontainers cannot use it.`,
       state: `It says: ${engineWords(cause)}`,
-      remedy: "see why with DEBUG=testcontainers, and set DOCKER_HOST to the engine that is to be used",
+      remedy: remedyFor(engine.endpoint),
       cause,
     });
   }
   await wake(client, engine.endpoint);
   return client;
+}
+
+/** Testcontainers knows neither docker contexts nor ssh. */
+function remedyFor(endpoint: string): string {
+  if (!endpoint.startsWith("ssh://")) return `set DOCKER_HOST=${endpoint}; see why with DEBUG=testcontainers.`;
+  const host = endpoint.slice("ssh://".length);
+  return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock.`;
 }
 
 /** An engine that was restarted has closed the connections that Testcontainers keeps; each is noticed when it is used. */

@@ -4,7 +4,7 @@ import { checkDurationMs } from "../../settings/config.ts";
 import { entryOf, withoutWaiter, withWaiter } from "../document/edit-document.ts";
 import { timeText, toHolderRecord } from "../document/records.ts";
 import { cleanUp } from "../evidence/clean.ts";
-import { lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
+import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
 import { type Holder, processHolder } from "../holder.ts";
 import type { Decision } from "./assign.ts";
 import { ambiguousError, conflictError, leavingError, otherPortError } from "./assignment-errors.ts";
@@ -113,18 +113,20 @@ async function hasNewChance(
     budget.cleaned();
     return true;
   };
-  if (engine.isReachable && budget.isFresh) return clean();
+  const isJudgeable = engine.isReachable || isEngineAbsent(engine);
+  if (isJudgeable && budget.isFresh) return clean();
   if (!budget.isWaiting) return false;
   await waitInQueue(context, request, budget, onWait);
-  return engine.isReachable && budget.isCleaningDue ? clean() : true;
+  return isJudgeable && budget.isCleaningDue ? clean() : true;
 }
 
 /** Looks around, then decides on the newest document. */
 async function attempt(context: RegistryContext, request: AssignRequest, decide: Decision, isEngineNeeded: boolean) {
-  const { store, probe, clock } = context;
+  const { store, clock } = context;
   const before = await store.read();
   const isNew = entryOf(before, request.projectKey) === undefined;
   const survey = await lookAround(context, before, isEngineNeeded || isNew);
+  const { probe } = context;
   const outcome = await store.update(async (newest) => {
     const decided = await decide(newest, request, survey, probe, clock());
     return { document: decided.document, result: decided.outcome };

@@ -10,7 +10,7 @@ import {
   withoutWaiter,
 } from "../document/edit-document.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
-import { containersOf, type Survey } from "../evidence/survey.ts";
+import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
@@ -145,7 +145,7 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
     generation,
     ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
     ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
-    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+    ...engineNote(survey),
     ...(isForeignEntry(entry) ? { foreign: true as const } : {}),
   };
   const holders = [...others, { ...holder, since: before?.since ?? holder.since }];

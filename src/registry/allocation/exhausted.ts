@@ -3,7 +3,7 @@ import type { ListedAssignment } from "../assignment.ts";
 import { entriesOf } from "../document/edit-document.ts";
 import { PortExhaustedError, type PortOccupant } from "../errors.ts";
 import { judge } from "../evidence/staleness.ts";
-import type { EngineReport } from "../evidence/survey.ts";
+import { type EngineReport, isEngineAbsent } from "../evidence/survey.ts";
 import { describeOccupant, nameListener, releaseCommand } from "./assignment-errors.ts";
 import { findOccupant, type PortView } from "./occupancy.ts";
 import type { AssignRequest } from "./request.ts";
@@ -51,11 +51,12 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
   const { portRange, assignments, freeOutside, waiting, engine } = exhaustion;
   const [first, last] = portRange;
   const occupants = exhaustion.occupants.map(nameListener);
+  const isJudged = engine.isReachable || isEngineAbsent(engine);
   const lines = [
     ...assignments.map(assignmentLine),
     ...occupants.map((occupant) => `  ${occupant.port}  ${describeOccupant(occupant)} (no assignment)`),
     ...(waiting > 0 ? [`  ${waiting} waiting for a port`] : []),
-    ...(engine.isReachable
+    ...(isJudged
       ? []
       : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
     `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
@@ -64,7 +65,7 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
   // A port that a process or a job uses is not offered.
   const idle = assignments.find(({ holders }) => holders.every(({ kind }) => kind === "manual"));
   const release = idle ? [`release one (${releaseCommand(idle.projectPath, idle.instance, registryPath)})`] : [];
-  const cleaned = engine.isReachable ? "; stale assignments were already cleaned" : "";
+  const cleaned = isJudged ? "; stale assignments were already cleaned" : "";
   return new PortExhaustedError({
     what: `All ports from ${first} to ${last} are taken${cleaned}.`,
     state: lines.join("\n"),

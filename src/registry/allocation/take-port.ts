@@ -3,7 +3,7 @@ import type { WaiterRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { withEntry, withoutWaiter } from "../document/edit-document.ts";
 import type { PortOccupant } from "../errors.ts";
-import { isLabelledFor } from "../evidence/survey.ts";
+import { engineNote, isLabelledFor } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import { LABEL_GENERATION } from "../labels.ts";
 import { containerName } from "../project.ts";
@@ -40,7 +40,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     generation,
     ...(request.instance === undefined ? {} : { instance: request.instance }),
     ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
-    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+    ...engineNote(survey),
   };
   const taken = withEntry(document, { assignment, detail, holders: [...others, request.holder] });
   return {

@@ -8,7 +8,7 @@ import type { Cleared, Unreadable } from "../../stores/store.ts";
 import { newGeneration } from "../allocation/take-port.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { type Entry, withEntry } from "../document/edit-document.ts";
-import { lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
+import { engineNote, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
 import { type Holder, parseProcessText } from "../holder.ts";
 import {
   LABEL_CREATOR,
@@ -163,7 +163,7 @@ function entryFrom(
     generation: labels[LABEL_GENERATION] || newGeneration(),
     ...(instance === undefined ? {} : { instance }),
     ...(hasWebPort ? { web_port: webPort } : {}),
-    ...(survey.engine.endpoint === undefined ? {} : { engine: survey.engine.endpoint }),
+    ...engineNote(survey),
   };
   return { assignment, detail, holders: makerOf(container, survey, now) };
 }

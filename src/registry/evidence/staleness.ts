@@ -3,7 +3,7 @@ import type { Entry } from "../document/edit-document.ts";
 import { toHolder } from "../document/records.ts";
 import type { Holder } from "../holder.ts";
 import type { Verdict } from "./liveness.ts";
-import { containersOf, type Survey } from "./survey.ts";
+import { containersOf, isEngineAbsent, type Survey } from "./survey.ts";
 
 /** How long an entry of another tool, which names no holders, is taken to be in use without further evidence. */
 export const FOREIGN_GRACE_MS = 15 * 60_000;
@@ -74,6 +74,9 @@ function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefin
 
 function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
   const { document, engine } = survey;
+  const madeOn = entry.detail?.engine;
+  // No engine was there when the port was taken, and none is now: there is no container to look for.
+  if (isEngineAbsent(engine) && madeOn === undefined) return [];
   if (!engine.isReachable) {
     return [{ kind: "engine", verdict: "unknown", text: "the container engine cannot be asked" }];
   }
@@ -85,10 +88,10 @@ function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
       text: `container ${name} (${state})`,
     }));
   }
-  const madeOn = entry.detail?.engine;
-  if (madeOn !== undefined && madeOn !== engine.endpoint) {
+  // Documents of earlier versions name the engine's address instead of its ID.
+  if (madeOn !== undefined && madeOn !== engine.id && madeOn !== engine.endpoint) {
     return [
-      { kind: "engine", verdict: "unknown", text: `its engine ${madeOn} is another one than ${engine.endpoint}` },
+      { kind: "engine", verdict: "unknown", text: `its engine (${madeOn}) is not the one at ${engine.endpoint}` },
     ];
   }
   const seen = document.details.get(entry.assignment.projectKey);

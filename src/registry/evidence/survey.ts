@@ -1,5 +1,6 @@
 import createDebug from "debug";
 import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
+import { EngineAbsentError } from "../../docker/engine-error.ts";
 import type { HolderRecord, RegistryDocument } from "../../stores/document.ts";
 import type { Store } from "../../stores/store.ts";
 import type { PortAssignment } from "../assignment.ts";
@@ -14,9 +15,16 @@ const debug = createDebug("iris-ports:survey");
 
 /** What the engine said, or why it said nothing. */
 export type EngineReport =
-  | { readonly isReachable: true; readonly endpoint: string; readonly containers: readonly EngineContainer[] }
+  | {
+      readonly isReachable: true;
+      readonly endpoint: string;
+      /** Tells engines apart: two addresses of one engine have the same. */
+      readonly id: string;
+      readonly containers: readonly EngineContainer[];
+    }
   | {
       readonly isReachable: false;
+      /** Undefined where there is no engine: none is configured, and none is installed. */
       readonly endpoint: string | undefined;
       readonly reason: string;
       readonly error?: unknown;
@@ -44,7 +52,7 @@ export type RegistryContext = {
   readonly store: Store;
   readonly engine: ContainerEngine | undefined;
   readonly clock: () => Date;
-  /** None where the ports open on another host. */
+  /** None where the ports open on another host; known for certain once the engine has answered. */
   readonly probe: PortProbe | undefined;
   readonly liveness: Liveness;
 };
@@ -57,7 +65,11 @@ export async function lookAround(
 ): Promise<Survey> {
   // Holders first: who was gone before the containers were listed can have made none that is not in the list.
   const verdictOf = await observeHolders(document, liveness, clock());
-  const notAsked = { isReachable: false, endpoint: engine?.endpoint, reason: "it was not asked" } as const;
+  const notAsked = {
+    isReachable: false,
+    endpoint: engine?.endpoint,
+    reason: "the container engine was not asked",
+  } as const;
   const report = isEngineAsked ? await askEngine(engine) : notAsked;
   return {
     registryPath: store.location,
@@ -99,16 +111,33 @@ async function askEngine(engine: ContainerEngine | undefined): Promise<EngineRep
   if (engine === undefined)
     return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
   try {
-    return { isReachable: true, endpoint: engine.endpoint, containers: await engine.listContainers() };
+    const [id, containers] = await Promise.all([idOf(engine), engine.listContainers()]);
+    return { isReachable: true, endpoint: engine.endpoint, id, containers };
   } catch (cause) {
     debug("the engine at %s did not answer: %o", engine.endpoint, cause);
     return {
       isReachable: false,
-      endpoint: engine.endpoint,
+      endpoint: cause instanceof EngineAbsentError ? undefined : engine.endpoint,
       reason: cause instanceof Error ? cause.message : String(cause),
       error: cause,
     };
   }
+}
+
+async function idOf(engine: ContainerEngine): Promise<string> {
+  return (await engine.identify?.()) ?? engine.endpoint;
+}
+
+/** True where no container can exist that the registry does not know of: there is no engine at all. */
+export function isEngineAbsent(engine: EngineReport): boolean {
+  return !engine.isReachable && engine.endpoint === undefined;
+}
+
+/** What the document notes as an assignment's engine: its ID, or its address where it did not answer. */
+export function engineNote({ engine, isEngineAsked }: Survey): { readonly engine?: string } {
+  if (!isEngineAsked) return {};
+  const noted = engine.isReachable ? engine.id : engine.endpoint;
+  return noted === undefined ? {} : { engine: noted };
 }
 
 /** Looks at every process that holds or waits for something in the document. */
