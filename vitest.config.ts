@@ -11,7 +11,11 @@ const env = { IRIS_PORT_REGISTRY: join(tmpdir(), `iris-ports-vitest-${process.pi
 const withoutEngine = [
   {
     extends: true as const,
-    test: { name: "unit", include: ["tests/unit/**/*.test.ts", "tests/contract/**/*.test.ts"], env },
+    test: {
+      name: "unit",
+      include: ["unit", "contract", "repository"].map((folder) => `tests/${folder}/**/*.test.ts`),
+      env,
+    },
   },
 ];
 

@@ -14,9 +14,12 @@ export class MarkdownPage {
     this.text = fs.readFileSync(join(ROOT, path), "utf8").replaceAll("\r\n", "\n");
   }
 
-  /** Everything that people read: the README and all of docs/ and examples/. */
+  /** Every page of the repository but the changelog. */
   static all(): readonly MarkdownPage[] {
-    const paths = fs.globSync(["README.md", "docs/*.md", "examples/*.md", "examples/*/*.md"], { cwd: ROOT });
+    const paths = fs.globSync(["*.md", ".github/**/*.md", "docs/**/*.md", "examples/**/*.md", "tests/**/*.md"], {
+      cwd: ROOT,
+      exclude: ["**/node_modules/**", "CHANGELOG.md"],
+    });
     return paths.sort().map((path) => new MarkdownPage(path.replaceAll("\\", "/")));
   }
 

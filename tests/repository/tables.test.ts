@@ -8,15 +8,16 @@ import * as library from "../../src/index.ts";
 import { codeWords, MarkdownPage } from "../helpers/markdown.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const readme = new MarkdownPage("README.md");
 
 function source(path: string): string {
   return fs.readFileSync(new URL(path, ROOT), "utf8");
 }
 
 /** The names in code in the first cells of the tables under a heading, without their arguments. */
-function firstNames(heading: string): string[] {
-  return readme.rows(heading).flatMap(([cell = ""]) => codeWords(cell).map((word) => word.replace(/[( ].*$/, "")));
+function firstNames(page: string, heading: string): string[] {
+  return new MarkdownPage(page)
+    .rows(heading)
+    .flatMap(([cell = ""]) => codeWords(cell).map((word) => word.replace(/[( ].*$/, "")));
 }
 
 /** The public methods of classes, those inherited from elsewhere left out. */
@@ -25,8 +26,8 @@ function methods(...classes: readonly { readonly prototype: object }[]): string[
   return [...new Set(names)].filter((name) => name !== "constructor");
 }
 
-describe("the README's table of errors", () => {
-  const rows = readme.rows("Errors").map(([code = "", name = "", exit = ""]) => ({
+describe("the table of errors", () => {
+  const rows = new MarkdownPage("docs/errors.md").rows("Errors").map(([code = "", name = "", exit = ""]) => ({
     code: codeWords(code)[0] ?? "",
     name: codeWords(name)[0] ?? "",
     exit: Number(exit),
@@ -55,37 +56,40 @@ describe("the README's table of errors", () => {
   });
 });
 
-test("the README's table of environment variables is what config.ts reads", () => {
+test("the table of environment variables is what config.ts reads", () => {
   const read = [...source("src/settings/config.ts").matchAll(/read\("(\w+)"\)/g)].map(([, name]) => name);
   expect(read.length).toBeGreaterThan(5);
-  expect(firstNames("Environment variables").sort()).toEqual(read.sort());
+  expect(firstNames("docs/configuration.md", "Environment variables").sort()).toEqual(read.sort());
 });
 
-describe("the README's tables of the API", () => {
+describe("the tables of the library", () => {
   test("have every method that configures a container", () => {
     const own = methods(library.RegistryContainer, library.IrisRegistryContainer);
     const configuring = own.filter((name) => name.startsWith("with"));
-    expect(firstNames("Configuring it").sort()).toEqual(configuring.sort());
+    expect(firstNames("docs/library.md", "Configuring a container").sort()).toEqual(configuring.sort());
   });
 
   test("have every method of a started container", () => {
     const own = methods(library.StartedRegistryContainer, library.StartedIrisRegistryContainer);
-    expect(firstNames("When it is started").sort()).toEqual(own.sort());
+    expect(firstNames("docs/library.md", "A started container").sort()).toEqual(own.sort());
   });
 
   test("have every method of the registry", () => {
-    expect(firstNames("The registry")).toEqual(expect.arrayContaining(methods(library.PortRegistry)));
+    expect(firstNames("docs/library.md", "The registry")).toEqual(
+      expect.arrayContaining(methods(library.PortRegistry)),
+    );
   });
 
   test("have every option of the registry", () => {
     const options = source("src/registry/registry.ts").match(/type PortRegistryOptions = \{([\s\S]*?)\n\};/)?.[1] ?? "";
     const names = [...options.matchAll(/readonly (\w+)\?/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(5);
-    expect(firstNames("Options of the registry").sort()).toEqual(names.sort());
+    expect(firstNames("docs/library.md", "Options of the registry").sort()).toEqual(names.sort());
   });
 });
 
-describe("the README's table of commands", () => {
+describe("the table of commands", () => {
+  const page = new MarkdownPage("docs/command-line.md");
   const help = (...args: string[]) =>
     execFileSync(process.execPath, [fileURLToPath(new URL("src/cli/bin.ts", ROOT)), ...args, "--help"], {
       encoding: "utf8",
@@ -94,7 +98,7 @@ describe("the README's table of commands", () => {
   const part = (text: string, title: string) => text.split(`\n${title}:\n`)[1]?.split("\n\n")[0] ?? "";
   const optionsOf = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z-]+/g)].map(([option]) => option);
   const commands = [...part(help(), "Commands").matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string);
-  const rows = readme.rows("Command line").filter(([cell = ""]) => /^`[a-z]+[ `]/.test(cell));
+  const rows = page.rows("Commands");
 
   test("has every command, and no other", () => {
     const named = rows.map(([cell = ""]) => codeWords(cell)[0]?.split(" ")[0]);
@@ -110,9 +114,9 @@ describe("the README's table of commands", () => {
     },
   );
 
-  test("has every exit code, those of errors in their own table", () => {
-    const ofErrors = readme.rows("Errors").map(([, , code]) => Number(code));
-    const others = readme.rows("Exit codes").flatMap(([code = ""]) => codeWords(code).map(Number));
+  test("leads to every exit code, those of errors in their own table", () => {
+    const ofErrors = new MarkdownPage("docs/errors.md").rows("Errors").map(([, , code]) => Number(code));
+    const others = page.rows("Exit codes").flatMap(([code = ""]) => codeWords(code).map(Number));
     expect([...ofErrors, ...others]).toEqual(expect.arrayContaining(Object.values(EXIT_CODES)));
   });
 });

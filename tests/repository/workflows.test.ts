@@ -49,7 +49,11 @@ test.each(WORKFLOWS)("%s is valid, pinned by commit, and has no more rights than
 });
 
 const SNIPPETS = MarkdownPage.all().flatMap((page) =>
-  page.code("yaml", "yml").map(({ line, code }) => ({ name: `${page.path}:${line}`, code })),
+  page
+    .code("yaml", "yml")
+    // Compose files and the files of other CI systems are YAML as well.
+    .filter(({ code }) => /\b(uses|runs-on):/.test(code))
+    .map(({ line, code }) => ({ name: `${page.path}:${line}`, code })),
 );
 
 test("the documentation shows how the action is used", () => {
