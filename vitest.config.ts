@@ -30,9 +30,11 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
   },
 }));
 
+const withRedis = [{ extends: true as const, test: { name: "redis", include: ["tests/redis/**/*.test.ts"], env } }];
+
 export default defineConfig({
   test: {
-    projects: isEngineSkipped ? withoutEngine : [...withoutEngine, ...withEngine],
+    projects: isEngineSkipped ? withoutEngine : [...withoutEngine, ...withRedis, ...withEngine],
     // Generous: the machines are shared, and no test is about time.
     testTimeout: 60_000,
     hookTimeout: 60_000,

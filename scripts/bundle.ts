@@ -1,5 +1,5 @@
 /**
- * Bundles the action into dist/main/ and dist/post/, which are committed: GitHub runs them as they are. The same sources
+ * Bundles the action into dist/main/, dist/post/ and dist/redis/, which are committed: GitHub runs them as they are. The same sources
  * and packages give the same bytes in every directory. `--out <directory>`: there instead of dist/.
  */
 import { execFileSync } from "node:child_process";
@@ -23,8 +23,9 @@ try {
   mkdirSync(join(scratch, "js"), { recursive: true });
   compile();
   leaveOutDockerode();
+  partRedisClient();
   lightenCore();
-  for (const entry of ENTRIES) bundle(entry);
+  for (const entry of [...ENTRIES, "redis"]) bundle(entry);
 } catch (error) {
   // The program that failed has said what is wrong; a stack trace of this script would only bury it.
   if ((error as { status?: unknown }).status === undefined) throw error;
@@ -52,6 +53,14 @@ function leaveOutDockerode(): void {
   const refuse = "throw new Error('This bundle asks the engine through the docker command.')";
   const module = `export async function connectDockerode() { ${refuse}; }\n`;
   writeFileSync(join(scratch, "js", "src", "docker", "dockerode-connection.js"), module);
+}
+
+/** Few jobs keep their registry on a Redis server: the client has a bundle of its own, which only they load. */
+function partRedisClient(): void {
+  const load = "import(/* webpackIgnore: true */ '../redis/index.js')";
+  const module = `export function importClient() { return ${load}; }\n`;
+  writeFileSync(join(scratch, "js", "src", "stores", "redis", "import-client.js"), module);
+  writeFileSync(join(scratch, "js", "action", "redis.js"), 'export { createClient } from "@redis/client";\n');
 }
 
 /**

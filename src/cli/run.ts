@@ -36,7 +36,7 @@ export async function run(
       // A container that the command starts joins this assignment by itself.
       IRIS_PORTS_PROJECT: assignment.projectPath,
       IRIS_PORTS_INSTANCE: assignment.instance ?? "",
-      IRIS_PORT_REGISTRY: registry.registryPath,
+      IRIS_PORT_REGISTRY: registry.registryAddress,
       IRIS_PORT_RANGE: registry.portRange.join("-"),
     });
   } finally {

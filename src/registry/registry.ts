@@ -1,18 +1,12 @@
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
-import {
-  checkDurationMs,
-  checkPort,
-  DEFAULT_LOCK_TIMEOUT_MS,
-  resolvePortRange,
-  resolveRegistryPath,
-} from "../settings/config.ts";
-import { FileStore } from "../stores/file-store.ts";
+import { checkDurationMs, checkPort, DEFAULT_LOCK_TIMEOUT_MS, resolvePortRange } from "../settings/config.ts";
 import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
 import { decideAssignment, decideReassignment } from "./allocation/assign.ts";
 import { inUseError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, releaseIn } from "./allocation/release.ts";
+import { HolderRenewal } from "./allocation/renewal.ts";
 import type { AssignRequest } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment } from "./assignment.ts";
@@ -26,6 +20,7 @@ import { isForeignEntry, judge } from "./evidence/staleness.ts";
 import { goneHolders, lookAround, portsInUse, type RegistryContext } from "./evidence/survey.ts";
 import { checkHolder, type Holder, processHolder } from "./holder.ts";
 import { bindProbe, type PortProbe } from "./host/port-probe.ts";
+import { openStore } from "./open-store.ts";
 import { identifyProject } from "./project.ts";
 
 /** How a registry is reached and what it asks; everything has a default. */
@@ -66,24 +61,24 @@ export class PortRegistry {
   readonly engine: ContainerEngine | undefined;
   readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
+  /** Where processes of several hosts share the registry. */
+  readonly #renewal: HolderRenewal | undefined;
 
   /** @throws InvalidArgumentError */
   constructor(options: PortRegistryOptions = {}) {
     this.portRange = resolvePortRange(options.portRange);
     const lockTimeoutMs = checkDurationMs(options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS, "lockTimeoutMs");
+    const { registryPath, isDurable = true } = options;
     const engine = options.engine === false ? undefined : (options.engine ?? new DockerodeEngine());
     this.engine = engine;
     this.#options = options;
+    const store = options.store ?? openStore({ registryPath, lockTimeoutMs, isDurable, engine });
+    const { shared } = store;
+    this.#renewal = shared && new HolderRenewal(store, shared);
     this.#surroundings = {
-      store:
-        options.store ??
-        new FileStore({
-          path: resolveRegistryPath(options.registryPath),
-          lockTimeoutMs,
-          isDurable: options.isDurable ?? true,
-        }),
+      store,
       engine,
-      clock: options.clock ?? (() => new Date()),
+      clock: options.clock ?? (() => shared?.now() ?? new Date()),
       // The ports of a remote engine open on its host: a probe here would say nothing about them.
       get probe() {
         return engine?.isLocal === false ? undefined : (options.probe ?? bindProbe);
@@ -94,12 +89,19 @@ export class PortRegistry {
 
   #withStartEngine(engine: ContainerEngine): PortRegistry {
     if (this.#options.engine !== undefined) return this;
-    return new PortRegistry({ ...this.#options, store: this.#surroundings.store, portRange: this.portRange, engine });
+    // On a Redis server the engine also names the pool of ports, so the store is opened anew.
+    const where = this.#options.store === undefined ? { registryPath: this.registryAddress } : {};
+    return new PortRegistry({ ...this.#options, ...where, portRange: this.portRange, engine });
   }
 
   /** Where the document is. */
   get registryPath(): string {
     return this.#surroundings.store.location;
+  }
+
+  /** What `IRIS_PORT_REGISTRY` must be for another process to use this registry. A Redis URL may hold a password. */
+  get registryAddress(): string {
+    return this.#surroundings.store.address ?? this.registryPath;
   }
 
   /**
@@ -116,7 +118,8 @@ export class PortRegistry {
 
   /** {@link assignPort} for modules that start containers. */
   async acquire(project?: string, options: AssignOptions = {}): Promise<Acquisition> {
-    return acquirePort(this.#surroundings, await this.#request(project, options, []), decideAssignment, options);
+    const request = await this.#request(project, options, []);
+    return this.#renewing(await acquirePort(this.#surroundings, request, decideAssignment, options));
   }
 
   /**
@@ -129,12 +132,8 @@ export class PortRegistry {
     project: string | undefined,
     options: AssignOptions & { readonly refusedPorts: readonly number[] },
   ): Promise<Acquisition> {
-    return acquirePort(
-      this.#surroundings,
-      await this.#request(project, options, options.refusedPorts),
-      decideReassignment,
-      options,
-    );
+    const request = await this.#request(project, options, options.refusedPorts);
+    return this.#renewing(await acquirePort(this.#surroundings, request, decideReassignment, options));
   }
 
   /**
@@ -147,6 +146,7 @@ export class PortRegistry {
     options: ProjectOptions & { readonly holder: Holder; readonly isContainerKept?: boolean },
   ): Promise<{ readonly isLast: boolean }> {
     const { projectKey: key } = identifyProject(project, options.instance);
+    this.#renewal?.leave(key, options.holder.id);
     const isGone = await goneHolders(this.#surroundings, key);
     return this.#surroundings.store.update(async (newest) => {
       const { document, isLast } = beginLeaveIn(
@@ -171,6 +171,7 @@ export class PortRegistry {
     options: ProjectOptions & { readonly holder?: Holder; readonly isUseRespected?: boolean } = {},
   ): Promise<PortAssignment> {
     const { projectKey: key } = identifyProject(project, options.instance);
+    this.#renewal?.leave(key, options.holder?.id);
     const isGone = await goneHolders(this.#surroundings, key);
     const { holder, isUseRespected } = options;
     const { assignment, users } = await this.#surroundings.store.update(async (newest) => {
@@ -219,6 +220,7 @@ export class PortRegistry {
 
   /** Forgets every assignment and every port that was released. Whoever still relies on one is not asked. */
   async clearAll(): Promise<PortAssignment[]> {
+    this.#renewal?.leaveAll();
     return this.#surroundings.store.update(async (document) => {
       const released = entriesOf(document).map(({ assignment }) => ({ ...assignment, status: "released" as const }));
       return { document: emptied(document), result: released };
@@ -251,7 +253,8 @@ export class PortRegistry {
     const preferredPort =
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
-    const holder = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
+    const wanted = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
+    const holder = this.#renewal !== undefined && isRenewed(wanted) ? this.#renewal.expiring(wanted) : wanted;
     return {
       ...identity,
       holder,
@@ -262,4 +265,15 @@ export class PortRegistry {
       waiterId: `${holder.id} ${identity.projectKey}`,
     };
   }
+
+  async #renewing(acquisition: Acquisition): Promise<Acquisition> {
+    const { holder } = acquisition;
+    if (isRenewed(holder)) await this.#renewal?.hold(acquisition, holder);
+    return acquisition;
+  }
+}
+
+/** A holder that ends with this process, which renews it. */
+function isRenewed(holder: Holder): boolean {
+  return holder.kind === "process" && holder.process.pid === process.pid;
 }

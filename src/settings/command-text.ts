@@ -1,11 +1,14 @@
-import { resolveRegistryPath } from "./config.ts";
+import { isRedisUrl, resolveRegistryPath } from "./config.ts";
 
 /**
  * A command of `iris-ports` that works as printed: every word quoted for the shell, and with `--registry` where the
  * environment alone would lead to another registry.
  */
 export function commandText(words: readonly string[], registryPath?: string): string {
-  const isImplied = registryPath === undefined || registryPath === impliedRegistry();
+  const implied = impliedRegistry();
+  // The URL of a Redis server may hold a password, which is not shown: the environment names it.
+  const isServer = implied !== undefined && registryPath !== undefined && [implied, registryPath].every(isRedisUrl);
+  const isImplied = registryPath === undefined || registryPath === implied || isServer;
   return ["iris-ports", ...words, ...(isImplied ? [] : ["--registry", registryPath])].map(shellQuoted).join(" ");
 }
 

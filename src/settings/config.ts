@@ -45,7 +45,7 @@ function homeDirectory(): string | undefined {
 /**
  * Where the document is: the argument, else `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json`, which is
  * the Python tool's. Symbolic links on the way to the file are resolved, so that one registry has one name; the file
- * itself is never followed.
+ * itself is never followed. The URL of a Redis server is returned as it is.
  * @param argument what the caller knows the path as, for messages
  * @throws InvalidArgumentError for anything but an absolute path
  */
@@ -72,6 +72,7 @@ function checkRegistryPath(value: unknown, argument: string): string {
       argument,
       value,
     });
+  if (isRedisUrl(value)) return value;
   // A relative path names another registry in every working directory, and two registries hand out the same ports.
   if (!isFullPath(value)) throw relativeRegistry(value, argument);
   const real = canonicalFile(resolve(value));
@@ -115,6 +116,11 @@ function isFullPath(path: string): boolean {
  */
 export function isLossless(text: string): boolean {
   return text.isWellFormed() && !text.includes("\uFFFD");
+}
+
+/** True for a value that names a Redis or Valkey server and not a file. */
+export function isRedisUrl(value: string): boolean {
+  return /^(rediss?|redis\+unix):/i.test(value);
 }
 
 function canonicalFile(path: string): string {

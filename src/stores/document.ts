@@ -56,6 +56,14 @@ export type WaiterRecord = {
   readonly holder: HolderRecord;
 };
 
+/** Which run of which server keeps the document, where a server does, and what its last change of them means. */
+export type ServerRecord = {
+  readonly run_id: string;
+  readonly replication_id: string;
+  /** Acknowledged writes may be lost: until then holders assert what they hold, and nobody gets a new port. */
+  readonly grace_until?: string;
+};
+
 /** The whole document. Immutable: a change makes a new one and keeps the records it did not touch. */
 export type RegistryDocument = {
   readonly assignments: readonly AssignmentRecord[];
@@ -63,6 +71,7 @@ export type RegistryDocument = {
   readonly details: ReadonlyMap<string, DetailRecord>;
   readonly history: readonly HistoryRecord[];
   readonly waiters: readonly WaiterRecord[];
+  readonly server?: ServerRecord | undefined;
   /** What others keep under keys we do not know: written back as it was read. */
   readonly unknown: { readonly top: ReadonlyMap<string, unknown>; readonly own: ReadonlyMap<string, unknown> };
 };
@@ -88,6 +97,7 @@ export function serializeDocument(document: RegistryDocument, token: CommitToken
     block("details", "{}", membersOf(document.details), "      "),
     block("history", "[]", document.history.map(bytesOf), "      "),
     block("waiters", "[]", document.waiters.map(bytesOf), "      "),
+    ...(document.server === undefined ? [] : [[line("server", document.server)]]),
     ...membersOf(document.unknown.own).map((member) => [member]),
   ];
   const top = [

@@ -6,6 +6,7 @@ import {
   type HolderRecord,
   type RegistryDocument,
   SCHEMA_VERSION,
+  type ServerRecord,
   type WaiterRecord,
 } from "./document.ts";
 import { reconcileDetails, restoreDropped } from "./reconcile.ts";
@@ -55,6 +56,7 @@ export function parseDocument(text: string): ParsedDocument {
       details,
       history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),
       waiters: asArray(own.get("waiters") ?? [], "iris_ports.waiters").map(parseWaiter),
+      ...(own.has("server") ? { server: parseServer(own.get("server")) } : {}),
       unknown: { top: without(root, TOP_KEYS), own: without(own, OWN_KEYS) },
     },
     token: parseToken(own),
@@ -62,7 +64,7 @@ export function parseDocument(text: string): ParsedDocument {
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
-const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters"];
+const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "server"];
 
 function parseJson(text: string): unknown {
   try {
@@ -170,6 +172,14 @@ function parseWaiter(value: unknown, index: number): WaiterRecord {
   for (const bound of range) asPort(bound, `${where}.range`);
   parseHolder(record.get("holder"), `${where}.holder`);
   return value as WaiterRecord;
+}
+
+function parseServer(value: unknown): ServerRecord {
+  const record = asObject(value, "iris_ports.server");
+  asText(record.get("run_id"), "iris_ports.server.run_id");
+  asText(record.get("replication_id"), "iris_ports.server.replication_id");
+  if (record.has("grace_until")) asTime(record.get("grace_until"), "iris_ports.server.grace_until");
+  return value as ServerRecord;
 }
 
 function parseToken(own: ReadonlyMap<string, unknown>): CommitToken | undefined {

@@ -13,6 +13,10 @@ export type Cleared = { readonly path: string; readonly keptAs?: string };
 export type Store = {
   /** For messages: where the document is, e.g. its path. */
   readonly location: string;
+  /** What another process has to be given to open it. It may hold a password. @default the location */
+  readonly address?: string;
+  /** Absent where every process that uses the store is on this host. */
+  readonly shared?: SharedStore;
   /**
    * The newest published document, without waiting for anybody.
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
@@ -39,4 +43,16 @@ export type Store = {
    * @throws RegistryAccessError
    */
   clearObstacles(): Promise<readonly Cleared[]>;
+};
+
+/** What a store offers that processes of several hosts share: they cannot observe each other. */
+export type SharedStore = {
+  /** A holder that has not renewed for so long counts as gone, in milliseconds. */
+  readonly leaseMs: number;
+  /** The server's clock, by its last answer. */
+  now(): Date;
+  /** Resolves at the next commit of any process, or after the time. */
+  awaitChange(timeoutMs: number): Promise<void>;
+  /** Has `listener` called when another process finds that the server lost the document. To be called again now and then. */
+  listenForLoss(listener: () => void): Promise<void>;
 };

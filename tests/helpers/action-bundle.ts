@@ -36,7 +36,7 @@ function install(): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-action-")));
   // Runners of other users run it, too.
   chmodSync(directory, 0o755);
-  for (const bundle of ["main", "post"]) {
+  for (const bundle of ["main", "post", "redis"]) {
     if (!existsSync(join(ROOT, "dist", bundle))) throw new Error("there is no bundle: npm run bundle");
     cpSync(join(ROOT, "dist", bundle), join(directory, "dist", bundle), { recursive: true });
   }

@@ -63,7 +63,7 @@ describe.skipIf(process.platform === "win32")("a registry path is refused that i
     "C:\\reg.json",
     "C:/reg.json",
   ];
-  test.each([...values, "file:///reg.json", "redis://host/0"])("%s", (value) => {
+  test.each([...values, "file:///reg.json"])("%s", (value) => {
     vi.stubEnv("IRIS_PORT_REGISTRY", value);
     for (const [resolve, argument] of [
       [() => resolveRegistryPath(), "IRIS_PORT_REGISTRY"],

@@ -7,7 +7,7 @@ import { cleanUp } from "../evidence/clean.ts";
 import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
 import { type Holder, processHolder } from "../holder.ts";
 import type { Decision } from "./assign.ts";
-import { ambiguousError, conflictError, leavingError, otherPortError } from "./assignment-errors.ts";
+import { ambiguousError, conflictError, graceError, leavingError, otherPortError } from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import type { AssignOutcome, AssignRequest, Grant } from "./request.ts";
 import { QUEUE_LOOK_MS, WaitBudget } from "./wait-budget.ts";
@@ -19,6 +19,9 @@ const LEAVE_TIMEOUT_MS = 60_000;
 /** Removing a container takes less; after that it is worth while to look whether it is gone already. */
 const LEAVE_LOOK_MS = 5_000;
 const QUEUE_POLL_MS = 100;
+const GRACE_POLL_MS = 1_000;
+/** Waited for without being asked to. */
+const SHORT_GRACE_MS = 5_000;
 
 /** Which of a project's assignments is meant. */
 export type ProjectOptions = {
@@ -95,16 +98,23 @@ async function decideInTurn(
 
 /** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
 async function hasNewChance(
-  { kind }: Refusal,
+  refused: Refusal,
   { engine }: Survey,
   context: RegistryContext,
   request: AssignRequest,
   budget: WaitBudget,
   onWait: AssignOptions["onWait"],
 ): Promise<boolean> {
+  const { kind } = refused;
   if (kind === "leaving") {
     await delay(LEAVE_POLL_MS);
     return budget.leavingMs < LEAVE_TIMEOUT_MS;
+  }
+  if (refused.kind === "grace") {
+    const leftMs = refused.until.getTime() - context.clock().getTime();
+    if (!budget.isWaiting && leftMs > SHORT_GRACE_MS) return false;
+    await delay(Math.min(leftMs, GRACE_POLL_MS));
+    return true;
   }
   if (kind !== "conflict" && kind !== "exhausted") return false;
   // Without the engine's word nothing is stale, and one that hangs takes its time to say nothing.
@@ -149,6 +159,8 @@ async function refusal(
       return otherPortError(outcome.assignment, request.preferredPort as number, store.location);
     case "leaving":
       return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
+    case "grace":
+      return graceError(store.location, outcome.until, clock());
     case "conflict":
       return conflictError(outcome.port, outcome.occupant, { ...request, registryPath: store.location });
     case "exhausted":
@@ -185,7 +197,8 @@ async function waitInQueue(
     return { document, result: place + 1 };
   });
   onWait?.({ position, waitedMs: budget.waitedMs });
-  await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
+  if (store.shared === undefined) await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
+  else await store.shared.awaitChange(Math.min(QUEUE_LOOK_MS, budget.leftMs));
 }
 
 function onlyPort(port: number): readonly [number, number] {

@@ -1,4 +1,4 @@
-import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.ts";
+import { ContainerEngineError, InvalidArgumentError, RegistryAccessError } from "../../errors/errors.ts";
 import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { PortConflictError, type PortOccupant } from "../errors.ts";
@@ -51,6 +51,17 @@ export function ambiguousError(assignment: PortAssignment): InvalidArgumentError
     remedy: "choose another instance name.",
     argument: "instance",
     value: assignment.projectKey,
+  });
+}
+
+/** The server of a shared registry was restarted or lost its data, and nobody gets a new port for a while. */
+export function graceError(registryPath: string, until: Date, now: Date): RegistryAccessError {
+  const seconds = Math.ceil((until.getTime() - now.getTime()) / 1_000);
+  return new RegistryAccessError({
+    what: `The server of the port registry ${registryPath} was restarted or lost data, and gives out no new port yet.`,
+    state: `For ${seconds} s more, running processes assert the ports they hold. Ports that are assigned stay assigned.`,
+    remedy: `run it again in ${seconds} s, or let it wait: iris-ports run --wait ${seconds + 5} -- <command>`,
+    registryPath,
   });
 }
 

@@ -40,7 +40,9 @@ export type AssignOutcome =
   | { readonly kind: "other-port"; readonly assignment: PortAssignment }
   /** Another project and instance have the same key. */
   | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
-  | { readonly kind: "exhausted" };
+  | { readonly kind: "exhausted" }
+  /** The store's server may have lost acknowledged changes: holders assert what they hold until then. */
+  | { readonly kind: "grace"; readonly until: Date };
 
 /** A request with everything that can stand in its way. */
 export type AssignView = PortView & { readonly request: AssignRequest };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { WaiterRecord } from "../../stores/document.ts";
+import type { RegistryDocument, WaiterRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { withEntry, withoutWaiter } from "../document/edit-document.ts";
 import type { PortOccupant } from "../errors.ts";
@@ -17,6 +17,8 @@ import { webPortOf } from "./web-port.ts";
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { document, request, survey } = view;
   const { preferredPort, projectKey } = request;
+  const graceUntil = graceOf(document, now);
+  if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };
   const port = preferredPort ?? (await firstFree(view, now));
   if (port === undefined) return { document, outcome: { kind: "exhausted" } };
   if (preferredPort !== undefined) {
@@ -47,6 +49,12 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     document: withoutWaiter(taken, request.waiterId),
     outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(others) },
   };
+}
+
+/** Until when nobody gets a new port, because the store's server may have lost what it acknowledged. */
+function graceOf({ server }: RegistryDocument, now: Date): Date | undefined {
+  const until = server?.grace_until === undefined ? undefined : new Date(server.grace_until);
+  return until !== undefined && until > now ? until : undefined;
 }
 
 async function firstFree(view: AssignView, now: Date): Promise<number | undefined> {

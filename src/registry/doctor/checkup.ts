@@ -1,14 +1,17 @@
 import type { ContainerEngine } from "../../docker/engine.ts";
 import { IrisPortsError } from "../../errors/base.ts";
-import { DEFAULT_PORT_RANGE, resolvePortRange, resolveRegistryPath } from "../../settings/config.ts";
+import { DEFAULT_PORT_RANGE, resolvePortRange } from "../../settings/config.ts";
 import { EMPTY_DOCUMENT } from "../../stores/document.ts";
 import { FileStore } from "../../stores/file-store.ts";
 import { type DocumentState, inspectFiles } from "../../stores/registry-files.ts";
+import type { Store } from "../../stores/store.ts";
 import { observeProcess } from "../evidence/liveness.ts";
 import { lookAround } from "../evidence/survey.ts";
 import { bindProbe } from "../host/port-probe.ts";
+import { openStore } from "../open-store.ts";
 import { checkAssignments, checkContainers, checkEngine, type Scene } from "./check-assignments.ts";
 import { checkFiles } from "./check-files.ts";
+import { checkServer } from "./check-server.ts";
 import { checkNode, checkSettings } from "./check-settings.ts";
 import type { Finding } from "./finding.ts";
 
@@ -27,15 +30,15 @@ export type CheckupOptions = {
  */
 export async function checkUp({ engine, ...options }: CheckupOptions): Promise<readonly Finding[]> {
   const before = [checkNode(process.versions.node), ...checkSettings(options)];
-  const registryPath = orUndefined(() => resolveRegistryPath(options.registryPath));
   const portRange = orUndefined(() => resolvePortRange(options.portRange)) ?? DEFAULT_PORT_RANGE;
-  // A path that names no file has none to look at: the engine is asked all the same.
-  const files = registryPath === undefined ? undefined : await inspectFiles(registryPath);
-  const document = files?.content.kind === "readable" ? files.content.document : EMPTY_DOCUMENT;
-  const now = new Date();
+  const store = orUndefined(() => openStore({ ...options, lockTimeoutMs: 0, isDurable: false, engine }));
+  // Where no registry is named there is none to look at: the engine is asked all the same.
+  const { content, findings } = store === undefined ? NO_REGISTRY : await checkRegistry(store);
+  const document = content.kind === "readable" ? content.document : EMPTY_DOCUMENT;
+  const now = store?.shared?.now() ?? new Date();
   const survey = await lookAround(
     {
-      store: new FileStore({ path: registryPath ?? "", lockTimeoutMs: 0, isDurable: false }),
+      store: store ?? new FileStore({ path: "", lockTimeoutMs: 0, isDurable: false }),
       engine,
       clock: () => now,
       probe: undefined,
@@ -47,12 +50,22 @@ export async function checkUp({ engine, ...options }: CheckupOptions): Promise<r
   const probe = engine.isLocal ? bindProbe : undefined;
   return [
     ...before,
-    ...(files === undefined ? [] : await checkFiles(files)),
+    ...findings,
     checkEngine(survey.engine, engine.isLocal),
-    ...(registryPath === undefined || files === undefined
+    ...(store === undefined
       ? []
-      : await checkContent(files.content, { document, survey, registryPath, portRange, probe, now })),
+      : await checkContent(content, { document, survey, registryPath: store.location, portRange, probe, now })),
   ];
+}
+
+type Checked = { readonly content: DocumentState; readonly findings: readonly Finding[] };
+
+const NO_REGISTRY: Checked = { content: { kind: "missing" }, findings: [] };
+
+async function checkRegistry(store: Store): Promise<Checked> {
+  if (store.shared !== undefined) return checkServer(store);
+  const files = await inspectFiles(store.location);
+  return { content: files.content, findings: await checkFiles(files) };
 }
 
 /** What cannot be read says nothing; what is corrupt can at least be rebuilt from the containers. */

@@ -1,0 +1,152 @@
+import createDebug from "debug";
+import type { RegistryDocument } from "../../stores/document.ts";
+import type { SharedStore, Store } from "../../stores/store.ts";
+import type { PortAssignment } from "../assignment.ts";
+import { entryOf, withEntry, withHolders } from "../document/edit-document.ts";
+import { toHolderRecord } from "../document/records.ts";
+import type { Holder } from "../holder.ts";
+import type { Grant } from "./request.ts";
+
+const debug = createDebug("iris-ports:renewal");
+
+/** So often within one lease: one renewal may fail, and the next is in time. */
+const RENEWALS_PER_LEASE = 4.5;
+/** How soon a server that did not answer is asked again. */
+const RETRY_MS = 1_000;
+
+type Held = {
+  readonly grant: Grant;
+  readonly holder: Holder;
+  /** When the registry last confirmed it, by the server's clock. */
+  renewedAt: Date;
+};
+
+/**
+ * Renews the holders of this process in a registry that several hosts share: nobody there can observe the process, so
+ * its holders expire, and are renewed while it lives. A port that was lost meanwhile is taken back where it is still
+ * free, and reported as a warning of the process where it is not.
+ */
+export class HolderRenewal {
+  readonly #store: Store;
+  readonly #shared: SharedStore;
+  readonly #held = new Map<string, Held>();
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #renewing: Promise<void> | undefined;
+
+  constructor(store: Store, shared: SharedStore) {
+    this.#store = store;
+    this.#shared = shared;
+  }
+
+  /** The holder with the time until which it counts without being renewed. */
+  expiring(holder: Holder): Holder {
+    return { ...holder, expiresAt: new Date(this.#shared.now().getTime() + this.#shared.leaseMs) };
+  }
+
+  async hold(grant: Grant, holder: Holder): Promise<void> {
+    this.#held.set(keyOf(grant.assignment.projectKey, holder.id), { grant, holder, renewedAt: this.#shared.now() });
+    this.#timer ??= setInterval(() => this.renewNow(), this.#shared.leaseMs / RENEWALS_PER_LEASE).unref();
+    await this.#shared.listenForLoss(() => this.renewNow());
+  }
+
+  /** Without a holder's id: every holder of the project. */
+  leave(projectKey: string, holderId?: string): void {
+    for (const [key, { grant, holder }] of this.#held) {
+      if (grant.assignment.projectKey !== projectKey) continue;
+      if (holderId === undefined || holder.id === holderId) this.#held.delete(key);
+    }
+    if (this.#held.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  leaveAll(): void {
+    for (const { grant } of [...this.#held.values()]) this.leave(grant.assignment.projectKey);
+  }
+
+  /** Renews everything that this process holds, in one commit. A server that does not answer is asked again later. */
+  renewNow(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    if (this.#held.size === 0) return;
+    this.#renewing ??= this.#renew()
+      .catch((error: unknown) => {
+        debug("the holders were not renewed: %o", error);
+        this.#retry ??= setTimeout(() => this.renewNow(), RETRY_MS).unref();
+      })
+      .finally(() => {
+        this.#renewing = undefined;
+      });
+  }
+
+  async #renew(): Promise<void> {
+    await this.#shared.listenForLoss(() => this.renewNow());
+    const outcomes = await this.#store.update(async (newest) => {
+      let document = newest;
+      const results: (readonly [Held, Renewal["kind"]])[] = [];
+      for (const held of this.#held.values()) {
+        const renewal = renewIn(document, held, this.expiring(held.holder), this.#shared);
+        if (renewal.kind === "renewed") document = renewal.document;
+        results.push([held, renewal.kind]);
+      }
+      return { document, result: results };
+    });
+    for (const [held, kind] of outcomes) {
+      const { assignment } = held.grant;
+      held.renewedAt = this.#shared.now();
+      if (kind === "renewed") continue;
+      this.leave(assignment.projectKey, held.holder.id);
+      if (kind === "lost") report(assignment, this.#store.location);
+    }
+  }
+}
+
+/** `released`: the port was given back on purpose. `lost`: it belongs to another project by now. */
+type Renewal =
+  | { readonly kind: "renewed"; readonly document: RegistryDocument }
+  | { readonly kind: "released" }
+  | { readonly kind: "lost" };
+
+function renewIn(document: RegistryDocument, held: Held, holder: Holder, { leaseMs, now }: SharedStore): Renewal {
+  const { assignment, generation } = held.grant;
+  const { projectKey, port, webPort } = assignment;
+  const entry = entryOf(document, projectKey);
+  if (entry !== undefined) {
+    if (entry.assignment.port !== port) return { kind: "lost" };
+    const before = document.holders.get(projectKey) ?? [];
+    const others = before.filter(({ id }) => id !== holder.id);
+    const since = before.find(({ id }) => id === holder.id)?.since;
+    const record = { ...toHolderRecord(holder), ...(since === undefined ? {} : { since }) };
+    return { kind: "renewed", document: withHolders(document, projectKey, [...others, record]) };
+  }
+  // A holder that was late may have been taken for gone, and its entry for stale: that is not a release.
+  const isInTime = now().getTime() - held.renewedAt.getTime() < leaseMs;
+  const isReleased = document.history.some(
+    (past) => past.project === projectKey && Date.parse(past.released_at) >= held.renewedAt.getTime(),
+  );
+  if (isInTime && isReleased) return { kind: "released" };
+  const taken = document.assignments.flatMap((other) => [
+    other.port,
+    document.details.get(other.project_path)?.web_port,
+  ]);
+  if (taken.includes(port) || (webPort !== undefined && taken.includes(webPort))) return { kind: "lost" };
+  const detail = {
+    port,
+    generation,
+    ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
+    ...(webPort === undefined ? {} : { web_port: webPort }),
+  };
+  return { kind: "renewed", document: withEntry(document, { assignment, detail, holders: [holder] }) };
+}
+
+function keyOf(projectKey: string, holderId: string): string {
+  return JSON.stringify([projectKey, holderId]);
+}
+
+function report({ projectKey, port }: PortAssignment, location: string): void {
+  const message =
+    `Port ${port} of ${projectKey} was given to another project, because this process could not renew it in time ` +
+    `(registry ${location}). Stop using it, and start again to get a port.`;
+  process.emitWarning(message, { type: "IrisPortsWarning", code: "PORT_LOST" });
+}

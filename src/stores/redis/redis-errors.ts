@@ -1,0 +1,120 @@
+import { RegistryAccessError } from "../../errors/errors.ts";
+import { osCode } from "../safe-file.ts";
+import type { RedisAddress } from "./redis-address.ts";
+
+/** The client library is not installed; it is an optional peer dependency. */
+export function clientMissingError({ location }: RedisAddress, cause: unknown): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `The port registry ${location} needs the Redis client, which is not installed.`,
+    state: "Nothing was changed.",
+    remedy: "npm install @redis/client",
+    registryPath: location,
+    cause,
+  });
+}
+
+/** The server accepted a request and did not answer it in time. */
+export function noAnswerError({ location, isTls }: RedisAddress, timeoutMs: number): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `The Redis server of the port registry ${location} did not answer within ${timeoutMs / 1_000} s.`,
+    state: "No port was assigned.",
+    remedy: `check the server${isTls ? ", that it speaks TLS on this port," : ""} and the network: ${pingCommand(location)}`,
+    registryPath: location,
+  });
+}
+
+/** The connection broke while a commit was on its way, and the server could not be asked about it. */
+export function inDoubtError({ location }: RedisAddress, cause: unknown): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `The connection to the port registry ${location} broke before the server confirmed a change.`,
+    state: "The change may have been saved, or not. Running the same command again is safe in both cases.",
+    remedy: `check the server, then run it again: ${pingCommand(location)}`,
+    registryPath: location,
+    cause,
+  });
+}
+
+/** Too few replicas acknowledged a commit in time. */
+export function replicasError({ location, replicas }: RedisAddress, acknowledged: number): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `${acknowledged} of ${replicas} replicas of the port registry ${location} acknowledged a change in time.`,
+    state: "The change is saved on the primary and may be lost with it, so it was not acknowledged to the caller.",
+    remedy: "check the replicas (redis-cli INFO replication), then run it again",
+    registryPath: location,
+  });
+}
+
+/** Settings of the server with which the registry would lose what it keeps. */
+export function unsafeServerError({ location }: RedisAddress, what: string, remedy: string): RegistryAccessError {
+  return new RegistryAccessError({
+    what: `The port registry ${location} cannot be kept on this Redis server: ${what}.`,
+    state: "Nothing was changed.",
+    remedy,
+    registryPath: location,
+  });
+}
+
+/** Whatever a request failed with, as an error that says what to do. The password is in none of them. */
+export function redisError(address: RedisAddress, cause: unknown): RegistryAccessError {
+  if (cause instanceof RegistryAccessError) return cause;
+  const message = withoutPassword(cause instanceof Error ? cause.message : String(cause), address);
+  const code = osCode(cause) || /^([A-Z]{2,})\b/.exec(message)?.[1] || "";
+  const known = EXPLANATIONS.find(([pattern]) => pattern.test(`${code} ${message}`));
+  return new RegistryAccessError({
+    what: `The port registry ${address.location} cannot be used: ${known?.[1] ?? "the Redis server refused a request"}.`,
+    state: `The server or the system says: ${message || code || "the connection was closed"}`,
+    remedy: known?.[2] ?? `check the server: ${pingCommand(address.location)}`,
+    registryPath: address.location,
+    // The client's own error may carry the whole command, and with it the password.
+    cause: cause instanceof Error ? Object.assign(new Error(message), { code }) : undefined,
+  });
+}
+
+const PASSWORD_REMEDY =
+  "put the right user and password into the URL: redis://user:password@host:6379, special characters percent-encoded";
+
+const EXPLANATIONS: readonly (readonly [pattern: RegExp, what: string, remedy: string])[] = [
+  [/WRONGPASS|invalid username-password/, "the server refused the user or the password", PASSWORD_REMEDY],
+  [/NOAUTH|Authentication required/, "the server asks for a password", PASSWORD_REMEDY],
+  [
+    /NOPERM/,
+    "the user may not run a command that the registry needs",
+    "ACL SETUSER <user> ~iris-ports:* &iris-ports:* +@read +@write +@scripting +@pubsub +@connection +info +time +wait",
+  ],
+  [/READONLY/, "the server is a replica, which takes no changes", "name the primary in the URL"],
+  [
+    /\bOOM\b/,
+    "the server is out of memory",
+    "give it more memory (maxmemory), or delete what others keep there; the registry itself takes a few kilobytes",
+  ],
+  [
+    /MOVED|\bASK\b|CROSSSLOT|CLUSTERDOWN/,
+    "the server is part of a Redis Cluster, which is not supported",
+    "use a server of its own; docs/fleet.md has a compose file for one",
+  ],
+  [/LOADING/, "the server is still reading its data from the disk", "run it again in a moment"],
+  [/MISCONF/, "the server cannot save its data to the disk", "free disk space on the server, and see its log"],
+  [/max number of clients/, "the server has too many clients", "raise maxclients on the server"],
+  [
+    /ERR_SSL|ERR_TLS|CERT|SELF_SIGNED|UNABLE_TO|DEPTH_ZERO|certificate|wrong version number/i,
+    "the TLS connection failed",
+    "use rediss:// only where the server speaks TLS; NODE_EXTRA_CA_CERTS names the file of a private authority",
+  ],
+  [/ECONNREFUSED|ENOENT/, "no server answers there", "start the server, or correct the URL"],
+  [/ENOTFOUND|EAI_AGAIN/, "its host name cannot be resolved", "correct the host name in the URL"],
+  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|timeout/i, "the server cannot be reached", "check the network and the firewall"],
+  [/EACCES/, "this user may not open the server's socket", "give this user access to the socket"],
+  [/unknown command/, "the server lacks a command", "use Redis 7.0 or newer, or Valkey"],
+];
+
+function withoutPassword(text: string, { password, url }: RedisAddress): string {
+  let shown = text.replaceAll(url, "the URL");
+  if (password) shown = shown.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
+  return shown;
+}
+
+function pingCommand(location: string): string {
+  const server = /^rediss?:\/\/(\[.+\]|[^:/]+):(\d+)\//.exec(location);
+  if (server) return `redis-cli -h ${server[1]} -p ${server[2]}${location.startsWith("rediss:") ? " --tls" : ""} ping`;
+  return `redis-cli -s ${/^redis\+unix:\/\/([^?]+)/.exec(location)?.[1] ?? "<socket>"} ping`;
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from "node:crypto";
+import type { RedisClientOptions } from "@redis/client";
+import createDebug from "debug";
+import { importClient } from "./import-client.ts";
+import type { RedisAddress } from "./redis-address.ts";
+import { clientMissingError, noAnswerError, redisError, unsafeServerError } from "./redis-errors.ts";
+
+const debug = createDebug("iris-ports:redis");
+
+/** No answer for so long is an error. */
+const ANSWER_TIMEOUT_MS = 2_000;
+/** The prefix of the channel on which one session is woken. */
+export const SESSION_CHANNEL = "iris-ports:session:";
+
+/** Which run of which server answered: other ids mean that acknowledged writes may be lost. */
+export type ServerRun = {
+  readonly runId: string;
+  readonly replicationId: string;
+  /** By its own clock, in milliseconds since 1970. */
+  readonly startedAtMs: number;
+  /** It keeps an append-only file, so that a restart loses one second at most. */
+  readonly isPersistent: boolean;
+};
+
+type Client = Awaited<ReturnType<typeof createTypedClient>>;
+type Listener = (message: string) => void;
+
+/** One connection of this process to a server. It is never repaired: when it breaks, the next request opens another. */
+export class RedisSession {
+  readonly id = randomBytes(9).toString("base64url");
+  readonly server: ServerRun;
+  readonly #address: RedisAddress;
+  readonly #client: Client;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #ended = Promise.withResolvers<void>();
+  #working = 0;
+  #isBroken = false;
+
+  private constructor(address: RedisAddress, client: Client, server: ServerRun) {
+    this.#address = address;
+    this.#client = client;
+    this.server = server;
+    client.on("error", (error: unknown) => {
+      debug("the connection to %s broke: %s", address.location, redisError(address, error).message);
+      this.#isBroken = true;
+    });
+    client.on("end", () => {
+      this.#isBroken = true;
+      this.#ended.resolve();
+    });
+  }
+
+  /** @throws RegistryAccessError */
+  static async open(address: RedisAddress): Promise<RedisSession> {
+    const client = await createTypedClient(address);
+    // Without a listener the error that ends the connection would end the process.
+    client.on("error", () => {});
+    try {
+      await inTime(address, client.connect());
+      const session = new RedisSession(address, client, await inTime(address, readServer(address, client)));
+      await session.listen(`${SESSION_CHANNEL}${session.id}`, () => {});
+      client.unref();
+      return session;
+    } catch (cause) {
+      destroy(client);
+      throw redisError(address, cause);
+    }
+  }
+
+  /** Resolves when the connection has ended, whatever the reason. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  get isUsable(): boolean {
+    return !this.#isBroken && this.#client.isReady;
+  }
+
+  /**
+   * Runs a script on the server. A pending request keeps the process running, an idle connection does not.
+   * @throws RegistryAccessError
+   */
+  async run(script: string, keys: readonly string[], values: readonly string[]): Promise<readonly unknown[]> {
+    const answer = await this.#ask(() => this.#client.eval(script, { keys: [...keys], arguments: [...values] }));
+    return answer as readonly unknown[];
+  }
+
+  /** How many replicas acknowledged everything written so far. @throws RegistryAccessError */
+  async waitForReplicas(count: number): Promise<number> {
+    return this.#ask(() => this.#client.wait(count, ANSWER_TIMEOUT_MS / 2));
+  }
+
+  /** Every key of the server that begins with a prefix. @throws RegistryAccessError */
+  async keys(prefix: string): Promise<readonly string[]> {
+    return this.#ask(async () => {
+      const found: string[] = [];
+      for await (const keys of this.#client.scanIterator({ MATCH: `${prefix}*`, COUNT: 1_000 })) found.push(...keys);
+      return found;
+    });
+  }
+
+  /** Subscribes until the returned function is called. @throws RegistryAccessError */
+  async listen(channel: string, listener: Listener): Promise<() => void> {
+    const listeners = this.#listeners.get(channel) ?? new Set<Listener>();
+    listeners.add(listener);
+    if (!this.#listeners.has(channel)) {
+      this.#listeners.set(channel, listeners);
+      await this.#ask(() =>
+        this.#client.subscribe(channel, (message) => {
+          for (const each of [...listeners]) each(message);
+        }),
+      );
+    }
+    return () => void listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#isBroken = true;
+    this.#ended.resolve();
+    destroy(this.#client);
+  }
+
+  async #ask<T>(request: () => Promise<T>): Promise<T> {
+    if (this.#working++ === 0) this.#client.ref();
+    try {
+      return await inTime(this.#address, request());
+    } catch (cause) {
+      // What was asked may still be carried out. On a new connection the next request cannot be mixed up with it.
+      if (!isRefusal(cause)) this.close();
+      throw redisError(this.#address, cause);
+    } finally {
+      if (--this.#working === 0 && this.isUsable) this.#client.unref();
+    }
+  }
+}
+
+/** True where the server itself answered. */
+function isRefusal(cause: unknown): boolean {
+  return cause instanceof Error && /^[A-Z]{3,}\b/.test(cause.message);
+}
+
+async function inTime<T>(address: RedisAddress, work: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(() => timeout.reject(noAnswerError(address, ANSWER_TIMEOUT_MS)), ANSWER_TIMEOUT_MS);
+  try {
+    return await Promise.race([work, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function createTypedClient(address: RedisAddress) {
+  const { createClient } = await loadClient(address);
+  const { host, port, socketPath, isTls, username, password, database } = address;
+  const common = { connectTimeout: ANSWER_TIMEOUT_MS, reconnectStrategy: false as const };
+  const options: RedisClientOptions = {
+    socket:
+      socketPath === undefined
+        ? { host, port, ...common, ...(isTls ? { tls: true as const } : {}) }
+        : { path: socketPath, tls: false, ...common },
+    database,
+    name: "iris-ports",
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  };
+  return createClient(options);
+}
+
+async function loadClient(address: RedisAddress) {
+  try {
+    return await importClient();
+  } catch (cause) {
+    throw clientMissingError(address, cause);
+  }
+}
+
+/** @throws RegistryAccessError where the server would forget what it acknowledged */
+async function readServer(address: RedisAddress, client: Client): Promise<ServerRun> {
+  const info = parseInfo(await client.info());
+  if (info.get("cluster_enabled") === "1") throw unsafeCluster(address);
+  if (info.get("role") === "slave") throw new Error("READONLY the server is a replica");
+  const policy = info.get("maxmemory_policy");
+  if (policy !== undefined && policy !== "noeviction") {
+    const what = `its maxmemory-policy is ${policy}, so that it may delete the registry when memory runs short`;
+    throw unsafeServerError(address, what, "redis-cli CONFIG SET maxmemory-policy noeviction");
+  }
+  return {
+    runId: info.get("run_id") ?? "",
+    replicationId: info.get("master_replid") ?? "",
+    startedAtMs: Number(info.get("server_time_usec")) / 1_000 - Number(info.get("uptime_in_seconds")) * 1_000,
+    isPersistent: info.get("aof_enabled") === "1",
+  };
+}
+
+function unsafeCluster(address: RedisAddress): Error {
+  return redisError(address, new Error("CLUSTERDOWN the server runs in cluster mode"));
+}
+
+function parseInfo(text: string): ReadonlyMap<string, string> {
+  const pairs = text.split(/\r?\n/).map((line) => line.split(":", 2));
+  return new Map(pairs.filter((pair): pair is [string, string] => pair.length === 2));
+}
+
+function destroy(client: Client): void {
+  try {
+    client.destroy();
+  } catch (cause) {
+    debug("the connection was closed already: %o", cause);
+  }
+}

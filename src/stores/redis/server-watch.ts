@@ -1,0 +1,46 @@
+import type { ServerRecord } from "../document.ts";
+import type { ServerRun } from "./redis-session.ts";
+
+/** How long holders whose connection broke may take to connect again. */
+const RECONNECT_MS = 3_000;
+
+/** `isMissing`: there is no document. `isLost`: there was one, or a newer one. */
+type Missing = { readonly isLost: boolean; readonly isMissing: boolean };
+
+/** What this process knows of a server: its clock, and whether it may have lost acknowledged writes. */
+export class ServerWatch {
+  readonly #leaseMs: number;
+  #offsetMs: number | undefined;
+
+  constructor(leaseMs: number) {
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Notes the server's time, as an answer told it. */
+  heard(nowMs: number): void {
+    this.#offsetMs = nowMs - performance.now();
+  }
+
+  /** The server's time by its last answer; this process's own before the first. */
+  now(): Date {
+    return this.#offsetMs === undefined ? new Date() : new Date(performance.now() + this.#offsetMs);
+  }
+
+  /**
+   * The record of the server that a document should carry. Another run of the server, another history of replication, or
+   * a document older than one that was seen begins a grace period of one lease: by its end every live holder has
+   * renewed, and so asserted what it holds. Where there is no document and the server has just started, it may have lost
+   * one. With an append-only file that takes a holder which is connected, and connects again at once.
+   */
+  judge(run: ServerRun, recorded: ServerRecord | undefined, { isLost, isMissing }: Missing): ServerRecord {
+    const isSame = recorded?.run_id === run.runId && recorded.replication_id === run.replicationId;
+    if (isSame && !isLost) return recorded;
+    const fresh = { run_id: run.runId, replication_id: run.replicationId };
+    if (recorded === undefined && !isMissing && !isLost) return fresh;
+    const nowMs = this.now().getTime();
+    const settledAtMs = run.startedAtMs + (run.isPersistent ? RECONNECT_MS : this.#leaseMs);
+    const graceUntil = new Date(isLost || !isMissing ? nowMs + this.#leaseMs : settledAtMs);
+    if (graceUntil.getTime() <= nowMs) return fresh;
+    return { ...fresh, grace_until: graceUntil.toISOString().replace("Z", "+00:00") };
+  }
+}

@@ -1,0 +1,53 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
+import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
+import { freePorts } from "../helpers/free-ports.ts";
+import { RedisServer } from "../helpers/redis-server.ts";
+
+async function open(server: RedisServer, options: PortRegistryOptions = {}): Promise<PortRegistry> {
+  onTestFinished(closeSessions);
+  return new PortRegistry({ registryPath: server.url(), engine: false, portRange: await freePorts(5), ...options });
+}
+
+test("R1, R2, R5, R9: a project gets a port, the same one again, gives it back, and gets it again", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server);
+  const first = await registry.assignPort("/p/a");
+  expect(first.port).toBe(registry.portRange[0]);
+  expect((await registry.assignPort("/p/a")).port).toBe(first.port);
+  expect((await registry.assignPort("/p/b")).port).toBe(first.port + 1);
+  expect((await registry.releasePort("/p/a")).status).toBe("released");
+  expect((await registry.assignPort("/p/a")).port).toBe(first.port);
+  expect((await registry.listAll()).map(({ projectPath }) => projectPath)).toEqual(["/p/a", "/p/b"]);
+});
+
+test("a holder of this process expires, by the server's clock, unless it is renewed", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server);
+  const holder = await uniqueProcessHolder();
+  await registry.assignPort("/p/a", { holder });
+  const [listed] = await registry.listAll();
+  const expiresAt = listed?.holders[0]?.expiresAt?.getTime() ?? 0;
+  expect(expiresAt - Date.now()).toBeGreaterThan(60_000);
+});
+
+test("after a restart without data the port of a live holder is not given to another project", async () => {
+  const server = await RedisServer.start();
+  const range = await freePorts(5);
+  const mine = await open(server, { portRange: range });
+  const { port } = await mine.assignPort("/p/a");
+  await server.kill();
+  rmSync(join(server.directory, "appendonlydir"), { recursive: true });
+  await server.start();
+  const other = await open(server, { portRange: range });
+  await expect(other.assignPort("/p/b")).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  await expect.poll(async () => (await other.getAssignment("/p/a"))?.port, { timeout: 10_000 }).toBe(port);
+});
+
+test("a server that keeps nothing gives out no new port for one lease after its start, and says so", async () => {
+  const server = await RedisServer.volatile();
+  await expect((await open(server)).assignPort("/p/a")).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+});
