@@ -30,7 +30,12 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
   },
 }));
 
-const withRedis = [{ extends: true as const, test: { name: "redis", include: ["tests/redis/**/*.test.ts"], env } }];
+const withRedis = [
+  {
+    extends: true as const,
+    test: { name: "redis", include: ["tests/redis/**/*.test.ts"], globalSetup: "tests/helpers/peers.setup.ts", env },
+  },
+];
 
 export default defineConfig({
   test: {

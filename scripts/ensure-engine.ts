@@ -2,15 +2,14 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ContainerEngineError } from "../src/errors/errors.ts";
+import { aptInstall, isDebianRoot, isOnPath, SYSTEM_PATH, say } from "./debian-packages.ts";
 import { runCommand } from "./run-command.ts";
 
 const PACKAGES = ["docker.io", "iptables", "busybox-static"];
 const START_TIMEOUT_MS = 60_000;
-/** A shell of `su` without `-` does not look where Debian puts dockerd and iptables. */
-const SYSTEM_PATH = [process.env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
 
 /**
  * Makes sure that a container engine answers, and returns its version: one that runs is used as it is; as root on
@@ -51,7 +50,7 @@ async function refuseToStart(problem: string): Promise<void> {
       '"sudo usermod -aG docker $USER", then log in again',
     );
   }
-  if (process.getuid?.() === 0 && isDebian()) return;
+  if (isDebianRoot()) return;
   fail(
     "No container engine answers.",
     process.platform === "linux"
@@ -62,22 +61,9 @@ async function refuseToStart(problem: string): Promise<void> {
 
 async function install(): Promise<void> {
   say(`No container engine here: installing ${PACKAGES.join(", ")} with apt-get.`);
-  const env = { DEBIAN_FRONTEND: "noninteractive", PATH: SYSTEM_PATH };
-  const apt = async (...args: string[]) =>
-    (
-      await runCommand("apt-get", ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300", ...args], {
-        isShown: true,
-        env,
-      })
-    ).exitCode;
-  if ((await apt("update")) !== 0) say("apt-get update failed; trying with the package lists that are here.");
-  const isInstalled = (await apt("install", "-y", "--no-install-recommends", ...PACKAGES)) === 0;
+  const isInstalled = await aptInstall(PACKAGES);
   // Since Debian 13 the command line is a package of its own.
-  if (
-    isInstalled &&
-    (isOnPath("docker") || (await apt("install", "-y", "--no-install-recommends", "docker-cli")) === 0)
-  )
-    return;
+  if (isInstalled && (isOnPath("docker") || (await aptInstall(["docker-cli"])))) return;
   throw new ContainerEngineError({
     what: "apt-get could not install a container engine.",
     remedy: `read its messages above, then "apt-get install ${PACKAGES.join(" ")}"`,
@@ -129,19 +115,6 @@ async function answer(logPath: string, endOfEngine: () => string | undefined): P
 function isOtherEngineStarting(): boolean {
   const pidFile = "/var/run/docker.pid";
   return existsSync(pidFile) && existsSync(`/proc/${readFileSync(pidFile, "utf8").trim()}`);
-}
-
-function isOnPath(command: string): boolean {
-  return SYSTEM_PATH.split(delimiter).some((directory) => existsSync(join(directory, command)));
-}
-
-function isDebian(): boolean {
-  const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
-  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) && isOnPath("apt-get");
-}
-
-function say(message: string): void {
-  process.stderr.write(`iris-ports: ${message}\n`);
 }
 
 if (import.meta.main) {

@@ -1,0 +1,33 @@
+import { aptInstall, isDebianRoot, isOnPath, say } from "./debian-packages.ts";
+
+/** The programs that the tests run beside iris-ports, by the Debian package that has them. */
+const PEERS = [
+  { command: "redis-server", debianPackage: "redis-server" },
+  { command: "docker-compose", debianPackage: "docker-compose" },
+] as const;
+
+/**
+ * Makes sure that the real peers of the tests are installed: as root on Debian or Ubuntu they are installed, elsewhere
+ * they have to be there.
+ * @throws Error which names the packages
+ */
+export async function ensurePeers(): Promise<void> {
+  const missing = PEERS.filter(({ command }) => !isOnPath(command)).map(({ debianPackage }) => debianPackage);
+  if (missing.length === 0) return;
+  if (isDebianRoot()) {
+    say(`Installing ${missing.join(", ")} with apt-get, for the tests.`);
+    if (await aptInstall(missing)) return;
+  }
+  throw new Error(
+    `The tests need ${missing.join(" and ")}. On Debian or Ubuntu: sudo apt-get install ${missing.join(" ")}`,
+  );
+}
+
+if (import.meta.main) {
+  try {
+    await ensurePeers();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
