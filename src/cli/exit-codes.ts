@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   registry: 7,
   engine: 8,
   unhealthy: 9,
+  session: 10,
   notExecutable: 126,
   notFound: 127,
   interrupted: 130,
@@ -28,6 +29,7 @@ const EXIT_CODE_OF_ERROR: Readonly<Record<string, number>> = {
   CONTAINER_ENGINE: EXIT_CODES.engine,
   CONTAINER_START: EXIT_CODES.engine,
   CONTAINER_MISMATCH: EXIT_CODES.engine,
+  IRIS_SESSION: EXIT_CODES.session,
 };
 
 /** The exit code for an error's `code`. */
@@ -53,6 +55,7 @@ Exit codes:
   7    the registry cannot be read or written (REGISTRY_*)
   8    the container engine (CONTAINER_*)
   9    doctor found something that does not work
+  10   IRIS refused a script, SQL or a class (IRIS_SESSION)
   130  interrupted (128 + the signal's number)
   run  the command's own; 126 not executable, 127 not found
 

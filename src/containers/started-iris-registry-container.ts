@@ -1,16 +1,33 @@
+import { readFileSync } from "node:fs";
 import { ContainerMismatchError } from "../errors/errors.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
+import { createNamespaceTask, dropNamespaceTask } from "../iris/session/namespaces.ts";
+import { objectScriptTask } from "../iris/session/object-script.ts";
+import type { SessionPlace } from "../iris/session/session-failure.ts";
+import { sqlTask } from "../iris/session/sql.ts";
+import type { SqlParameter } from "../iris/session/sql-parameters.ts";
+import type { SqlRow } from "../iris/session/sql-rows.ts";
 import {
   connectionOptions,
   connectionUri,
   type IrisConnection,
   type IrisConnectionOptions,
   jdbcUrl,
+  portalUrl,
+  webUrl,
 } from "../iris/urls.ts";
+import { checkFile } from "./options/copied-sources.ts";
+import { importSources, runTask } from "./session/iris-session.ts";
 import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
 
 /** As whom and where to work in an IRIS. */
 export type IrisLogin = Pick<IrisConnection, "namespace" | "username" | "password">;
+
+/** Where a session works. */
+export type SessionOptions = {
+  /** @default the container's namespace */
+  readonly namespace?: string;
+};
 
 /** An IRIS on its project's port. */
 export class StartedIrisRegistryContainer extends StartedRegistryContainer {
@@ -30,7 +47,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     try {
       return this.getMappedPort(IRIS_WEB_PORT);
     } catch (cause) {
-      const containerName = this.getName().replace(/^\//, "");
+      const containerName = this.#containerName;
       throw new ContainerMismatchError({
         what: `The container ${containerName} does not publish its web port ${IRIS_WEB_PORT}.`,
         state: "It ran already, and was joined as it is.",
@@ -39,6 +56,63 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
         cause,
       });
     }
+  }
+
+  /** `http://host:port`, the root of the web server; see {@link getWebPort}. */
+  getWebUrl(): string {
+    return webUrl({ host: this.getHost(), port: this.getWebPort() });
+  }
+
+  /** The address of the Management Portal; see {@link getWebPort}. */
+  getPortalUrl(): string {
+    return portalUrl({ host: this.getHost(), port: this.getWebPort() });
+  }
+
+  /**
+   * Runs ObjectScript in a session and returns what it writes. One statement a line, as in the Terminal, but blocks may
+   * go over several lines; there are no macros. Variables whose names begin with `ip` belong to iris-ports.
+   * @throws IrisSessionError at the first error, and when the last statement's last expression is a failed %Status
+   */
+  async runObjectScript(script: string | readonly string[], options: SessionOptions = {}): Promise<string> {
+    return await runTask(this, objectScriptTask(script, this.#place(options)));
+  }
+
+  /**
+   * Runs SQL in ODBC mode (a date is `2026-11-28`) and returns the rows of the last statement that has any.
+   * @param sql one statement; or several, separated by `;` or `GO`, without parameters
+   * @param params the values of its `?`
+   * @throws IrisSessionError with SQLCODE and message at the first statement that fails; the ones before it have run
+   */
+  async runSql(sql: string, params: readonly SqlParameter[] = [], options: SessionOptions = {}): Promise<SqlRow[]> {
+    return await runTask(this, sqlTask(sql, params, this.#place(options)));
+  }
+
+  /**
+   * Runs the statements of a file; see {@link runSql}.
+   * @throws InvalidArgumentError when there is no such file, or no statement in it
+   */
+  async runSqlFile(path: string, options: SessionOptions = {}): Promise<SqlRow[]> {
+    checkFile(path, "path");
+    return await this.runSql(readFileSync(path, "utf8"), [], options);
+  }
+
+  /**
+   * Loads classes and routines, compiles them all at once, and returns what was compiled, such as `Shop.Order.CLS`.
+   * @param path a file, a directory with everything below it, or a glob, of .cls, .mac, .inc, .int and .xml in UTF-8
+   * @throws IrisSessionError with the compiler's `errors`
+   */
+  async importClasses(path: string, options: SessionOptions = {}): Promise<string[]> {
+    return await importSources(this, path, this.#place(options));
+  }
+
+  /** Creates a namespace with a database of its own, unless it exists. */
+  async createNamespace(namespace: string): Promise<void> {
+    await runTask(this, createNamespaceTask(namespace, this.#containerName));
+  }
+
+  /** Deletes a namespace, its database, and everything in it. */
+  async dropNamespace(namespace: string): Promise<void> {
+    await runTask(this, dropNamespaceTask(namespace, this.#containerName));
   }
 
   getNamespace(): string {
@@ -70,5 +144,13 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
 
   get #connection(): IrisConnection {
     return { ...this.#login, host: this.getHost(), port: this.getPort() };
+  }
+
+  get #containerName(): string {
+    return this.getName().replace(/^\//, "");
+  }
+
+  #place({ namespace = this.getNamespace() }: SessionOptions): SessionPlace {
+    return { namespace, container: this.#containerName };
   }
 }

@@ -10,7 +10,8 @@ export type IrisPortsErrorCode =
   | "INVALID_ARGUMENT"
   | "CONTAINER_ENGINE"
   | "CONTAINER_START"
-  | "CONTAINER_MISMATCH";
+  | "CONTAINER_MISMATCH"
+  | "IRIS_SESSION";
 
 /** What every error says: what happened, what the state is (may be several lines), and how to fix it. */
 export type ErrorText = {

@@ -66,3 +66,32 @@ export class ContainerMismatchError extends IrisPortsError<{ readonly containerN
   override readonly code = "CONTAINER_MISMATCH";
   declare readonly containerName: string;
 }
+
+/** What an IRIS session reported about a part of its work. */
+type SessionFailure = {
+  readonly namespace: string;
+  readonly words: string;
+  readonly line?: number | undefined;
+  readonly statement?: string | undefined;
+  readonly sqlCode?: number | undefined;
+  readonly errors?: readonly string[] | undefined;
+  readonly output?: string | undefined;
+};
+
+/** IRIS refused ObjectScript, SQL or a class, or a session ended before its script did. What ran before it has run. */
+export class IrisSessionError extends IrisPortsError<SessionFailure> {
+  override readonly code = "IRIS_SESSION";
+  declare readonly namespace: string;
+  /** IRIS's own words, such as `<UNDEFINED>*x` or the text of a failed %Status. */
+  declare readonly words: string;
+  /** The line of the script or file, from 1, where it is known. */
+  declare readonly line: number | undefined;
+  /** The statement that was refused, where it is known. */
+  declare readonly statement: string | undefined;
+  /** Negative; only for SQL. */
+  declare readonly sqlCode: number | undefined;
+  /** Every error of the compiler; only for classes and routines. */
+  declare readonly errors: readonly string[] | undefined;
+  /** What the refused part had written by then. */
+  declare readonly output: string | undefined;
+}

@@ -29,6 +29,16 @@ export function jdbcUrl(connection: Pick<IrisConnection, "host" | "port" | "name
   return `jdbc:IRIS://${authority(connection)}/${connection.namespace}`;
 }
 
+/** The root of the web server. */
+export function webUrl(address: Pick<IrisConnection, "host" | "port">): string {
+  return `http://${authority(address)}`;
+}
+
+/** The Management Portal. */
+export function portalUrl(address: Pick<IrisConnection, "host" | "port">): string {
+  return `${webUrl(address)}/csp/sys/UtilHome.csp`;
+}
+
 /** The same for the Node driver; it holds the password. */
 export function connectionOptions(connection: IrisConnection): IrisConnectionOptions {
   return {

@@ -13,19 +13,25 @@ const BLOCKS = 138;
  * first number, which is in no TCP listener's way and is given back by the system whatever becomes of the process.
  */
 export async function freePorts(count: number): Promise<readonly [first: number, last: number]> {
+  const ports = await reservePorts(count);
+  onTestFinished(() => ports[Symbol.asyncDispose]());
+  return ports.range;
+}
+
+/** The same for as long as one likes: for the tests of a file that share a container. */
+export async function reservePorts(count: number): Promise<ReservedPorts> {
   if (count > BLOCK) throw new RangeError(`a test gets at most ${BLOCK} ports`);
   for (let attempt = 0; attempt < 500; attempt++) {
     const first = FIRST + BLOCK * randomInt(BLOCKS);
     const reservation = await reserve(first);
     if (reservation === undefined) continue;
-    if (await areFree(first, count)) {
-      onTestFinished(() => reservation[Symbol.asyncDispose]());
-      return [first, first + count - 1];
-    }
+    if (await areFree(first, count)) return { ...reservation, range: [first, first + count - 1] };
     await reservation[Symbol.asyncDispose]();
   }
   throw new Error("no block of free ports was found");
 }
+
+type ReservedPorts = AsyncDisposable & { readonly range: readonly [first: number, last: number] };
 
 async function areFree(first: number, count: number): Promise<boolean> {
   for (let port = first; port < first + count; port++) if (!(await bindProbe(port))) return false;

@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename, relative } from "node:path";
+import createDebug from "debug";
+import type { StartedTestContainer } from "testcontainers";
+import { engineWords } from "../../docker/engine-error-kinds.ts";
+import { ContainerEngineError } from "../../errors/errors.ts";
+import { importTask } from "../../iris/session/classes.ts";
+import type { SessionTask } from "../../iris/session/object-script.ts";
+import { fileSessionCommand, sessionCommand } from "../../iris/session/session-command.ts";
+import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { sourceFiles } from "./source-files.ts";
+
+const debug = createDebug("iris-ports:session");
+
+/** What a session needs of the container that IRIS runs in. */
+export type SessionHost = Pick<StartedTestContainer, "exec" | "copyContentToContainer">;
+
+/**
+ * Runs a task in a session of its own.
+ * @throws IrisSessionError when IRIS refuses a part of it
+ * @throws ContainerEngineError when the engine does not run the session, such as in a container that has stopped
+ */
+export async function runTask<Result>(host: SessionHost, task: SessionTask<Result>): Promise<Result> {
+  const inline = sessionCommand(task.script);
+  if (inline !== undefined) {
+    const { command, env } = inline;
+    return task.read(await outputOf(host, command, { ...env }));
+  }
+  await using copies = new CopiedFiles(host);
+  const [path = ""] = await copies.copy([{ name: "session", content: task.script }]);
+  return task.read(await outputOf(host, fileSessionCommand(path)));
+}
+
+/**
+ * Loads and compiles classes and routines, and returns what was compiled.
+ * @param path a file, a directory or a glob
+ */
+export async function importSources(host: SessionHost, path: string, place: SessionPlace): Promise<string[]> {
+  const sources = sourceFiles(path);
+  await using copies = new CopiedFiles(host);
+  const contents = sources.map((source, index) => ({
+    name: `${index}/${basename(source)}`,
+    content: readFileSync(source),
+  }));
+  const copied = await copies.copy(contents);
+  const files = copied.map((path, index) => ({ path, shown: relative(".", sources[index] ?? "") }));
+  return await runTask(host, importTask(files, place));
+}
+
+async function outputOf(
+  host: SessionHost,
+  command: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  try {
+    return (await host.exec([...command], { env })).output;
+  } catch (cause) {
+    throw new ContainerEngineError({
+      what: `The engine did not run a session of IRIS: ${engineWords(cause)}`,
+      remedy: "see whether the container still runs: docker ps --all",
+      cause,
+    });
+  }
+}
+
+type CopiedFile = { readonly name: string; readonly content: string | Buffer };
+
+/** Files in a directory of the container that is removed when this is disposed of. */
+class CopiedFiles implements AsyncDisposable {
+  readonly #host: SessionHost;
+  readonly #path = `/tmp/iris-ports-${randomBytes(6).toString("hex")}`;
+
+  constructor(host: SessionHost) {
+    this.#host = host;
+  }
+
+  async copy(files: readonly CopiedFile[]): Promise<string[]> {
+    const targets = files.map(({ name, content }) => ({ content, target: `${this.#path}/${name}`, mode: 0o644 }));
+    await this.#host.copyContentToContainer(targets);
+    return targets.map(({ target }) => target);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The engine makes them as root, and IRIS runs as another user.
+    const { exitCode, output } = await this.#host.exec(["rm", "-rf", this.#path], { user: "root" });
+    if (exitCode !== 0) debug("%s was not removed: %s", this.#path, output);
+  }
+}

@@ -1,0 +1,89 @@
+import { IrisSessionError } from "../../errors/errors.ts";
+import { plainLines, plainText } from "../../text/plain-text.ts";
+import { readTranscript, type StepOutcome } from "./transcript.ts";
+
+/** Where a session ran. */
+export type SessionPlace = {
+  readonly namespace: string;
+  /** The container's name, for the command that opens the same session by hand. */
+  readonly container?: string | undefined;
+};
+
+/** What of the script was refused. */
+export type RefusedPart = {
+  /** Such as `line 3 of the script` or `to drop namespace SHOP`. */
+  readonly part: string;
+  readonly words: string;
+  /** What to do; otherwise to correct that part. */
+  readonly remedy?: string | undefined;
+  readonly line?: number | undefined;
+  readonly statement?: string | undefined;
+  readonly sqlCode?: number | undefined;
+  readonly output?: string | undefined;
+  readonly errors?: readonly string[] | undefined;
+};
+
+const SHOWN_LENGTH = 500;
+const SHOWN_LINES = 20;
+
+/**
+ * The steps of a script that ran to its end.
+ * @param describe what the step is to those who gave the script, with IRIS's words
+ * @throws IrisSessionError for the first step that IRIS refused, and when the session ended before the script did
+ */
+export function readSteps(
+  word: string,
+  output: string,
+  place: SessionPlace,
+  describe: (step: StepOutcome, words: string) => RefusedPart,
+): readonly StepOutcome[] {
+  const transcript = readTranscript(word, output);
+  const failed = transcript.steps.find(({ words, isEnded }) => words !== undefined || !isEnded);
+  if (failed !== undefined) throw refused(place, describe(failed, failed.words ?? "the session ended here"));
+  if (!transcript.isComplete) throw incomplete(place, transcript.rest);
+  return transcript.steps;
+}
+
+function refused(place: SessionPlace, refusal: RefusedPart): IrisSessionError {
+  const { part, words, remedy = `correct ${part}`, line, statement, sqlCode, output = "", errors } = refusal;
+  const state = [
+    ...(statement === undefined ? [] : [`Statement: ${shortened(plainText(statement))}`]),
+    ...(errors ?? []).map((error) => `- ${plainText(error)}`),
+    ...(output.trim() === "" ? [] : ["Its output ended with:", lastLines(plainLines(output.trimEnd()))]),
+  ];
+  return new IrisSessionError({
+    what: `IRIS refused ${part} in namespace ${place.namespace}: ${plainText(words)}`,
+    state: state.join("\n"),
+    remedy: `${remedy}; to try it by hand: ${handSession(place)}`,
+    namespace: place.namespace,
+    words,
+    line,
+    statement,
+    sqlCode,
+    errors,
+    output,
+  });
+}
+
+function incomplete(place: SessionPlace, rest: string): IrisSessionError {
+  const words = lastLines(rest.trim()) || "the session ended without a word";
+  return new IrisSessionError({
+    what: `The session in namespace ${place.namespace} did not run its script: ${plainLines(words)}`,
+    remedy: `see whether IRIS lets a session in: ${handSession(place)}`,
+    namespace: place.namespace,
+    words,
+    output: rest,
+  });
+}
+
+function handSession({ namespace, container }: SessionPlace): string {
+  return `docker exec -it ${container ?? "<container>"} iris session IRIS -U ${namespace}`;
+}
+
+function shortened(text: string): string {
+  return text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
+}
+
+function lastLines(text: string): string {
+  return text.split("\n").slice(-SHOWN_LINES).join("\n");
+}
