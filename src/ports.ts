@@ -9,6 +9,7 @@ export type {
   Evidence,
   ListedAssignment,
   PortAssignment,
+  WaitingProject,
 } from "./registry/assignment.ts";
 export * from "./registry/errors.ts";
 export type { Liveness } from "./registry/evidence/liveness.ts";

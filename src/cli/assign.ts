@@ -1,42 +1,45 @@
-import { manualHolder } from "../registry/holder.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
+import type { Holder } from "../registry/holder.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { projectText } from "../report/assignment-table.ts";
-import { checkPort } from "../settings/config.ts";
-import { plainJson } from "../text/plain-text.ts";
+import { commandText, projectWords } from "../settings/command-text.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
+import { type HoldOptions, holderFor, type RequestOptions, requestOptions } from "./holder-options.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { standardOutput } from "./terminal.ts";
-import { waitOptions } from "./wait.ts";
+import { requireProject } from "./project-directory.ts";
+import { standardOutput, type Terminal } from "./terminal.ts";
 
-/** What `assign` and `run` have in common. */
-export type AssignCommandOptions = GlobalOptions & {
-  readonly port?: string;
-  readonly instance?: string;
-  readonly wait?: string;
-};
+/** What `assign`, `env` and `run` have in common. */
+export type AssignCommandOptions = GlobalOptions & RequestOptions & { readonly instance?: string };
 
-/** `iris-ports assign [project]`: the assignment is held by a person, until they release it. */
+/** `iris-ports assign [project]`: the port is held until it is released, unless `--for-pid` or `--ttl` says until when. */
 export async function assign(
   project: string | undefined,
-  options: AssignCommandOptions & { json?: boolean; quiet?: boolean },
+  options: AssignCommandOptions & HoldOptions & { json?: boolean; quiet?: boolean },
 ): Promise<void> {
-  const assignment = await openRegistry(options).assignPort(project, {
+  const registry = openRegistry(options);
+  const { projectPath, instance } = await requireProject(registry, project, options.instance);
+  const holder = await holderFor(options, projectPath);
+  const assignment = await registry.assignPort(projectPath, {
     ...requestOptions(options),
-    holder: manualHolder(),
+    ...(instance !== undefined && { instance }),
+    holder,
   });
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
   else if (options.quiet) terminal.write(`${assignment.port}\n`);
-  else {
-    const port = terminal.paint("strong", String(assignment.port));
-    terminal.write(`${projectText(assignment.projectKey, terminal)} has port ${port} until \`iris-ports release\`.\n`);
-  }
+  else terminal.write(assignedText(assignment, holder, registry.registryPath, terminal));
 }
 
-/** The options of the command line in the registry's terms. @throws InvalidArgumentError */
-export function requestOptions({ port, instance, wait }: AssignCommandOptions) {
-  return {
-    ...(port !== undefined && { preferredPort: checkPort(/^\d+$/.test(port) ? Number(port) : port, "--port") }),
-    ...(instance !== undefined && { instance }),
-    ...(wait !== undefined && waitOptions(wait)),
-  };
+function assignedText(assignment: PortAssignment, holder: Holder, registryPath: string, terminal: Terminal): string {
+  const { port, webPort, projectPath, instance, projectKey } = assignment;
+  const web = webPort === undefined ? "" : ` and web port ${terminal.paint("strong", String(webPort))}`;
+  const release = commandText(["release", ...projectWords(projectPath, instance)], registryPath);
+  const until = untilText(holder);
+  return `${projectText(projectKey, terminal)} has port ${terminal.paint("strong", String(port))}${web}${until}. To release it: ${plainText(release)}\n`;
+}
+
+function untilText(holder: Holder): string {
+  if (holder.kind === "process") return ` until process ${holder.process.pid} ends`;
+  return holder.expiresAt === undefined ? "" : ` until ${holder.expiresAt.toISOString()}`;
 }

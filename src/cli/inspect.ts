@@ -1,11 +1,11 @@
 import type { ListedAssignment } from "../registry/assignment.ts";
-import { PortNotAssignedError } from "../registry/errors.ts";
 import { describeHolder } from "../registry/evidence/staleness.ts";
-import { identifyProject } from "../registry/project.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { projectText } from "../report/assignment-table.ts";
 import { formatAge } from "../text/age.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
+import { addressesOf, endpointOf } from "./connection.ts";
+import { notAssigned } from "./not-assigned.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { standardOutput, type Terminal } from "./terminal.ts";
 
@@ -17,14 +17,22 @@ export async function inspect(
   const { instance } = options;
   const registry = openRegistry(options);
   const assignment = await registry.inspect(project, instance === undefined ? {} : { instance });
-  if (!assignment) throw notAssigned(identifyProject(project, instance).projectKey);
+  if (!assignment) throw notAssigned(registry, project, instance);
   const terminal = standardOutput();
+  const addresses = addressesOf(assignment, endpointOf(registry.engine, {}));
   terminal.write(
-    options.json ? `${plainJson(assignmentJson(assignment))}\n` : describe(assignment, terminal, new Date()),
+    options.json
+      ? `${plainJson({ ...assignmentJson(assignment), addresses })}\n`
+      : describe(assignment, addresses, terminal, new Date()),
   );
 }
 
-function describe(assignment: ListedAssignment, terminal: Terminal, now: Date): string {
+function describe(
+  assignment: ListedAssignment,
+  addresses: ReturnType<typeof addressesOf>,
+  terminal: Terminal,
+  now: Date,
+): string {
   const { holders, evidence } = assignment;
   const fields: [string, string][] = [
     ["Project", projectText(assignment.projectPath, terminal)],
@@ -34,6 +42,9 @@ function describe(assignment: ListedAssignment, terminal: Terminal, now: Date): 
     ["Type", assignment.assignmentType],
     ["Status", assignment.status],
     ["Container", assignment.containerName],
+    ["URI", addresses.uri],
+    ["JDBC", addresses.jdbcUrl],
+    ["Portal", addresses.portalUrl ?? ""],
     ["Assigned", `${assignment.assignedAt.toISOString()} (${formatAge(assignment.assignedAt, now)} ago)`],
     ...holders.map((holder): [string, string] => [
       "Held by",
@@ -43,12 +54,4 @@ function describe(assignment: ListedAssignment, terminal: Terminal, now: Date): 
   ];
   const shown = fields.filter(([, value]) => value !== "");
   return shown.map(([name, value]) => `${terminal.paint("heading", name.padEnd(9))}  ${plainText(value)}\n`).join("");
-}
-
-function notAssigned(project: string): PortNotAssignedError {
-  return new PortNotAssignedError({
-    what: `Project ${project} has no port assigned.`,
-    remedy: "see who has one with `iris-ports list`, or take one with `iris-ports assign`.",
-    project,
-  });
 }

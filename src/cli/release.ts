@@ -1,17 +1,34 @@
+import type { ListedAssignment } from "../registry/assignment.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { projectText } from "../report/assignment-table.ts";
-import { plainJson } from "../text/plain-text.ts";
+import { plainJson, plainText } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { standardOutput } from "./terminal.ts";
+import { standardError, standardOutput } from "./terminal.ts";
 
-/** `iris-ports release [project]`: gives the port back, whoever holds it. @throws PortNotAssignedError */
+/**
+ * `iris-ports release [project]`: gives the port back, with `--force` also while processes or jobs hold it.
+ * @throws PortNotAssignedError
+ * @throws PortConflictError while it is in use
+ */
 export async function release(
   project: string | undefined,
-  options: GlobalOptions & { instance?: string; json?: boolean },
+  options: GlobalOptions & { instance?: string; force?: boolean; json?: boolean },
 ): Promise<void> {
-  const { instance } = options;
-  const assignment = await openRegistry(options).releasePort(project, instance === undefined ? {} : { instance });
+  const { instance, force = false } = options;
+  const registry = openRegistry(options);
+  const which = instance === undefined ? {} : { instance };
+  const before = await registry.inspect(project, which);
+  const assignment = await registry.releasePort(project, { ...which, isUseRespected: !force });
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
-  else terminal.write(`${projectText(assignment.projectKey, terminal)} has given port ${assignment.port} back.\n`);
+  else terminal.write(`Released port ${assignment.port} (${projectText(assignment.projectKey, terminal)}).\n`);
+  if (before !== undefined) for (const line of stillRunning(before)) standardError().write(`${plainText(line)}\n`);
+}
+
+/** What uses the port although it was released. */
+function stillRunning({ evidence, port }: ListedAssignment): readonly string[] {
+  return evidence
+    .filter(({ kind, verdict }) => verdict === "alive" && (kind === "container" || kind === "holder"))
+    .filter(({ text }) => !text.startsWith("manual"))
+    .map(({ text }) => `Still there, and may use port ${port}: ${text}`);
 }

@@ -1,30 +1,52 @@
 import { styleText } from "node:util";
 import createDebug from "debug";
 import { IrisPortsError } from "../errors/base.ts";
-import { plainLines } from "../text/plain-text.ts";
+import { plainJson, plainLines } from "../text/plain-text.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 
 const isTraced = createDebug("iris-ports:cli").enabled;
 
-/** Says on stderr what happened, what the state is and how to fix it, and returns the exit code. */
-export function reportError(error: unknown): number {
+/** Says on stderr what happened, what the state is and how to fix it, as text or JSON, and returns the exit code. */
+export function reportError(error: unknown, isJson = false): number {
   const isOurs = error instanceof IrisPortsError;
-  const text = isOurs ? error.message : unexpectedText(error);
-  process.stderr.write(
-    `${styleText(["bold", "red"], "iris-ports:", { stream: process.stderr })} ${plainLines(text)}\n`,
-  );
+  if (isJson) writeJson(isOurs ? error : unexpected(error));
+  else writeText(isOurs ? error.message : textOf(unexpected(error)));
   if (isTraced && error instanceof Error) process.stderr.write(`${plainLines(error.stack ?? "")}\n`);
   return isOurs ? exitCodeOf(error.code) : EXIT_CODES.unexpected;
 }
 
 /** Says what is wrong with the arguments, where the help was not printed instead. */
-export function reportUsage(complaint: string): number {
-  const text = complaint.replace(/^error: /, "").trimEnd();
-  if (text !== "") process.stderr.write(`iris-ports: ${plainLines(text)}\nTo fix: see \`iris-ports --help\`.\n`);
+export function reportUsage(complaint: string, isJson = false): number {
+  const what = complaint.replace(/^error: /, "").trimEnd();
+  if (what === "") return EXIT_CODES.usage;
+  const error = { code: "INVALID_ARGUMENT", what, state: undefined, remedy: "see `iris-ports --help`." };
+  if (isJson) writeJson(error);
+  else process.stderr.write(`iris-ports: ${plainLines(textOf(error))}\n`);
   return EXIT_CODES.usage;
 }
 
-function unexpectedText(error: unknown): string {
+type Report = Pick<IrisPortsError, "what" | "state" | "remedy"> & { readonly code: string };
+
+function unexpected(error: unknown): Report {
   const message = error instanceof Error ? error.message : String(error);
-  return `Something unexpected happened: ${message}\nTo fix: run it again with DEBUG=iris-ports* and report what it prints.`;
+  return {
+    code: "UNEXPECTED",
+    what: `Something unexpected happened: ${message}`,
+    state: undefined,
+    remedy: "run it again with DEBUG=iris-ports* and report what it prints.",
+  };
+}
+
+function textOf({ what, remedy }: Report): string {
+  return `${what}\nTo fix: ${remedy}`;
+}
+
+function writeText(text: string): void {
+  process.stderr.write(
+    `${styleText(["bold", "red"], "iris-ports:", { stream: process.stderr })} ${plainLines(text)}\n`,
+  );
+}
+
+function writeJson({ code, what, state, remedy }: Report): void {
+  process.stderr.write(`${plainJson({ error: { code, message: what, state, remedy } })}\n`);
 }

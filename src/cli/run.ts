@@ -3,10 +3,12 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import { uniqueProcessHolder } from "../registry/holder.ts";
 import { plainText, truncate } from "../text/plain-text.ts";
-import { type AssignCommandOptions, requestOptions } from "./assign.ts";
+import type { AssignCommandOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
 import { isInForeground } from "./foreground.ts";
+import { requestOptions } from "./holder-options.ts";
 import { openRegistry } from "./open-registry.ts";
+import { requireProject } from "./project-directory.ts";
 import { reportError } from "./report-error.ts";
 
 /**
@@ -29,10 +31,13 @@ export async function run(
   const registry = openRegistry(options);
   // Without its arguments: they may hold passwords, and everybody can read the registry.
   const holder = await uniqueProcessHolder({ description: command.slice(0, 200) });
-  const assignment = await registry.assignPort(options.project, { ...requestOptions(options), holder });
+  const { projectPath, instance } = await requireProject(registry, options.project, options.instance);
+  const which = instance === undefined ? {} : { instance };
+  const assignment = await registry.assignPort(projectPath, { ...requestOptions(options), ...which, holder });
   try {
     return await runToItsEnd(command, args, {
       IRIS_PORT: String(assignment.port),
+      ...(assignment.webPort === undefined ? {} : { IRIS_WEB_PORT: String(assignment.webPort) }),
       // A container that the command starts joins this assignment by itself.
       IRIS_PORTS_PROJECT: assignment.projectPath,
       IRIS_PORTS_INSTANCE: assignment.instance ?? "",
@@ -40,9 +45,8 @@ export async function run(
       IRIS_PORT_RANGE: registry.portRange.join("-"),
     });
   } finally {
-    const instance = assignment.instance === undefined ? {} : { instance: assignment.instance };
     // The command's exit code says more than ours could.
-    await registry.releasePort(assignment.projectPath, { ...instance, holder }).catch(reportError);
+    await registry.releasePort(assignment.projectPath, { ...which, holder }).catch(reportError);
   }
 }
 

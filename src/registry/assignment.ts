@@ -31,6 +31,13 @@ export type Evidence = {
   readonly text: string;
 };
 
+/** A project that waits in the queue for a port. */
+export type WaitingProject = {
+  readonly projectKey: string;
+  readonly since: Date;
+  readonly holder: Holder;
+};
+
 /** An assignment with those who rely on it and the evidence its status was computed from. */
 export type ListedAssignment = PortAssignment & {
   readonly holders: readonly Holder[];

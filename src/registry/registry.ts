@@ -1,5 +1,6 @@
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
+import { commandText } from "../settings/command-text.ts";
 import { checkDurationMs, checkPort, DEFAULT_LOCK_TIMEOUT_MS, resolvePortRange } from "../settings/config.ts";
 import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
@@ -9,10 +10,10 @@ import { beginLeaveIn, releaseIn } from "./allocation/release.ts";
 import { HolderRenewal } from "./allocation/renewal.ts";
 import type { AssignRequest } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
-import type { ListedAssignment, PortAssignment } from "./assignment.ts";
+import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
-import { toAssignment } from "./document/records.ts";
+import { toAssignment, toHolder } from "./document/records.ts";
 import { PortNotAssignedError } from "./errors.ts";
 import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
 import { type Liveness, observeProcess } from "./evidence/liveness.ts";
@@ -184,7 +185,7 @@ export class PortRegistry {
     throw new PortNotAssignedError({
       what: `Project ${key} has no port assigned.`,
       state: `Registry ${this.registryPath}. Nothing was changed.`,
-      remedy: "look for the project's name in `iris-ports list`; it may have been released or cleaned already.",
+      remedy: `it may have been released or cleaned already; see what is assigned: ${commandText(["list"], this.registryPath)}`,
       project: key,
     });
   }
@@ -216,6 +217,20 @@ export class PortRegistry {
     return entriesOf(document)
       .map((entry) => judge(entry, survey, now, used.get(entry.assignment.port)))
       .sort((a, b) => a.port - b.port);
+  }
+
+  /** The queue for a port, the first first, without those that are provably gone. */
+  async listWaiting(): Promise<WaitingProject[]> {
+    const document = await this.#surroundings.store.read();
+    if (document.waiters.length === 0) return [];
+    const { verdictOf } = await lookAround(this.#surroundings, document, false);
+    return document.waiters
+      .map(({ project, since, holder }) => ({
+        projectKey: project,
+        since: new Date(since),
+        holder: toHolder(holder),
+      }))
+      .filter(({ holder }) => verdictOf(holder) !== "gone");
   }
 
   /** Forgets every assignment and every port that was released. Whoever still relies on one is not asked. */

@@ -6,35 +6,51 @@ import { plainText } from "../text/plain-text.ts";
 import { type Cell, type Column, renderTable, type Style } from "../text/table.ts";
 import type { Terminal } from "../text/terminal.ts";
 
-const COLUMNS: readonly Column[] = [
-  { heading: "Project", cut: "start" },
-  { heading: "Port" },
-  { heading: "Type" },
-  { heading: "Status" },
-  { heading: "Container", cut: "end" },
-  { heading: "Held by", cut: "end" },
-  { heading: "Age", align: "right" },
-];
+/** What a wide table has besides. */
+export type TableOptions = {
+  /** Also the web port, the image and every holder. */
+  readonly isWide?: boolean;
+  /** The images of containers, by the containers' names. */
+  readonly images?: ReadonlyMap<string, string>;
+};
 
 const STYLE_OF_STATUS = { active: "good", stale: "warning", released: "faint" } as const satisfies Record<
   AssignmentStatus,
   Style
 >;
 
-/** The assignments as people like to see them, by port. */
-export function assignmentTable(assignments: readonly ListedAssignment[], terminal: Terminal, now: Date): string {
+/** The assignments, by port. Where a terminal is too narrow, the project and the holders are cut, and nothing else. */
+export function assignmentTable(
+  assignments: readonly ListedAssignment[],
+  terminal: Terminal,
+  now: Date,
+  { isWide = false, images = new Map() }: TableOptions = {},
+): string {
+  const columns: readonly Column[] = [
+    { heading: "Project", cut: "start" },
+    { heading: "Port" },
+    ...(isWide ? [{ heading: "Web port" }] : []),
+    { heading: "Type" },
+    { heading: "Status" },
+    { heading: "Container" },
+    ...(isWide ? [{ heading: "Image" }] : []),
+    { heading: "Held by", cut: "end" },
+    { heading: "Age", align: "right" },
+  ];
   const rows = [...assignments]
     .sort((a, b) => a.port - b.port)
     .map((assignment): Cell[] => [
       { text: projectText(assignment.projectKey, terminal) },
-      { text: portText(assignment), style: "strong" },
+      { text: String(assignment.port), style: "strong" },
+      ...(isWide ? [{ text: String(assignment.webPort ?? "-") }] : []),
       { text: assignment.assignmentType },
       { text: assignment.status, style: STYLE_OF_STATUS[assignment.status] },
       { text: plainText(containerText(assignment)) },
-      { text: plainText(holderText(assignment)) },
+      ...(isWide ? [{ text: plainText(imageText(assignment, images)) }] : []),
+      { text: plainText(holderText(assignment, isWide)) },
       { text: formatAge(assignment.assignedAt, now) },
     ]);
-  return renderTable(COLUMNS, rows, terminal);
+  return renderTable(columns, rows, isWide ? { paint: terminal.paint } : terminal);
 }
 
 /** A project as shown: in a terminal the home directory is `~`, elsewhere paths stay what programs need. */
@@ -45,24 +61,39 @@ export function projectText(projectKey: string, terminal: Terminal): string {
   return plainText(terminal.isInteractive && isBelowHome ? `~${projectKey.slice(home.length)}` : projectKey);
 }
 
-function portText({ port, webPort }: ListedAssignment): string {
-  return webPort === undefined ? String(port) : `${port}, web ${webPort}`;
-}
-
-/** Who is gone holds nothing any more, and stays in the document until the next assignment: they come last, and marked. */
-function holderText({ holders, evidence }: ListedAssignment): string {
+/** The first holder and how many more there are; those that are gone, which the next assignment removes, come last. */
+function holderText({ holders, evidence }: ListedAssignment, isWide: boolean): string {
   // One for each, in the same order.
   const verdicts = evidence.filter(({ kind }) => kind === "holder").map(({ verdict }) => verdict);
   const isGone = (_: unknown, index: number) => verdicts[index] === "gone";
   const present = holders.filter((holder, index) => !isGone(holder, index)).map(describeHolder);
   // In front, where a narrow terminal cuts nothing off.
   const gone = holders.filter(isGone).map((holder) => `gone: ${describeHolder(holder)}`);
-  return [...present, ...gone].join(", ") || "-";
+  const [first = "-", ...more] = [...present, ...gone];
+  return isWide || more.length < 2 ? [first, ...more].join(", ") : `${first}, ${more.length} more`;
 }
 
 /** The containers the engine has of it; the name it would have, where the engine could not be asked. */
-function containerText({ evidence, containerName }: ListedAssignment): string {
-  const seen = evidence.filter(({ kind, verdict }) => kind === "container" && verdict === "alive");
-  if (seen.length > 0) return seen.map(({ text }) => text.replace(/^container /, "")).join(", ");
-  return evidence.some(({ kind }) => kind === "engine") ? `${containerName} (?)` : "-";
+function containerText(assignment: ListedAssignment): string {
+  const containers = containersSeen(assignment);
+  if (containers.length > 0) return containers.map(({ text }) => text).join(", ");
+  return assignment.evidence.some(({ kind }) => kind === "engine") ? `${assignment.containerName} (?)` : "-";
+}
+
+function imageText(assignment: ListedAssignment, images: ReadonlyMap<string, string>): string {
+  return (
+    containersSeen(assignment)
+      .map(({ name }) => images.get(name) ?? "?")
+      .join(", ") || "-"
+  );
+}
+
+/** The state is shown where it is another one than the usual. */
+function containersSeen({ evidence }: ListedAssignment): readonly { name: string; text: string }[] {
+  return evidence
+    .filter(({ kind, verdict }) => kind === "container" && verdict === "alive")
+    .map(({ text }) => {
+      const [, name = text, state = ""] = /^container (.*) \((\w+)\)$/.exec(text) ?? [];
+      return { name, text: state === "running" ? name : `${name} (${state})` };
+    });
 }

@@ -11,7 +11,7 @@ export const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.met
 /** How a command line ended and what it said. */
 export type CliResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
-/** A directory, a registry and ten ports that no other test uses. */
+/** A directory with the projects `shop`, `other`, `a` and `b`, a registry and ten ports that no other test uses. */
 export class CliSandbox implements Disposable {
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-cli-")));
   readonly registryPath = join(this.directory, "registry", "port-registry.json");
@@ -19,6 +19,7 @@ export class CliSandbox implements Disposable {
 
   private constructor(firstPort: number) {
     this.firstPort = firstPort;
+    for (const name of ["shop", "other", "a", "b"]) this.project(name);
   }
 
   static async create(): Promise<CliSandbox> {

@@ -27,13 +27,16 @@ describe("iris-ports", () => {
 
   it("assigns, lists, inspects and releases", async () => {
     expect(await stdoutOf("list")).toBe("No assignments in <dir>/registry/port-registry.json.\n");
-    expect(await stdoutOf("assign", "shop")).toBe("<dir>/shop has port <port 0> until `iris-ports release`.\n");
+    expect(await stdoutOf("assign", "shop")).toBe(
+      "<dir>/shop has port <port 0>. To release it: iris-ports release <dir>/shop\n",
+    );
     expect(await stdoutOf("assign", "--quiet", "--instance", "two", "shop")).toBe("<port 1>\n");
     expect(await stdoutOf("assign", "-q", "shop")).toBe("<port 0>\n");
     expect(cells(await stdoutOf("list"))).toEqual([
       ["Project", "Port", "Type", "Status", "Container", "Held by", "Age"],
       ["<dir>/shop", "<port 0>", "auto", "active", "-", "manual", "<age>"],
       ["<dir>/shop#two", "<port 1>", "auto", "active", "-", "manual", "<age>"],
+      ["2 of 10 ports in use (<port 0>-<port 9>)"],
     ]);
     expect(
       (await stdoutOf("inspect", "shop", "--instance", "two")).replace(/\d{4}-.*Z/, "<time>"),
@@ -44,19 +47,21 @@ describe("iris-ports", () => {
       Type       auto
       Status     active
       Container  iris_<hash>_<port 1>
+      URI        iris://_SYSTEM@127.0.0.1:<port 1>/USER
+      JDBC       jdbc:IRIS://127.0.0.1:<port 1>/USER
       Assigned   <time> (<age> ago)
       Held by    manual, for <age>
       Evidence   alive: manual
       Evidence   gone: no container
       "
     `);
-    expect(await stdoutOf("release", "shop")).toBe("<dir>/shop has given port <port 0> back.\n");
+    expect(await stdoutOf("release", "shop")).toBe("Released port <port 0> (<dir>/shop).\n");
     expect(await sandbox.json("list")).toHaveLength(1);
   });
 
   it("takes the working directory for the project", async () => {
-    expect(await stdoutOf("assign")).toBe("<dir> has port <port 0> until `iris-ports release`.\n");
-    expect(await stdoutOf("release")).toBe("<dir> has given port <port 0> back.\n");
+    expect(await stdoutOf("assign")).toBe("<dir> has port <port 0>. To release it: iris-ports release <dir>\n");
+    expect(await stdoutOf("release")).toBe("Released port <port 0> (<dir>).\n");
   });
 
   it("prints JSON that says everything", async () => {
@@ -77,7 +82,7 @@ describe("iris-ports", () => {
     };
     expect(assigned).toEqual(expected);
     expect(await sandbox.json("list")).toEqual([listed]);
-    expect(await sandbox.json("inspect", "shop")).toEqual(listed);
+    expect(await sandbox.json("inspect", "shop")).toMatchObject(listed);
     expect(await sandbox.json("clean")).toEqual([]);
     expect(await sandbox.json("release", "shop")).toEqual({ ...expected, status: "released" });
     expect(await sandbox.json("list")).toEqual([]);

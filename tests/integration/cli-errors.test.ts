@@ -38,7 +38,7 @@ describe("iris-ports, when something is wrong,", () => {
     [["assign", "--port", "abc"], /--port is not a port: "abc"/],
     [["assign", "--port", "70000"], /--port is not a port: 70000/],
     [["assign", "--port", "0"], /--port is not a port: 0/],
-    [["assign", "--wait", "soon"], /--wait is not a number of seconds: "soon"/],
+    [["assign", "--wait", "soon"], /--wait is not a duration: "soon"/],
     [["assign", "--instance", "a b"], /instance is not a usable name/],
     [["assign", ""], /project is empty/],
     [["--range", "9-1", "assign"], /not a range of ports: "9-1"/],

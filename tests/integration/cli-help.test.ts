@@ -12,30 +12,37 @@ describe("iris-ports --help", () => {
     expect(stdout).toMatchInlineSnapshot(`
       "Usage: iris-ports [options] [command]
 
-      A stable host port for every InterSystems IRIS project and CI job on this
-      machine.
+      Gives every InterSystems IRIS project and CI job on this machine its own stable
+      host port.
 
       Options:
-        -V, --version                  print the version
-        --registry <path>              the registry's document (default:
-                                       ~/.iris-devtester/port-registry.json)
-        --range <first-last>           the ports to choose from (default: 1972-1981)
-        -h, --help                     print this help, or a command's
+        -V, --version         print the version
+        --registry <path>     the registry file (default:
+                              ~/.iris-devtester/port-registry.json)
+        --range <first-last>  the ports to choose from (default: 1972-1981)
+        -h, --help            print this help, or a command's
 
-      Commands:
-        list [options]                 who has which port
-        inspect [options] [project]    one assignment, its holders, and the evidence
-                                       that it is alive
-        assign [options] [project]     take a port for a project, until it is released
-        release [options] [project]    give a project's port back
-        run [options] -- <command...>  run a command with a port in IRIS_PORT, and
-                                       give the port back when it ends
-        clean [options]                remove assignments that nothing speaks for any
-                                       more
-        clear [options]                give every port back
-        doctor [options]               what is wrong with the registry, and how to fix
-                                       it
-        help [command]                 display help for command
+      Ports:
+        assign [project]      assign a port to a project, until it is released
+        port [project]        print the port that a project has
+        env [project]         print a project's port for tools to read, or write it
+                              into their files; assigns one if there is none
+        run -- <command...>   run a command with a port in IRIS_PORT, and release the
+                              port when the command ends
+        release [project]     release a project's port
+
+      Show:
+        list, ls, ps          show every assignment, its holders, and the queue
+        inspect [project]     show one assignment, its addresses, its holders, and the
+                              evidence that it is in use
+
+      Maintenance:
+        clean, prune          remove stale assignments, and containers whose holders
+                              are gone
+        clear                 release every port, in use or not
+        doctor                check the registry and everything it depends on
+        complete <shell>      print the completion script of a shell
+        help                  print a command's help
 
       Exit codes:
         0    done

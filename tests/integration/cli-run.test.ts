@@ -38,6 +38,7 @@ describe("iris-ports run", () => {
   });
 
   it("takes values for no words of the command, also where one of them is run", async () => {
+    sandbox.project("run");
     const before = ["--registry", sandbox.registryPath, "run", "--project", "run", "--wait", "1"];
     const { stdout, stderr } = await sandbox.run([...before, ...node("console.log('ran')")]);
     expect({ stdout, stderr }).toEqual({ stdout: "ran\n", stderr: "" });
@@ -125,7 +126,7 @@ describe("iris-ports run", () => {
       ),
     ]);
     await said(child, /up/);
-    await sandbox.run(["release"]);
+    await sandbox.run(["release", "--force"]);
     child.kill("SIGTERM");
     const { exitCode, stderr } = await resultOf(child);
     expect(exitCode).toBe(3);

@@ -52,6 +52,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     expect(table.replaceAll("\u001b", "ESC")).toMatchInlineSnapshot(`
       "ESC[1mProjectESC[22m  ESC[1mPortESC[22m  ESC[1mTypeESC[22m  ESC[1mStatusESC[22m  ESC[1mContainerESC[22m  ESC[1mHeld byESC[22m  ESC[1mAgeESC[22m
       ~/shop  ESC[1mESC[36m<port 0>ESC[39mESC[22m  auto  ESC[32mactiveESC[39m  -  manual  <age>
+      0 of 10 ports in use (1972-1981), 1 outside the range
       "
     `);
   });
@@ -61,6 +62,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
 
   it("fits the table into the terminal", async () => {
+    sandbox.project("a/directory/with/quite/a/long/name/that/does/not/fit");
     await sandbox.run(["assign", "a/directory/with/quite/a/long/name/that/does/not/fit"]);
     const table = await inTerminal("list", { columns: 70, env: { NO_COLOR: "1" } });
     expect(table).toContain("…");

@@ -1,0 +1,175 @@
+import { basename, resolve } from "node:path";
+import { InvalidArgumentError } from "../../errors/errors.ts";
+import type { PortAssignment } from "../../registry/assignment.ts";
+import { PortConflictError } from "../../registry/errors.ts";
+import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
+import type { PortRegistry } from "../../registry/registry.ts";
+import { plainJson, plainText } from "../../text/plain-text.ts";
+import type { AssignCommandOptions } from "../assign.ts";
+import { endpointOf, type LoginOptions } from "../connection.ts";
+import { EXIT_CODES } from "../exit-codes.ts";
+import { holderFor, requestOptions } from "../holder-options.ts";
+import { openRegistry } from "../open-registry.ts";
+import { requireProject } from "../project-directory.ts";
+import { standardError, standardOutput } from "../terminal.ts";
+import { type Edit, editFile, type WrittenFormat } from "./edit-file.ts";
+import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
+import { readTextFile, writeTextFile } from "./text-file.ts";
+import { variablesOf } from "./variables.ts";
+import { vscodeSettings, withSettings } from "./vscode-settings.ts";
+
+const FORMATS = ["shell", "dotenv", "json", "vscode", "toml"] as const;
+type Format = (typeof FORMATS)[number];
+
+export type EnvOptions = AssignCommandOptions &
+  LoginOptions & {
+    readonly format?: string;
+    readonly write?: readonly string[];
+    readonly check?: boolean;
+    readonly force?: boolean;
+  };
+
+/**
+ * `iris-ports env [project]`: prints the project's port for tools to read, or writes it into their files; assigns one
+ * where there is none. Returns the exit code: 1 where `--check` finds a file out of date.
+ */
+export async function env(project: string | undefined, options: EnvOptions): Promise<number> {
+  const registry = openRegistry(options);
+  const files = options.write ?? (options.check ? [".env"] : []);
+  const targets = files.map((file) => ({ file, format: writtenFormat(file, options.format) }));
+  const format = options.format === undefined ? "shell" : checkFormat(options.format);
+  // Whatever is wrong with the files is said before a port is taken.
+  const plan = (assignment: PortAssignment) => targets.map((target) => edit(target, assignment, registry, options));
+  plan(placeholder(identifyProject(project, options.instance)));
+  if (options.check) return check(project, registry, plan, options);
+
+  const identity = await requireProject(registry, project, options.instance);
+  const needsWebPort = [format, ...targets.map((target) => target.format)].some((name) => /vscode|toml/.test(name));
+  const assignment = await assign(registry, identity, options, needsWebPort);
+  if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
+  for (const { file, text, isCurrent } of plan(assignment)) {
+    if (!isCurrent) writeTextFile(file, text);
+    const ports = [`port ${assignment.port}`, ...(assignment.webPort ? [`web port ${assignment.webPort}`] : [])];
+    const said = isCurrent ? `${file.path} is up to date` : `Wrote ${ports.join(" and ")} to ${file.path}`;
+    standardOutput().write(`${plainText(said)}.\n`);
+  }
+  return EXIT_CODES.ok;
+}
+
+async function check(
+  project: string | undefined,
+  registry: PortRegistry,
+  plan: (assignment: PortAssignment) => readonly Edit[],
+  { instance }: EnvOptions,
+): Promise<number> {
+  const assignment = await registry.getAssignment(project, instance === undefined ? {} : { instance });
+  const outdated =
+    assignment === undefined
+      ? ["The project has no port assigned"]
+      : plan(assignment)
+          .filter(({ isCurrent }) => !isCurrent)
+          .map(({ file }) => `${file.path} is out of date`);
+  for (const text of outdated) standardError().write(`${plainText(text)}: run the same command without --check.\n`);
+  return outdated.length > 0 ? EXIT_CODES.unexpected : EXIT_CODES.ok;
+}
+
+/** With the web port where there is one for this range; without it where another program has it, unless it is needed. */
+async function assign(
+  registry: PortRegistry,
+  { projectPath, instance }: ProjectIdentity,
+  options: EnvOptions,
+  isWebPortNeeded: boolean,
+): Promise<PortAssignment> {
+  const request = {
+    ...requestOptions(options),
+    ...(instance === undefined ? {} : { instance }),
+    holder: await holderFor({}, projectPath),
+  };
+  const withWebPort = { ...request, hasWebPort: true };
+  if (options.webPort || isWebPortNeeded) return registry.assignPort(projectPath, withWebPort);
+  if (options.webPort === false) return registry.assignPort(projectPath, request);
+  try {
+    return await registry.assignPort(projectPath, withWebPort);
+  } catch (error) {
+    const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
+    const isTaken = error instanceof PortConflictError && error.port !== request.preferredPort;
+    if (!isOutOfRange && !isTaken) throw error;
+    const assignment = await registry.assignPort(projectPath, request);
+    if (isTaken) standardError().write(`iris-ports: there is no web port: ${plainText(error.what)}\n`);
+    return assignment;
+  }
+}
+
+function edit(
+  { file, format }: { file: string; format: WrittenFormat },
+  assignment: PortAssignment,
+  registry: PortRegistry,
+  options: EnvOptions,
+): Edit {
+  return editFile(readTextFile(resolve(file)), format, assignment, endpointOf(registry.engine, options), options);
+}
+
+function printed(format: Format, assignment: PortAssignment, registry: PortRegistry, options: EnvOptions): string {
+  const endpoint = endpointOf(registry.engine, options);
+  const variables = variablesOf(assignment, endpoint);
+  switch (format) {
+    case "json":
+      return `${plainJson(variables)}\n`;
+    case "vscode":
+      return withSettings("", "", vscodeSettings(assignment, endpoint, options));
+    case "toml":
+      return `${tomlLines(assignment, endpoint).join("\n")}\n`;
+    default:
+      return `${(format === "shell" ? shellLines : dotenvLines)(variables).join("\n")}\n`;
+  }
+}
+
+function checkFormat(format: string): Format {
+  const found = FORMATS.find((name) => name === format);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError({
+    what: `--format is not known: ${JSON.stringify(format)}.`,
+    remedy: `give one of ${FORMATS.join(", ")}.`,
+    argument: "--format",
+    value: format,
+  });
+}
+
+/** By the file's name, unless it was given. */
+function writtenFormat(file: string, given: string | undefined): WrittenFormat {
+  const name = basename(file);
+  const byName = /^settings\.json$/i.test(name)
+    ? "vscode"
+    : /\.toml$/i.test(name)
+      ? "toml"
+      : name === ".envrc"
+        ? "shell"
+        : /^\.env\b|\.env$/i.test(name)
+          ? "dotenv"
+          : undefined;
+  const format = given === undefined ? byName : checkFormat(given);
+  if (format !== undefined && format !== "json") return format;
+  throw new InvalidArgumentError({
+    what: `${file} ${format === "json" ? "cannot be written as json: there is nothing in it to tell our lines from others'" : "does not say by its name which format it has"}.`,
+    state: "The file was not changed.",
+    remedy:
+      format === "json" ? "redirect the output to a file instead." : "add --format shell, dotenv, vscode or toml.",
+    argument: "--write",
+    value: file,
+  });
+}
+
+/** Stands for the assignment while only the files are checked. */
+function placeholder(identity: ProjectIdentity): PortAssignment {
+  const { instance, ...rest } = identity;
+  return {
+    ...rest,
+    ...(instance === undefined ? {} : { instance }),
+    port: 1972,
+    webPort: 52773,
+    assignedAt: new Date(0),
+    assignmentType: "auto",
+    status: "active",
+    containerName: "",
+  };
+}

@@ -1,0 +1,114 @@
+import { type Command, Option } from "commander";
+import {
+  addCommand,
+  instance,
+  json,
+  namespace,
+  PROJECT,
+  type Program,
+  port,
+  repeated,
+  username,
+  wait,
+  webPort,
+} from "./commands.ts";
+
+/** The commands that take a port, tell it, and give it back. */
+export function addPortCommands(context: Program): void {
+  const { onExitCode } = context;
+  addCommand(context, {
+    name: "assign",
+    summary: "assign a port to a project, until it is released",
+    examples: [
+      ["iris-ports assign", "a port for the working directory"],
+      ["port=$(iris-ports assign -q --for-pid $$)", "for as long as this script runs"],
+    ],
+  })
+    .argument(...PROJECT)
+    .addOption(port())
+    .addOption(webPort())
+    .addOption(instance())
+    .addOption(wait())
+    .option("--for-pid <pid>", "hold it until that process ends, e.g. $$")
+    .option("--ttl <duration>", "hold it for so long, e.g. 2h")
+    .addOption(json())
+    .option("-q, --quiet", "print only the port")
+    .action(async (project, _, command: Command) =>
+      (await import("./assign.ts")).assign(project, command.optsWithGlobals()),
+    );
+  addCommand(context, {
+    name: "port",
+    summary: "print the port that a project has",
+    examples: [
+      ["iris-ports port", "the working directory's"],
+      ["iris-ports port -q /srv/shop || echo none", "by the exit code whether there is one"],
+    ],
+  })
+    .argument(...PROJECT)
+    .addOption(instance())
+    .addOption(json())
+    .option("-q, --quiet", "print only the port, and nothing where there is none")
+    .action(async (project, _, command: Command) =>
+      onExitCode(await (await import("./port.ts")).port(project, command.optsWithGlobals())),
+    );
+  addEnv(context);
+  addCommand(context, {
+    name: "run",
+    summary: "run a command with a port in IRIS_PORT, and release the port when the command ends",
+    examples: [
+      ["iris-ports run -- npm test", "with a port of its own"],
+      ["iris-ports run --wait 10m -- pytest", "in a CI job that may have to queue"],
+    ],
+  })
+    .usage("[options] -- <command> [args...]")
+    .argument("<command...>")
+    .option("--project <path>", "the project's directory (default: the working directory)")
+    .addOption(port())
+    .addOption(webPort())
+    .addOption(instance())
+    .addOption(wait())
+    .action(async (words, _, command: Command) =>
+      onExitCode(await (await import("./run.ts")).run(words, command.optsWithGlobals())),
+    );
+  addCommand(context, {
+    name: "release",
+    summary: "release a project's port",
+    examples: [
+      ["iris-ports release", "the working directory's"],
+      ["iris-ports release /srv/shop --force", "even while processes or jobs use it"],
+    ],
+  })
+    .argument(...PROJECT)
+    .addOption(instance())
+    .option("--force", "also while processes or jobs use it")
+    .addOption(json())
+    .action(async (project, _, command: Command) =>
+      (await import("./release.ts")).release(project, command.optsWithGlobals()),
+    );
+}
+
+function addEnv(context: Program): void {
+  addCommand(context, {
+    name: "env",
+    summary: "print a project's port for tools to read, or write it into their files; assigns one if there is none",
+    examples: [
+      ['eval "$(iris-ports env)"', "IRIS_PORT and the like in this shell"],
+      ["iris-ports env --write .env --write .vscode/settings.json", "for docker compose and VS Code"],
+    ],
+  })
+    .argument(...PROJECT)
+    .addOption(new Option("--format <format>", "shell (the default), dotenv, json, vscode or toml"))
+    .addOption(repeated("--write <file>", "write only our lines into this file; may be repeated"))
+    .option("--check", "change nothing; exit code 1 where a file is out of date")
+    .option("--force", "turn lines that set our names elsewhere in the file into comments")
+    .addOption(port())
+    .addOption(webPort())
+    .option("--no-web-port", "no port for the web server (default: one where possible)")
+    .addOption(instance())
+    .addOption(wait())
+    .addOption(namespace())
+    .addOption(username())
+    .action(async (project, _, command: Command) =>
+      context.onExitCode(await (await import("./env/env.ts")).env(project, command.optsWithGlobals())),
+    );
+}

@@ -1,0 +1,87 @@
+import type { Command } from "commander";
+import { addCommand, instance, json, PROJECT, type Program, repeated, yes } from "./commands.ts";
+
+/** The commands that show the registry. */
+export function addReadingCommands(context: Program): void {
+  addCommand(context, {
+    name: "list",
+    aliases: ["ls", "ps"],
+    summary: "show every assignment, its holders, and the queue",
+    examples: [
+      ["iris-ports list --watch", "until Ctrl-C"],
+      ["iris-ports list --filter status=stale --json", "for a script"],
+    ],
+  })
+    .option("--wide", "also web port, image and all holders")
+    .addOption(repeated("--filter <key=value>", "project, instance, port, type, status, holder or container"))
+    .option("--watch", "show it again every second, until Ctrl-C")
+    .option("-q, --quiet", "print only the ports")
+    .addOption(json())
+    .action(async (_, command: Command) => (await import("./list.ts")).list(command.optsWithGlobals()));
+  addCommand(context, {
+    name: "inspect",
+    summary: "show one assignment, its addresses, its holders, and the evidence that it is in use",
+    examples: [
+      ["iris-ports inspect", "the working directory's"],
+      ["iris-ports inspect /srv/shop --json", "for a script"],
+    ],
+  })
+    .argument(...PROJECT)
+    .addOption(instance())
+    .addOption(json())
+    .action(async (project, _, command: Command) =>
+      (await import("./inspect.ts")).inspect(project, command.optsWithGlobals()),
+    );
+}
+
+/** The commands that keep the registry in order. */
+export function addUpkeepCommands(context: Program): void {
+  const { onExitCode } = context;
+  addCommand(context, {
+    name: "clean",
+    aliases: ["prune"],
+    summary: "remove stale assignments, and containers whose holders are gone",
+    examples: [
+      ["iris-ports clean", "safe at any time"],
+      ["iris-ports clean --json", "for a script"],
+    ],
+  })
+    .addOption(json())
+    .action(async (_, command: Command) => (await import("./clean.ts")).clean(command.optsWithGlobals()));
+  addCommand(context, {
+    name: "clear",
+    summary: "release every port, in use or not",
+    examples: [
+      ["iris-ports clear", "asks first"],
+      ["iris-ports clear --yes", "in a script"],
+    ],
+  })
+    .addOption(yes())
+    .addOption(json())
+    .action(async (_, command: Command) =>
+      onExitCode(await (await import("./clear.ts")).clear(command.optsWithGlobals())),
+    );
+  addCommand(context, {
+    name: "doctor",
+    summary: "check the registry and everything it depends on",
+    examples: [
+      ["iris-ports doctor", "changes nothing"],
+      ["iris-ports doctor --repair", "rebuild a lost document from the containers"],
+    ],
+  })
+    .option("--repair", "repair what can be repaired")
+    .option("--without-engine", "repair even where no container engine answers")
+    .addOption(yes())
+    .addOption(json())
+    .action(async (_, command: Command) =>
+      onExitCode(await (await import("./doctor.ts")).doctor(command.optsWithGlobals())),
+    );
+  addCommand(context, {
+    name: "complete",
+    summary: "print the completion script of a shell",
+    examples: [
+      ["source <(iris-ports complete bash)", "in ~/.bashrc; zsh alike"],
+      ["iris-ports complete fish | source", "in config.fish"],
+    ],
+  }).argument("<shell>", "bash, zsh, fish or powershell");
+}

@@ -1,0 +1,166 @@
+import { parse } from "jsonc-parser";
+import { describe, expect, test } from "vitest";
+import { dotenvLines, shellLines, tomlLines } from "../../src/cli/env/formats.ts";
+import { type BlockOptions, withBlock } from "../../src/cli/env/marked-block.ts";
+import { variablesOf } from "../../src/cli/env/variables.ts";
+import { vscodeSettings, withSettings } from "../../src/cli/env/vscode-settings.ts";
+import type { PortAssignment } from "../../src/registry/assignment.ts";
+
+const assignment: PortAssignment = {
+  projectPath: "/home/dev/It's a Shop",
+  projectKey: "/home/dev/It's a Shop",
+  port: 1975,
+  webPort: 52776,
+  assignedAt: new Date(0),
+  assignmentType: "auto",
+  status: "active",
+  containerName: "iris_0a1b2c3d_1975",
+};
+const endpoint = { host: "127.0.0.1", namespace: "USER", username: "_SYSTEM" };
+
+describe("the marked block", () => {
+  const options: BlockOptions = {
+    place: "end",
+    isForced: false,
+    settingsIn: (lines) => lines.map((line) => /^(IRIS_PORT)=/.exec(line)?.[1]),
+  };
+  const edited = (text: string, lines: readonly string[], more: Partial<BlockOptions> = {}) => {
+    const edit = withBlock(text, lines, { ...options, ...more });
+    return edit.kind === "edited" ? edit.text : expect.fail(`conflict: ${edit.names}`);
+  };
+  const block = (line: string, eol = "\n") => edited("", [line]).replaceAll("\n", eol);
+
+  test.each([
+    ["", ""],
+    ["A=1\n", "A=1\n"],
+    ["A=1", "A=1\n"],
+    ["# only a comment\n\n", "# only a comment\n\n"],
+    ["A=1\r\nB=2\r\n", "A=1\r\nB=2\r\n"],
+    ["A=1\r\nB=2", "A=1\r\nB=2\r\n"],
+  ])("comes behind %j, whose bytes stay", (before, kept) => {
+    const eol = before.includes("\r\n") ? "\r\n" : "\n";
+    expect(edited(before, ["IRIS_PORT=1"])).toBe(kept + block("IRIS_PORT=1", eol));
+  });
+
+  test("is replaced where it stands, and twice is once", () => {
+    const once = `A=1\n${block("IRIS_PORT=1")}B=2\n`;
+    const twice = edited(once, ["IRIS_PORT=2"]);
+    expect(twice).toBe(`A=1\n${block("IRIS_PORT=2")}B=2\n`);
+    expect(edited(twice, ["IRIS_PORT=2"])).toBe(twice);
+  });
+
+  test("leaves line ends of both kinds alone", () => {
+    expect(edited("A=1\nB=2\r\nC=3\n", ["IRIS_PORT=1"])).toBe(`A=1\nB=2\r\nC=3\n${block("IRIS_PORT=1")}`);
+  });
+
+  test("is not written where a name of ours is set outside it, unless forced: then that line is a comment", () => {
+    const text = "IRIS_PORT=1972\r\nB=2\r\n";
+    expect(withBlock(text, ["IRIS_PORT=1"], options)).toEqual({ kind: "conflict", names: ["IRIS_PORT"] });
+    const forced = edited(text, ["IRIS_PORT=1"], { isForced: true });
+    expect(forced).toBe(`# IRIS_PORT=1972\r\nB=2\r\n${block("IRIS_PORT=1", "\r\n")}`);
+  });
+
+  test("comes first in a file whose tables come last, behind a byte order mark", () => {
+    const start = { place: "start" } as const;
+    expect(edited("[table]\na = 1\n", ["port = 1"], start)).toBe(`${block("port = 1")}[table]\na = 1\n`);
+    expect(edited("\ufeff[table]\n", ["port = 1"], start)).toBe(`\ufeff${block("port = 1")}[table]\n`);
+  });
+});
+
+describe("the formats", () => {
+  test("quote what the reader would take apart", () => {
+    const variables = { PLAIN: "/a/b-c.d", SPACE: "a b", QUOTE: "it's", MONEY: `$"\`x` };
+    expect(shellLines(variables)).toEqual([
+      "export PLAIN='/a/b-c.d'",
+      "export SPACE='a b'",
+      "export QUOTE='it'\\''s'",
+      `export MONEY='$"\`x'`,
+    ]);
+    expect(dotenvLines(variables)).toEqual(["PLAIN=/a/b-c.d", "SPACE='a b'", `QUOTE="it's"`, `MONEY='$"\`x'`]);
+    expect(dotenvLines({ BOTH: `it's $5` })).toEqual([`BOTH="it's \\$5"`]);
+    expect(tomlLines(assignment, endpoint)).toEqual([
+      'host = "127.0.0.1"',
+      "web_port = 52776",
+      'namespace = "USER"',
+      'username = "_SYSTEM"',
+    ]);
+  });
+
+  test("name the compose project by directory, instance and the whole path", () => {
+    const nameOf = (more: Partial<PortAssignment>) =>
+      variablesOf({ ...assignment, ...more }, endpoint)["COMPOSE_PROJECT_NAME"];
+    const name = nameOf({});
+    expect(name).toMatch(/^it-s-a-shop-[0-9a-f]{8}$/);
+    expect(nameOf({ projectKey: "/other/It's a Shop", projectPath: "/other/It's a Shop" })).not.toBe(name);
+    expect(nameOf({ instance: "Two", projectKey: `${assignment.projectKey}#Two` })).toMatch(/^it-s-a-shop-two-/);
+    expect(nameOf({ projectPath: "/", projectKey: "/" })).toMatch(/^iris-[0-9a-f]{8}$/);
+  });
+});
+
+describe("VS Code's settings", () => {
+  const settings = (given = {}) => vscodeSettings(assignment, endpoint, given);
+
+  /** The keys that the two extensions define, and what they demand. */
+  test("are what the extensions' schemas allow", () => {
+    const value = parse(withSettings("settings.json", "", settings()));
+    expect(Object.keys(value)).toEqual(["objectscript.conn", "intersystems.servers"]);
+    const { active, host, port, ns, username, ...unknownOfConn } = value["objectscript.conn"];
+    expect({ active, host, port, ns, username }).toEqual({ ...expectedConn, port: 52776 });
+    expect(unknownOfConn).toEqual({});
+    const [[name, server]] = Object.entries(value["intersystems.servers"]) as [[string, Record<string, unknown>]];
+    expect(name).toMatch(/^[a-z0-9-_~]+$/);
+    expect(server).toEqual({
+      webServer: { scheme: "http", host: "127.0.0.1", port: 52776 },
+      superServer: { port: 1975 },
+      username: "_SYSTEM",
+    });
+  });
+
+  test("change only their own keys, and keep comments, order and indentation", () => {
+    const text = `// mine
+{
+    "editor.tabSize": 4, // four
+    /* the server */
+    "objectscript.conn": { "active": false, "ns": "SHOP", "links": { "Docs": "https://example.org" }, "port": 1 },
+}
+`;
+    const edited = withSettings("settings.json", text, settings());
+    expect(edited).toContain('// mine\n{\n    "editor.tabSize": 4, // four\n    /* the server */\n');
+    expect(parse(edited, [], { allowTrailingComma: true })).toMatchObject({
+      "editor.tabSize": 4,
+      "objectscript.conn": {
+        active: false,
+        ns: "SHOP",
+        port: 52776,
+        host: "127.0.0.1",
+        links: { Docs: "https://example.org" },
+      },
+    });
+    expect(withSettings("settings.json", edited, settings())).toBe(edited);
+  });
+
+  test("replace namespace and user only where they were given", () => {
+    const text = '{"objectscript.conn": {"ns": "SHOP", "username": "dev"}}';
+    const kept = parse(withSettings("settings.json", text, settings()));
+    expect(kept["objectscript.conn"]).toMatchObject({ ns: "SHOP", username: "dev" });
+    const given = parse(withSettings("settings.json", text, settings({ namespace: "USER", username: "_SYSTEM" })));
+    expect(given["objectscript.conn"]).toMatchObject({ ns: "USER", username: "_SYSTEM" });
+  });
+
+  test("keep the line ends of the file", () => {
+    const edited = withSettings("settings.json", '{\r\n\t"a": 1\r\n}\r\n', settings());
+    expect(edited).toMatch(/^\{\r\n\t"a": 1,\r\n\t"objectscript.conn": \{\r\n\t\t"active": true,\r\n/);
+    expect(edited.replaceAll("\r\n", "")).not.toContain("\n");
+  });
+
+  test.each([
+    ['{\n  "a": 1,\n  "b"\n}', /ColonExpected in line 4, column 1/],
+    ["[]", /is not an object/],
+    ['"text"', /is not an object/],
+    ["{", /CloseBraceExpected in line 1, column 2/],
+  ])("are not written into %j, which says where it is wrong", (text, words) => {
+    expect(() => withSettings("settings.json", text, settings())).toThrow(words);
+  });
+});
+
+const expectedConn = { active: true, host: "127.0.0.1", ns: "USER", username: "_SYSTEM" };
