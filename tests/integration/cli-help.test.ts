@@ -49,7 +49,7 @@ describe("iris-ports --help", () => {
         1    unexpected error
         2    wrong usage or value
         3    no port is free (PORT_EXHAUSTED)
-        4    the port is somebody else's (PORT_CONFLICT)
+        4    the port is in use (PORT_CONFLICT)
         5    the registry's lock was not obtained (PORT_ASSIGNMENT_TIMEOUT)
         6    the project has no port (PORT_NOT_ASSIGNED)
         7    the registry cannot be read or written (REGISTRY_*)

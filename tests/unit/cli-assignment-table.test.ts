@@ -18,20 +18,20 @@ describe("assignmentTable", () => {
 
   it("is plain and whole where the output is piped", () => {
     expect(assignmentTable(SAMPLE, terminal({ isInteractive: false }), NOW)).toMatchInlineSnapshot(`
-      "Project                                                    Port             Type    Status  Container                     Held by                                Age
-      /home/dev/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                      5 d
-      /srv/プロジェクト/在庫管理                                 1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
-      /srv/api#replica                                           2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))         12 min
+      "Project                                                    Port  Type    Status  Container               Held by                                Age
+      /home/dev/work/customers/a-rather-long-customer-name/shop  1972  auto    stale   -                       -                                      5 d
+      /srv/プロジェクト/在庫管理                                 1973  auto    active  iris_0a1b2c3d_1973      process 4711 (node vitest), manual  12 min
+      /srv/api#replica                                           2001  manual  active  iris_3f2a9c1b_1972 (?)  job (test (latest-em, api))         12 min
       "
     `);
   });
 
   it("shows the home directory as ~ in a terminal", () => {
     expect(assignmentTable(SAMPLE, terminal({}), NOW)).toMatchInlineSnapshot(`
-      "Project                                            Port             Type    Status  Container                     Held by                                Age
-      ~/work/customers/a-rather-long-customer-name/shop  1972, web 52773  auto    stale   -                             -                                      5 d
-      /srv/プロジェクト/在庫管理                         1973             auto    active  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
-      /srv/api#replica                                   2001             manual  active  iris_3f2a9c1b_1972 (?)        job (test (latest-em, api))         12 min
+      "Project                                            Port  Type    Status  Container               Held by                                Age
+      ~/work/customers/a-rather-long-customer-name/shop  1972  auto    stale   -                       -                                      5 d
+      /srv/プロジェクト/在庫管理                         1973  auto    active  iris_0a1b2c3d_1973      process 4711 (node vitest), manual  12 min
+      /srv/api#replica                                   2001  manual  active  iris_3f2a9c1b_1972 (?)  job (test (latest-em, api))         12 min
       "
     `);
   });
@@ -39,10 +39,10 @@ describe("assignmentTable", () => {
   it("fits into a narrow terminal", () => {
     const table = assignmentTable(SAMPLE, terminal({ width: 90 }), NOW);
     expect(table).toMatchInlineSnapshot(`
-      "Project          Port             Type    Status  Container        Held by             Age
-      …omer-name/shop  1972, web 52773  auto    stale   -                -                   5 d
-      …クト/在庫管理   1973             auto    active  iris_0a1b2c3d_…  process 4711 (…  12 min
-      …rv/api#replica  2001             manual  active  iris_3f2a9c1b_…  job (test (lat…  12 min
+      "Project            Port  Type    Status  Container               Held by               Age
+      …stomer-name/shop  1972  auto    stale   -                       -                     5 d
+      …ェクト/在庫管理   1973  auto    active  iris_0a1b2c3d_1973      process 4711 (no…  12 min
+      /srv/api#replica   2001  manual  active  iris_3f2a9c1b_1972 (?)  job (test (lates…  12 min
       "
     `);
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(90);
@@ -50,9 +50,9 @@ describe("assignmentTable", () => {
 
   it("marks what matters", () => {
     expect(assignmentTable(SAMPLE.slice(0, 2), terminal({ paint: markup }), NOW)).toMatchInlineSnapshot(`
-      "<heading>Project</heading>                                            <heading>Port</heading>             <heading>Type</heading>  <heading>Status</heading>  <heading>Container</heading>                     <heading>Held by</heading>                                <heading>Age</heading>
-      ~/work/customers/a-rather-long-customer-name/shop  <strong>1972, web 52773</strong>  auto  <warning>stale</warning>   -                             -                                      5 d
-      /srv/プロジェクト/在庫管理                         <strong>1973</strong>             auto  <good>active</good>  iris_0a1b2c3d_1973 (running)  process 4711 (node vitest), manual  12 min
+      "<heading>Project</heading>                                            <heading>Port</heading>  <heading>Type</heading>  <heading>Status</heading>  <heading>Container</heading>           <heading>Held by</heading>                                <heading>Age</heading>
+      ~/work/customers/a-rather-long-customer-name/shop  <strong>1972</strong>  auto  <warning>stale</warning>   -                   -                                      5 d
+      /srv/プロジェクト/在庫管理                         <strong>1973</strong>  auto  <good>active</good>  iris_0a1b2c3d_1973  process 4711 (node vitest), manual  12 min
       "
     `);
   });

@@ -49,7 +49,7 @@ describe("a refusal", () => {
   });
 
   test("of an exhausted range says who waits, and that the engine was silent", () => {
-    const silent = { isReachable: false, endpoint: undefined, reason: "it is down" } as const;
+    const silent = { isReachable: false, endpoint: "unix:///run/docker.sock", reason: "it is down" } as const;
     const listed = { ...assignment, holders: [], evidence: [] };
     const error = exhaustedError({ ...nothing, assignments: [listed], waiting: 2, engine: silent });
     expect(error.message).toContain("2 waiting for a port");
