@@ -24,7 +24,7 @@ function bundledPackages(): readonly string[] {
   return [...new Set(names)].filter((name) => existsSync(join(ROOT, "node_modules", name)));
 }
 
-test("a build in another directory gives the committed bytes: `npm run bundle` was run, and anybody can check it", async () => {
+test("A9: a build in another directory gives the committed bytes: `npm run bundle` was run, and anybody can check it", async () => {
   const elsewhere = mkdtempSync(join(tmpdir(), "iris-ports-rebuilt-"));
   onTestFinished(() => rmSync(elsewhere, { recursive: true, force: true }));
   const copy = join(elsewhere, "some", "where", "else");
@@ -43,7 +43,7 @@ test("a build in another directory gives the committed bytes: `npm run bundle` w
   expect(changed, "run `npm run bundle` and commit dist/").toEqual([]);
 }, 180_000);
 
-test("the bundles are small, hold no programs, and name the licences of what is in them", () => {
+test("A9: the bundles are small, hold no programs, and name the licences of what is in them", () => {
   expect(filesOf(ROOT)).toEqual(
     [
       ...BUNDLES.flatMap((name) => [`${name}/index.js`, `${name}/licenses.txt`, `${name}/package.json`]),

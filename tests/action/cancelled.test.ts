@@ -9,7 +9,7 @@ import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-test.each(SIGNALS)("%s while waiting gives up the place in the queue", async (signal) => {
+test.each(SIGNALS)("A7: %s while waiting gives up the place in the queue", async (signal) => {
   const host = await FakeHost.create(1);
   const holder = host.job();
   await holder.main();
@@ -25,7 +25,7 @@ test.each(SIGNALS)("%s while waiting gives up the place in the queue", async (si
   expect((await job.post(main.state)).code).toBe(0);
 });
 
-test.each(SIGNALS)("%s while IRIS starts leaves neither container nor assignment", async (signal) => {
+test.each(SIGNALS)("A7: %s while IRIS starts leaves neither container nor assignment", async (signal) => {
   const host = await FakeHost.create();
   const job = host.job();
   const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };

@@ -6,7 +6,7 @@ import { ensureStandin } from "../../scripts/build-standin.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { listenOn } from "../helpers/listener.ts";
 
-test("without an engine a job gets a port that nobody listens on", async () => {
+test("A10: without an engine a job gets a port that nobody listens on", async () => {
   const host = await FakeHost.create();
   await listenOn(host.ports[0]);
   const env = { DOCKER_HOST: `unix://${host.directory}/no.sock` };
@@ -40,7 +40,7 @@ test("without a docker command the port is still assigned; an image is refused",
   expect(refused.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_ENGINE::The docker command cannot be run\./m);
 });
 
-test("an engine that hangs delays main and post for seconds, and leaves no process behind", async () => {
+test("A10: an engine that hangs delays main and post for seconds, and leaves no process behind", async () => {
   const host = await FakeHost.create();
   const socket = join(host.directory, "hangs.sock");
   const connections = new Set<object>();

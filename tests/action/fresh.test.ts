@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { identifyProcess } from "../../src/registry/host/process-identity.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 
-test("a job gets a port, tells the steps that follow, and gives it back at its end", async () => {
+test("A2: a job gets a port, tells the steps that follow, and gives it back at its end", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();

@@ -65,7 +65,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["matrix", "{", "`matrix` is not JSON"],
 ];
 
-test("an input that cannot be used is refused with what to do, before anything is done", async () => {
+test("E1: an input that cannot be used is refused with what to do, before anything is done", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const check = async ([input, value, words]: (typeof REFUSED)[number]) => {
@@ -96,7 +96,7 @@ const INJECTIONS = [
   "</code><script>",
 ];
 
-test("nothing in a matrix, a path or an image's log becomes a command, a colour, or HTML", async () => {
+test("E3: nothing in a matrix, a path or an image's log becomes a command, a colour, or HTML", async () => {
   const host = await FakeHost.create();
   const project = join(
     host.directory,

@@ -100,7 +100,7 @@ test("an image that is not there is refused before a port is taken", async () =>
   }
 });
 
-test("a port that a stranger takes before the container starts is given up for the next", async () => {
+test("A5: a port that a stranger takes before the container starts is given up for the next", async () => {
   const host = await FakeHost.create();
   const image = await ensureStandin();
   const { path, stranger } = await thievingDocker(host, image);

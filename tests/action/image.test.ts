@@ -21,7 +21,7 @@ async function runLibrary({ env }: StepResult, ...args: string[]) {
   return { stderr, ...(stdout === "" ? {} : (JSON.parse(stdout) as { port: number; id: string })) };
 }
 
-test("IRIS runs on the job's port, with the user and the namespace that were asked for, and goes with the job", async () => {
+test("A5: IRIS runs on the job's port, with the user and the namespace that were asked for, and goes with the job", async () => {
   const host = await FakeHost.create();
   const job = host.job({ matrix: { suite: "sql" } });
   const inputs = {

@@ -73,7 +73,7 @@ class JobContainer {
 
 const isLinux = process.platform === "linux";
 
-test.runIf(isLinux)("two job containers of one host that share a registry have ports of their own", async () => {
+test.runIf(isLinux)("A8: two job containers of one host that share a registry have ports of their own", async () => {
   const host = await FakeHost.create();
   const jobs = [await JobContainer.start(host), await JobContainer.start(host)];
   for (const [index, job] of jobs.entries()) {

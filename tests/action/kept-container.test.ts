@@ -17,7 +17,7 @@ async function exists(name: string): Promise<boolean> {
   return (await runCommand("docker", ["inspect", name])).exitCode === 0;
 }
 
-describe("a container that was kept for the project", () => {
+describe("A5: a container that was kept for the project", () => {
   /** As `withReuse()` leaves it: ended, on the port that the job is going to have. */
   async function keptContainer(host: FakeHost, job: FakeJob) {
     const { outputs, state } = await job.main();

@@ -16,7 +16,7 @@ test("post without anything saved is fine, and changes nothing", async () => {
   expect(host.assignments).toHaveLength(1);
 });
 
-test("post that runs twice is harmless", async () => {
+test("A3: post that runs twice is harmless", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();
@@ -26,7 +26,7 @@ test("post that runs twice is harmless", async () => {
   expect(again.stdout).not.toMatch(/^::(warning|error)/m);
 });
 
-test("post leaves a port alone that somebody else holds by now", async () => {
+test("A3: post leaves a port alone that somebody else holds by now", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const main = await job.main();
@@ -77,7 +77,7 @@ test.each([
   expect(post.stdout).not.toMatch(/^\s+at /m);
 });
 
-describe("where the engine hangs at removing a container", () => {
+describe("A3: where the engine hangs at removing a container", () => {
   const HURRIED = fileURLToPath(new URL("../fixtures/action/hurried-post.ts", import.meta.url));
 
   test("post that has given its port back says so, and writes the summary, though it cannot finish cleaning", async () => {

@@ -26,14 +26,14 @@ test("the main step run twice in one job keeps the port", async () => {
   expect(host.document.iris_ports.holders[`${job.workspace}#latest-em_sql`]).toHaveLength(1);
 });
 
-test("the legs of one matrix have ports of their own, also on one runner", async () => {
+test("A1: the legs of one matrix have ports of their own, also on one runner", async () => {
   const host = await FakeHost.create();
   const legs = ["api", "sql"].map((suite) => host.job({ runner: "one", matrix: { ...LEG, suite } }));
   const mains = await Promise.all(legs.map((job) => job.main()));
   expect(new Set(mains.map(({ outputs }) => outputs.port)).size).toBe(2);
 });
 
-test("two jobs with the same project and leg never share a port: the second gets another instance", async () => {
+test("A1: two jobs with the same project and leg never share a port: the second gets another instance", async () => {
   const host = await FakeHost.create();
   const inputs = { project: host.directory };
   const jobs = [host.job({ matrix: LEG }), host.job({ matrix: LEG }), host.job({ matrix: LEG })];

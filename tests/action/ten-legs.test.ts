@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 
-test("ten legs at once get ten ports; the eleventh fails with who has them; the twelfth waits for one", async () => {
+test("A6: ten legs at once get ten ports; the eleventh fails with who has them; the twelfth waits for one", async () => {
   const host = await FakeHost.create(10);
   const legs = Array.from({ length: 10 }, (_, leg) => host.job({ runner: `runner-${leg}`, matrix: { leg } }));
   const mains = await Promise.all(legs.map((job) => job.main()));
@@ -30,7 +30,7 @@ test("ten legs at once get ten ports; the eleventh fails with who has them; the 
   expect(last).toBe(first + 9);
 });
 
-test("whoever waits longer gets the port that is freed first", async () => {
+test("A6: whoever waits longer gets the port that is freed first", async () => {
   const host = await FakeHost.create(1);
   const holder = host.job();
   const held = await holder.main();

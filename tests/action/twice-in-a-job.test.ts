@@ -5,7 +5,7 @@ import { FakeHost, type StepResult } from "../helpers/fake-runner.ts";
 const SECOND = { GITHUB_ACTION: "__org_iris-ports_2" };
 const NAMED = { GITHUB_ACTION: "orders" };
 
-test("every use in one job has a port of its own, and gives back only that", async () => {
+test("A1: every use in one job has a port of its own, and gives back only that", async () => {
   const host = await FakeHost.create();
   const job = host.job({ matrix: { iris: "latest-cd" } });
   const first = await job.main();

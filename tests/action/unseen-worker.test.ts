@@ -13,7 +13,7 @@ function actLeg(host: FakeHost, leg: string) {
   return host.job({ runner: "act", matrix: { leg }, env });
 }
 
-test("under act, where all legs have one parent, the holder is the leg, until its time is over", async () => {
+test("A8: under act, where all legs have one parent, the holder is the leg, until its time is over", async () => {
   const host = await FakeHost.create();
   const jobs = [actLeg(host, "a"), actLeg(host, "b")];
   const mains = await Promise.all(jobs.map((job) => job.main({ inputs: { "max-job-minutes": "60" } })));

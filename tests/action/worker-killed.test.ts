@@ -3,7 +3,7 @@ import { ensureStandin } from "../../scripts/build-standin.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 
-test("after the runner was killed, the next job of another leg gets the port", async () => {
+test("A4: after the runner was killed, the next job of another leg gets the port", async () => {
   const host = await FakeHost.create(1);
   const killed = host.job({ matrix: { leg: 1 } });
   expect((await killed.main()).code).toBe(0);
@@ -16,7 +16,7 @@ test("after the runner was killed, the next job of another leg gets the port", a
   expect(host.assignments.map(({ project_path }) => project_path)).toEqual([`${refused.workspace}#2`]);
 });
 
-test("the container of a killed job is removed by the next that needs its port, and by the next post otherwise", async () => {
+test("A4: the container of a killed job is removed by the next that needs its port, and by the next post otherwise", async () => {
   const host = await FakeHost.create(2);
   const image = await ensureStandin();
   const jobs = [host.job({ matrix: { leg: 1 } }), host.job({ matrix: { leg: 2 } })];

@@ -6,7 +6,7 @@ import { DockerodeEngine, PortRegistry, type PortRegistryOptions } from "../../s
 import { freePorts } from "../helpers/free-ports.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
-/** SPEC has 2 s for the engine; the rest is for a machine that is busy. */
+/** The engine has 2 s to answer; the rest is for a machine that is busy. */
 export const PATIENCE_MS = 3_500;
 
 /** A document and ports, for engines of any kind. */

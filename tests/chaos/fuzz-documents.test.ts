@@ -24,7 +24,7 @@ function parsed(source: string): ReturnType<typeof parseDocument> | undefined {
   }
 }
 
-describe("any bytes as a document", () => {
+describe("E4: any bytes as a document", () => {
   test("are refused, or survive being written and read again", { timeout: 600_000 }, async () => {
     const numRuns = repetitions(12_000, 300_000);
     let accepted = 0;

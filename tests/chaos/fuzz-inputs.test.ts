@@ -87,7 +87,7 @@ function worksOrIsRefused(work: () => unknown): "worked" | "refused" {
   }
 }
 
-describe("any environment", () => {
+describe("E4: any environment", () => {
   const NAMES = [
     "IRIS_PORT_REGISTRY",
     "IRIS_PORT_RANGE",
@@ -126,7 +126,7 @@ describe("any environment", () => {
   });
 });
 
-describe("any input of the action", () => {
+describe("E4: any input of the action", () => {
   const inputs = fc.dictionary(fc.constantFrom(...Object.keys(ACTION.inputs)), nasty, { maxKeys: 5 });
 
   test("is read, or refused with one of our errors", { timeout: 600_000 }, () => {
@@ -181,7 +181,7 @@ describe("any input of the action", () => {
   });
 });
 
-describe("any argument vector", () => {
+describe("E4: any argument vector", () => {
   test("makes the command line work, or fail with one of our errors", { timeout: 600_000 }, async () => {
     const order = { directory: memoryDirectory(), seed: SEED, runs: repetitions(2_000, 40_000) };
     const [line = ""] = (await Program.node("fuzz-cli.ts", [JSON.stringify(order)]).output()).slice(-1);

@@ -124,7 +124,7 @@ class Storm {
 
 console.log(`storm: CHAOS_SEED=${SEED}`);
 
-describe("a storm", () => {
+describe("D3, R6: a storm", () => {
   const lastsMs = durationMs(15_000);
   const timeout = lastsMs + 90_000;
 

@@ -30,7 +30,7 @@ const any = (value: unknown) => value as never;
 const circular: { self?: unknown } = {};
 circular.self = circular;
 
-describe("a range of ports is refused", () => {
+describe("E1: a range of ports is refused", () => {
   test.each([
     ["reversed", "1981-1972"],
     ["reversed", [1981, 1972]],
@@ -64,7 +64,7 @@ describe("a range of ports is refused", () => {
   });
 });
 
-describe("an argument is refused, and nothing is written", () => {
+describe("E1: an argument is refused, and nothing is written", () => {
   test.each([
     0,
     -1,
@@ -167,7 +167,7 @@ const DETAIL = { port: 1972, generation: "t" };
 const documentOf = (assignments: unknown, ours?: unknown) =>
   JSON.stringify({ schema_version: "1.0", assignments, ...(ours === undefined ? {} : { iris_ports: ours }) });
 
-describe("a document is refused as corrupt, kept as it is, and copied", () => {
+describe("D5: a document is refused as corrupt, kept as it is, and copied", () => {
   test.each<[string, string]>([
     ["empty", ""],
     ["blank", " \n"],
@@ -273,7 +273,7 @@ describe("a document is refused as corrupt, kept as it is, and copied", () => {
   });
 });
 
-describe("a registry path is refused that is", () => {
+describe("E1: a registry path is refused that is", () => {
   async function access(machine: TestRegistry, registryPath = machine.path): Promise<IrisPortsError> {
     const error = await refusal(() => machine.open({ registryPath }).assignPort(machine.project("a")));
     expect(error).toMatchObject({ code: "REGISTRY_ACCESS", registryPath });

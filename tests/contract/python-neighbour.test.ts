@@ -24,7 +24,7 @@ async function python(machine: TestRegistry, ...args: readonly unknown[]): Promi
 const assignByPython = async (machine: TestRegistry, name: string) =>
   Number((await python(machine, "assign", machine.project(name), machine.range[0] + 1))[0]);
 
-describe("beside the Python tool", () => {
+describe("D2: beside the Python tool", () => {
   test("its entries are read, and hold their ports", async () => {
     const machine = await TestRegistry.create(3);
     machine.now = new Date();

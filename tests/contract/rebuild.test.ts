@@ -29,7 +29,7 @@ async function startFor(registry: TestRegistry, name: string, lifetime: "holders
 
 const BROKEN = ["", "{", "not JSON", "\u0000\u0001", '{"schema_version":"1.0","assignments":[{"port":1}]}', "[]"];
 
-describe("rebuild", () => {
+describe("D8: rebuild", () => {
   it.each(BROKEN)("puts a document that holds %j back from the containers, and keeps its bytes", async (bytes) => {
     const registry = await TestRegistry.create();
     const shop = await startFor(registry, "shop");

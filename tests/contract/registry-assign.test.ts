@@ -46,7 +46,7 @@ describe("R1: an assignment", () => {
     vi.unstubAllEnvs();
   });
 
-  test("stands in the document with exactly the six keys that the Python tool knows", async () => {
+  test("D1: stands in the document with exactly the six keys that the Python tool knows", async () => {
     const machine = await TestRegistry.create();
     await machine.open().assignPort(machine.project("shop"), { instance: "second" });
     expect(machine.json().assignments.map(Object.keys)).toEqual([
@@ -196,7 +196,7 @@ describe("R3: a preferred port", () => {
   });
 });
 
-describe("a web port", () => {
+describe("C12: a web port", () => {
   const low = [9_000 + 100, 14_000] as const;
   /** Its own numbers: 52773 + (port - 1972) has to stay below 65536. */
   const probe = async () => true;

@@ -3,7 +3,7 @@ import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts"
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
-describe("an engine is told from others by its own ID", () => {
+describe("S6: an engine is told from others by its own ID", () => {
   test("so that one engine reached at another address is the same one", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
@@ -46,7 +46,7 @@ describe("an engine is told from others by its own ID", () => {
   });
 });
 
-describe("no engine at all is not an engine that does not answer", () => {
+describe("S6: no engine at all is not an engine that does not answer", () => {
   test("so that what is dead is reclaimed without one", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.openWithoutEngine();

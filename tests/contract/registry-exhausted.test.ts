@@ -74,7 +74,7 @@ describe("R4: when all ports are taken", () => {
   });
 });
 
-describe("the queue", () => {
+describe("R14: the queue", () => {
   /** Somebody with a place in the queue, who got it before this returns. */
   async function waiter(registry: PortRegistry, project: string, options: { portRange?: unknown } = {}) {
     const positions: number[] = [];

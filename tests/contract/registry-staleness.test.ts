@@ -26,7 +26,7 @@ async function fate(machine: TestRegistry, holder: Holder): Promise<"kept" | "st
   return removed.some(({ projectPath }) => projectPath === machine.project("held")) ? "stale" : "kept";
 }
 
-describe("section 5: a process holder", () => {
+describe("S1: a process holder", () => {
   test("speaks for its assignment while it runs, and no longer", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
@@ -124,7 +124,7 @@ print(stat()[19], flush=True)
 time.sleep(600)
 `;
 
-describe("section 5: other holders", () => {
+describe("S2: other holders", () => {
   test("a job lives as long as its worker process", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
@@ -189,7 +189,7 @@ async function present(path: string): Promise<DirectoryIdentity> {
   return (await identifyDirectory(path)) ?? expect.fail(`${path} does not exist`);
 }
 
-describe("section 5: a container", () => {
+describe("S3: a container", () => {
   test.each(["created", "running", "paused", "restarting", "removing", "exited", "dead"])(
     "in state %s speaks for the assignment, by its name or its labels",
     async (state) => {
@@ -259,7 +259,7 @@ describe("section 5: a container", () => {
   });
 });
 
-describe("section 5: an entry of the Python tool", () => {
+describe("S4: an entry of the Python tool", () => {
   /** As that tool writes it: six keys, local time without an offset. */
   function writeForeign(machine: TestRegistry, ageMs: number, containerName: string | null = null) {
     const local = new Date(machine.now.getTime() - ageMs - machine.now.getTimezoneOffset() * MINUTE);
@@ -322,7 +322,7 @@ describe("section 5: an entry of the Python tool", () => {
   });
 });
 
-describe("section 3: the key of an entry of the Python tool with a # in it", () => {
+describe("D2: the key of an entry of the Python tool with a # in it", () => {
   test.each([
     ["a directory", "C#demo", undefined],
     ["an instance", "shop", "test"],

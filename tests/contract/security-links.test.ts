@@ -36,7 +36,7 @@ const tryAssign = (registry: TestRegistry) =>
     .catch((error: unknown) => error);
 
 // Making a link needs a privilege there.
-describe.skipIf(process.platform === "win32")("a link that was planted", () => {
+describe.skipIf(process.platform === "win32")("D7: a link that was planted", () => {
   it.each([
     ["the document", ""],
     ["the commit directory", ".commit"],

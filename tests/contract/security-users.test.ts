@@ -20,7 +20,7 @@ function directoryOf(owner: User | { uid: 0; gid: number }, mode: number): strin
   return path;
 }
 
-describe("the files of a new registry", () => {
+describe("D6: the files of a new registry", () => {
   it.skipIf(process.platform === "win32")("are this user's alone, whatever the umask", async () => {
     const registry = await TestRegistry.create();
     const registryPath = join(registry.directory, "made", "by", "us", "port-registry.json");
@@ -37,7 +37,7 @@ describe("the files of a new registry", () => {
 });
 
 // Root is needed to be somebody else.
-describe.skipIf(!CAN_BE_OTHERS)("between users of one host", () => {
+describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
   it("a private registry is nobody else's to read or change", async () => {
     const range = await freePorts(5);
     const directory = directoryOf(ALICE, 0o700);

@@ -37,7 +37,7 @@ async function lineOf(program: Program, text: string): Promise<string> {
   }
 }
 
-describe("a commit", () => {
+describe("D3: a commit", () => {
   test.each(POINTS)("of a process that is killed after %s is there as a whole or not at all", async (point) => {
     const path = join(temporaryDirectory(), "port-registry.json");
     await commitHere(path);
@@ -92,7 +92,7 @@ describe("a commit", () => {
 /** `STORM_SECONDS=300 npx vitest run tests/contract/store-fence.test.ts` for a long one. */
 const STORM_MS = Number(process.env["STORM_SECONDS"] ?? 12) * 1_000;
 
-describe("a storm", () => {
+describe("D3: a storm", () => {
   test("of processes that stop and kill themselves, while the lock keeps nobody apart, loses nothing", {
     timeout: 60_000 + STORM_MS,
   }, async () => {

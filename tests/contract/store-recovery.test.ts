@@ -47,7 +47,7 @@ function counted(document: RegistryDocument, count: number): RegistryDocument {
   return { ...document, unknown: { ...document.unknown, own } };
 }
 
-describe("the document goes on", () => {
+describe("D4: the document goes on", () => {
   test("after its commit directory was removed", async () => {
     const counter = new Counter();
     await counter.increase();

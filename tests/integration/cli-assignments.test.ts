@@ -25,7 +25,7 @@ describe("iris-ports", () => {
       .map((line) => line.split(/ {2,}/));
   }
 
-  it("assigns, lists, inspects and releases", async () => {
+  it("L1: assigns, lists, inspects and releases", async () => {
     expect(await stdoutOf("list")).toBe("No assignments in <dir>/registry/port-registry.json.\n");
     expect(await stdoutOf("assign", "shop")).toBe(
       "<dir>/shop has port <port 0>. To release it: iris-ports release <dir>/shop\n",
@@ -64,7 +64,7 @@ describe("iris-ports", () => {
     expect(await stdoutOf("release")).toBe("Released port <port 0> (<dir>).\n");
   });
 
-  it("prints JSON that says everything", async () => {
+  it("L2: prints JSON that says everything", async () => {
     const assigned = await sandbox.json("assign", "shop", "--port", String(sandbox.firstPort + 5));
     const expected = {
       projectPath: `${sandbox.directory}/shop`,
@@ -117,7 +117,7 @@ describe("iris-ports", () => {
     expect(await stdoutOf("clean")).toBe("Nothing is stale.\n");
   });
 
-  describe("clear", () => {
+  describe("L3: clear", () => {
     it("refuses without a terminal to ask on, and changes nothing", async () => {
       await sandbox.run(["assign", "shop"]);
       const before = readFileSync(sandbox.registryPath);

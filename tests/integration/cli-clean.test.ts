@@ -6,7 +6,7 @@ import { CliSandbox } from "../helpers/cli.ts";
 import { docker, dockerCli } from "../helpers/engine.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 
-it("iris-ports clean names each container that it removes, and only then says that nothing is stale", async () => {
+it("L1: iris-ports clean names each container that it removes, and only then says that nothing is stale", async () => {
   using sandbox = await CliSandbox.create();
   const name = await leftContainer(sandbox);
   const removed = await sandbox.run(["clean"]);

@@ -7,7 +7,7 @@ import { processHolder, processText } from "../../src/registry/holder.ts";
 import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
 
-describe("iris-ports doctor", () => {
+describe("L5: iris-ports doctor", () => {
   let sandbox: CliSandbox;
   const label = uniqueLabel();
 

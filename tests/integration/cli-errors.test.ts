@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CliSandbox } from "../helpers/cli.ts";
 
-describe("iris-ports, when something is wrong,", () => {
+describe("L6: iris-ports, when something is wrong,", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {

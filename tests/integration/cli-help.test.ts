@@ -67,7 +67,7 @@ describe("iris-ports --help", () => {
     `);
   });
 
-  it("answers in less than 150 ms", () => {
+  it("L7: answers in less than 150 ms", () => {
     // Other tests run beside this one: the best of several counts, next to a Node process that does nothing.
     const rounds = Array.from({ length: 9 }, () => ({ help: timed(BIN, "--help"), empty: timed("--eval", "0") }));
     const help = Math.min(...rounds.map((round) => round.help));

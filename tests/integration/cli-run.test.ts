@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BIN, CliSandbox, resultOf, said } from "../helpers/cli.ts";
 
-describe("iris-ports run", () => {
+describe("L4: iris-ports run", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {

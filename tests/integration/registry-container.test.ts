@@ -47,7 +47,7 @@ describe("an image that is not IRIS", () => {
     expect([joined.getId(), joined.getHost()]).toEqual([started.getId(), "127.0.0.3"]);
   });
 
-  test("is not ready before it listens inside, though the engine answers outside", async () => {
+  test("C13: is not ready before it listens inside, though the engine answers outside", async () => {
     const bench = await ContainerBench.create();
     const container = echo(bench, bench.project(), 9000);
     await expect(container.withStartupTimeout(1_500).start()).rejects.toThrow(/9000/);

@@ -25,7 +25,7 @@ function expectHarmless(output: string): void {
   }
 }
 
-describe("what others wrote into the registry", () => {
+describe("E3: what others wrote into the registry", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {

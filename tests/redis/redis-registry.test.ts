@@ -34,7 +34,7 @@ test("a holder of this process expires, by the server's clock, unless it is rene
   expect(expiresAt - Date.now()).toBeGreaterThan(60_000);
 });
 
-test("after a restart without data the port of a live holder is not given to another project", async () => {
+test("D9: after a restart without data the port of a live holder is not given to another project", async () => {
   const server = await RedisServer.start();
   const range = await freePorts(5);
   const mine = await open(server, { portRange: range });

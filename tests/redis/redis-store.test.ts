@@ -37,7 +37,7 @@ test("a new pool is an empty document, and what one store commits another reads"
   expect(Date.parse((await second.read()).server?.grace_until ?? "")).toBeLessThan(Date.now() + 5_000);
 });
 
-test("forty updates at once each build on the one before", async () => {
+test("D9: forty updates at once each build on the one before", async () => {
   const server = await RedisServer.start();
   const stores = Array.from({ length: 4 }, () => open(server));
   await Promise.all(

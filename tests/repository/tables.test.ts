@@ -26,7 +26,7 @@ function methods(...classes: readonly { readonly prototype: object }[]): string[
   return [...new Set(names)].filter((name) => name !== "constructor");
 }
 
-describe("the table of errors", () => {
+describe("E2: the table of errors", () => {
   const rows = new MarkdownPage("docs/errors.md").rows("Errors").map(([code = "", name = "", exit = ""]) => ({
     code: codeWords(code)[0] ?? "",
     name: codeWords(name)[0] ?? "",
