@@ -30,7 +30,7 @@ export class Screen implements Disposable {
     const { isInteractive } = this.#terminal;
     if (!isInteractive && text === this.#shown) return;
     // Rows above the top of the terminal cannot be reached again: what does not fit is left out.
-    const fitting = isInteractive ? firstLines(text, (process.stdout.rows ?? 24) - 1) : text;
+    const fitting = isInteractive ? firstLines(text, (process.stdout.rows || 24) - 1) : text;
     const back = isInteractive && this.#shown !== undefined ? UP(this.#shown.split("\n").length - 1) : "";
     this.#terminal.write(isInteractive ? `${back}${CLEAR_BELOW}${fitting}` : fitting);
     this.#shown = fitting;

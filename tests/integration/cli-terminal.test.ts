@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ensureStandin } from "../../scripts/build-standin.ts";
+import { runCommand } from "../../scripts/run-command.ts";
 import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
+import { docker } from "../helpers/engine.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
 describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => {
@@ -67,6 +70,44 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     const table = await inTerminal("list", { columns: 70, env: { NO_COLOR: "1" } });
     expect(table).toContain("…");
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(70);
+  });
+
+  it("cuts the project, and neither the container nor the port, at 80 columns", async () => {
+    const long = sandbox.project("a/directory/with/quite/a/long/name/that/does/not/fit");
+    const { containerName } = (await sandbox.json("assign", long)) as { containerName: string };
+    await docker("create", "--name", containerName, await ensureStandin());
+    onTestFinished(async () => void (await docker("rm", containerName)));
+    const table = await inTerminal("list", { columns: 80, env: { NO_COLOR: "1" } });
+    const line = table.split("\n").find((row) => row.includes(containerName));
+    expect(line).toMatch(/^….*not\/fit +\d+ +auto +active +iris_\w+ \(created\) /);
+    for (const row of table.split("\n")) expect(row.length).toBeLessThanOrEqual(80);
+  });
+
+  it("redraws the list in its place with --watch, until Ctrl-C, and shows the cursor again", async () => {
+    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' list -q --watch`, {
+      question: "\u001b[1A\r\u001b[J",
+      answer: "\u0003",
+    });
+    expect(exitCode).toBe(0);
+    const first = `\u001b[?25l\r\u001b[J${sandbox.firstPort}\n`;
+    expect(stdout.slice(0, first.length)).toBe(first);
+    expect(stdout.endsWith("\u001b[?25h")).toBe(true);
+  });
+
+  it("completes commands, projects and options in bash", async () => {
+    const script = join(sandbox.directory, "complete.bash");
+    const { stdout } = await sandbox.run(["complete", "bash"]);
+    writeFileSync(script, `iris-ports() { '${process.execPath}' '${BIN}' "$@"; }\n${stdout}`);
+    // As bash's own completion does, whose package may not be installed.
+    const words = `_get_comp_words_by_ref() { words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=\${words[cword]}; prev=\${words[cword-1]}; }`;
+    const completed = async (...line: string[]) => {
+      const ask = `${words}; compopt() { :; }; source '${script}'; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); __iris_ports_complete; printf '<%s>' "\${COMPREPLY[@]}"`;
+      const env = { HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath };
+      return (await runCommand("bash", ["-c", ask, "bash", ...line], { env })).stdout;
+    };
+    expect(await completed("iris-ports", "rel")).toBe("<release>");
+    expect(await completed("iris-ports", "release", "")).toContain(`<${join(sandbox.directory, "shop")}>`);
+    expect(await completed("iris-ports", "env", "--form")).toBe("<--format>");
   });
 
   it.each([
