@@ -30,10 +30,19 @@ const withEngine = ["integration", "action", "chaos"].map((name) => ({
   },
 }));
 
+/** What must hold wherever the document is kept. */
+const CONTRACT = ["assign", "choice", "concurrency", "exhausted", "model", "release", "staleness"].map(
+  (name) => `tests/contract/registry-${name}.test.ts`,
+);
+
 const withRedis = [
   {
     extends: true as const,
     test: { name: "redis", include: ["tests/redis/**/*.test.ts"], globalSetup: "tests/helpers/peers.setup.ts", env },
+  },
+  {
+    extends: true as const,
+    test: { name: "contract-on-redis", include: CONTRACT, globalSetup: "tests/helpers/redis.setup.ts", env },
   },
 ];
 

@@ -4,7 +4,7 @@ import { PortAssignmentTimeoutError } from "../../src/errors/errors.ts";
 import { uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { wideRange } from "../helpers/free-ports.ts";
 import { Program } from "../helpers/processes.ts";
-import { TestRegistry } from "../helpers/registry.ts";
+import { isOnRedis, TestRegistry } from "../helpers/registry.ts";
 
 type Outcome = { project: string; port?: number; error?: { code: string } };
 
@@ -78,7 +78,7 @@ describe("R13: many processes contending", { timeout: 60_000 }, () => {
   });
 });
 
-describe("R12: a lock that is not to be had in time", () => {
+describe.skipIf(isOnRedis)("R12: a lock that is not to be had in time", () => {
   test("is an error that names the registry, the lock and who has it; nothing is changed", async () => {
     const machine = await TestRegistry.create(2);
     await machine.open().assignPort(machine.project("a"));

@@ -5,7 +5,7 @@ import { PortConflictError, PortNotAssignedError } from "../../src/registry/erro
 import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
-import { TestRegistry } from "../helpers/registry.ts";
+import { isOnRedis, TestRegistry } from "../helpers/registry.ts";
 
 const user = () => uniqueProcessHolder({ usesContainer: true });
 
@@ -36,7 +36,7 @@ describe("R5: releasing", () => {
     const idle = await IdleProcess.start();
     const { port } = await registry.assignPort(machine.project("a"), { holder: manualHolder() });
     await registry.assignPort(machine.project("a"), { holder: idle.holder() });
-    const before = readFileSync(machine.path);
+    const before = machine.json();
     const refused = registry.releasePort(machine.project("a"), { isUseRespected: true });
     await expect(refused).rejects.toThrow(PortConflictError);
     await expect(refused).rejects.toMatchObject({
@@ -44,7 +44,7 @@ describe("R5: releasing", () => {
       state: `  held by process ${idle.identity.pid}`,
       remedy: expect.stringMatching(/iris-ports release \S+\/a --force --registry \S+$/),
     });
-    expect(readFileSync(machine.path)).toEqual(before);
+    expect(machine.json()).toEqual(before);
     await idle.kill();
     const released = await registry.releasePort(machine.project("a"), { isUseRespected: true });
     expect(released).toMatchObject({ port, status: "released" });
@@ -117,7 +117,7 @@ describe("R7: looking", () => {
     const machine = await TestRegistry.create();
     expect(await machine.open().listAll()).toEqual([]);
     expect(await machine.open().getAssignment(machine.project("a"))).toBeUndefined();
-    expect(() => machine.json()).toThrow("ENOENT");
+    expect(() => machine.json()).toThrow();
   });
 
   test("clearing forgets every assignment and every memory", async () => {
@@ -189,7 +189,7 @@ describe("leaving the project's container", () => {
     expect((await registry.inspect(machine.project("a")))?.holders).toMatchObject([{ id: newcomer.id }]);
   });
 
-  test("is waited for as long by a newcomer that has waited for a port before", async () => {
+  test.skipIf(isOnRedis)("is waited for as long by a newcomer that has waited for a port before", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
     const leaver = await user();

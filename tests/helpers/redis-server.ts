@@ -23,8 +23,14 @@ export class RedisServer {
 
   /** @param options as on the command line of redis-server */
   static async start(options: readonly string[] = ["--appendonly", "yes"]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), options);
+    const server = await RedisServer.startFor(options);
     onTestFinished(() => server.dispose());
+    return server;
+  }
+
+  /** One that its caller disposes of. */
+  static async startFor(options: readonly string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), options);
     await server.start();
     return server;
   }

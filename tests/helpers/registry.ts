@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,10 +15,15 @@ export function temporaryDirectory(): string {
   return path;
 }
 
+const REDIS_URL = process.env["IRIS_PORTS_TEST_REDIS"];
+/** True where the contract's tests run on a Redis server: what is about files does not apply there. */
+export const isOnRedis = REDIS_URL !== undefined;
+
 /** A registry of the test's own, its engine, and projects to use it for. */
 export class TestRegistry {
   readonly directory = temporaryDirectory();
-  readonly path = join(this.directory, "port-registry.json");
+  /** The document's file; the URL of its pool where the tests run on a Redis server. */
+  readonly path = isOnRedis ? `${REDIS_URL}?name=test-${randomUUID()}` : join(this.directory, "port-registry.json");
   readonly engine = new FakeEngine();
   readonly range: readonly [first: number, last: number];
   now = new Date("2026-11-23T05:06:07.123Z");
@@ -71,11 +78,19 @@ export class TestRegistry {
   /** The document as any program reads it. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into it by name.
   json(): any {
-    return JSON.parse(fs.readFileSync(this.path, "utf8"));
+    return JSON.parse(isOnRedis ? this.#redis("HGET", "json") : fs.readFileSync(this.path, "utf8"));
   }
 
   /** Puts the document there as another program would. */
   write(document: unknown): void {
-    fs.writeFileSync(this.path, typeof document === "string" ? document : JSON.stringify(document, null, 2));
+    const text = typeof document === "string" ? document : JSON.stringify(document, null, 2);
+    if (isOnRedis) this.#redis("HSET", "json", text, "commit", randomBytes(8).toString("hex"));
+    else fs.writeFileSync(this.path, text);
+  }
+
+  #redis(command: string, ...words: readonly string[]): string {
+    const url = new URL(this.path);
+    const key = `iris-ports:{${url.searchParams.get("name")}}:document`;
+    return execFileSync("redis-cli", ["-p", url.port, command, key, ...words], { encoding: "utf8" });
   }
 }

@@ -216,7 +216,7 @@ export class RedisStore implements Store {
   async #awaitChange(timeoutMs: number): Promise<void> {
     const { notices } = await this.#poolKeys();
     const change = Promise.withResolvers<void>();
-    const timer = setTimeout(change.resolve, timeoutMs);
+    const timer = setTimeout(change.resolve, Math.max(1, timeoutMs));
     const stop = await (await this.#session()).listen(notices, () => change.resolve());
     try {
       await change.promise;
