@@ -1,44 +1,93 @@
 /**
  * Compiles src/ to dist/lib/. `--if-stale`: only when something in src/ is newer than the last build; `--no-check`:
  * without looking at types, which `npm run check` does.
+ * The modules are CommonJS; those for `import` only pass on what they export. docs/decisions/commonjs-and-esm.md says why.
  * The old build is swapped for the new one, so that tests that are running never see half of one.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import fs from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const target = join(root, "dist", "lib");
 const scratch = join(root, "build", `lib-${process.pid}`);
 
+/** What `import` finds, by its name; the entry for vitest is a module for `import` itself. */
+const ENTRIES = ["index", "ports"];
+
 if (!process.argv.includes("--if-stale") || isStale()) build();
 
 function build(): void {
   try {
-    const noCheck = process.argv.includes("--no-check") ? ["--noCheck"] : [];
-    const args = [tsc(), "--project", "tsconfig.build.json", "--outDir", join(scratch, "new"), ...noCheck];
-    execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
-    chmodSync(join(scratch, "new", "cli", "bin.js"), 0o755);
-    mkdirSync(join(root, "dist"), { recursive: true });
-    if (existsSync(target)) renameSync(target, join(scratch, "old"));
-    renameSync(join(scratch, "new"), target);
+    const source = stage("src", inCommonJs);
+    const output = join(scratch, "new");
+    compile(source, output, { module: "commonjs", moduleResolution: "bundler", verbatimModuleSyntax: false });
+    fs.writeFileSync(join(output, "package.json"), '{ "type": "commonjs" }\n');
+    for (const entry of ENTRIES) writeImportEntry(output, entry);
+    fs.chmodSync(join(output, "cli", "bin.js"), 0o755);
+    fs.mkdirSync(join(root, "dist"), { recursive: true });
+    if (fs.existsSync(target)) fs.renameSync(target, join(scratch, "old"));
+    fs.renameSync(output, target);
   } catch (error) {
     // tsc has said what is wrong; a stack trace of this script would only bury it.
     if ((error as { status?: unknown }).status === undefined) throw error;
     process.exitCode = 1;
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    fs.rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-function tsc(): string {
-  return join(root, "node_modules", "typescript", "bin", "tsc");
+function inCommonJs(text: string): string {
+  // The package.json beside the modules hides the package's own from its name.
+  return text
+    .replaceAll("import.meta.url", "__filename")
+    .replaceAll('"iris-ports/package.json"', '"../../../package.json"');
+}
+
+/** A copy of a folder with its texts changed, for what means something else in CommonJS. */
+function stage(folder: string, change: (text: string) => string): string {
+  const copy = join(scratch, folder);
+  for (const path of fs.globSync(`${folder}/**/*.ts`, { cwd: root })) {
+    const to = join(scratch, path);
+    fs.mkdirSync(join(to, ".."), { recursive: true });
+    fs.writeFileSync(to, change(fs.readFileSync(join(root, path), "utf8")));
+  }
+  return copy;
+}
+
+function compile(source: string, outDir: string, options: Readonly<Record<string, unknown>>): void {
+  const config = `${source}.json`;
+  const compilerOptions = { noEmit: false, declaration: true, rootDir: source, outDir, paths: {}, ...options };
+  fs.writeFileSync(
+    config,
+    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: [source] }),
+  );
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const noCheck = process.argv.includes("--no-check") ? ["--noCheck"] : [];
+  execFileSync(process.execPath, [tsc, "--project", config, ...noCheck], { cwd: root, stdio: "inherit" });
+}
+
+/** Names every export, because not every runtime finds those of a CommonJS module by itself. */
+function writeImportEntry(output: string, entry: string): void {
+  // Loaded where its dependencies are found.
+  const names = Object.keys(createRequire(import.meta.url)(join(output, `${entry}.js`))).sort();
+  const lines = [
+    `import entry from "./${entry}.js";`,
+    "",
+    `export const {`,
+    ...names.map((name) => `  ${name},`),
+    "} = entry;",
+    "",
+  ];
+  fs.writeFileSync(join(output, `${entry}.mjs`), lines.join("\n"));
+  fs.writeFileSync(join(output, `${entry}.d.mts`), `export * from "./${entry}.js";\n`);
 }
 
 function isStale(): boolean {
   const built = join(target, "cli", "bin.js");
-  if (!existsSync(built)) return true;
-  const builtAt = statSync(built).mtimeMs;
-  const sources = [...globSync("src/**/*.ts", { cwd: root }), "tsconfig.json", "tsconfig.build.json"];
-  return sources.some((path) => statSync(join(root, path)).mtimeMs > builtAt);
+  if (!fs.existsSync(built)) return true;
+  const builtAt = fs.statSync(built).mtimeMs;
+  const sources = [...fs.globSync("src/**/*.ts", { cwd: root }), "tsconfig.json", "scripts/build.ts"];
+  return sources.some((path) => fs.statSync(join(root, path)).mtimeMs > builtAt);
 }

@@ -18,8 +18,8 @@ const REMOVE_TIMEOUT_MS = 30_000;
 export type DockerodeEngineOptions = {
   /** As in `DOCKER_HOST`. @default the configured engine, else the first default socket at which one answers */
   readonly dockerHost?: string;
-  /** A client that is connected already, instead of `dockerHost`. */
-  readonly client?: Dockerode;
+  /** A client of dockerode that is connected already, instead of `dockerHost`. */
+  readonly client?: { readonly modem: unknown };
   /** For one listing as a whole. @default 2000 */
   readonly timeoutMs?: number;
 };
@@ -56,7 +56,8 @@ export class DockerodeEngine implements ContainerEngine {
     this.#dockerHost = options.dockerHost;
     this.#timeoutMs = options.timeoutMs ?? 2_000;
     const { client } = options;
-    if (client !== undefined) this.#connection = { address: clientAddress(client.modem as object), docker: client };
+    if (client !== undefined)
+      this.#connection = { address: clientAddress(client.modem as object), docker: client as Dockerode };
   }
 
   get endpoint(): string {

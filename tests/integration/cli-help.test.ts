@@ -55,6 +55,7 @@ describe("iris-ports --help", () => {
         7    the registry cannot be read or written (REGISTRY_*)
         8    the container engine (CONTAINER_*)
         9    doctor found something that does not work
+        10   IRIS refused a script, SQL or a class (IRIS_SESSION)
         130  interrupted (128 + the signal's number)
         run  the command's own; 126 not executable, 127 not found
 

@@ -27,9 +27,9 @@ export async function runTask<Result>(host: SessionHost, task: SessionTask<Resul
     const { command, env } = inline;
     return task.read(await outputOf(host, command, { ...env }));
   }
-  await using copies = new CopiedFiles(host);
-  const [path = ""] = await copies.copy([{ name: "session", content: task.script }]);
-  return task.read(await outputOf(host, fileSessionCommand(path)));
+  return await withCopies(host, [{ name: "session", content: task.script }], async ([path = ""]) =>
+    task.read(await outputOf(host, fileSessionCommand(path))),
+  );
 }
 
 /**
@@ -38,14 +38,14 @@ export async function runTask<Result>(host: SessionHost, task: SessionTask<Resul
  */
 export async function importSources(host: SessionHost, path: string, place: SessionPlace): Promise<string[]> {
   const sources = sourceFiles(path);
-  await using copies = new CopiedFiles(host);
   const contents = sources.map((source, index) => ({
     name: `${index}/${basename(source)}`,
     content: readFileSync(source),
   }));
-  const copied = await copies.copy(contents);
-  const files = copied.map((path, index) => ({ path, shown: relative(".", sources[index] ?? "") }));
-  return await runTask(host, importTask(files, place));
+  return await withCopies(host, contents, async (copies) => {
+    const files = copies.map((copy, index) => ({ path: copy, shown: relative(".", sources[index] ?? "") }));
+    return await runTask(host, importTask(files, place));
+  });
 }
 
 async function outputOf(
@@ -66,24 +66,20 @@ async function outputOf(
 
 type CopiedFile = { readonly name: string; readonly content: string | Buffer };
 
-/** Files in a directory of the container that is removed when this is disposed of. */
-class CopiedFiles implements AsyncDisposable {
-  readonly #host: SessionHost;
-  readonly #path = `/tmp/iris-ports-${randomBytes(6).toString("hex")}`;
-
-  constructor(host: SessionHost) {
-    this.#host = host;
-  }
-
-  async copy(files: readonly CopiedFile[]): Promise<string[]> {
-    const targets = files.map(({ name, content }) => ({ content, target: `${this.#path}/${name}`, mode: 0o644 }));
-    await this.#host.copyContentToContainer(targets);
-    return targets.map(({ target }) => target);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
+/** Puts files into a directory of the container, which is removed when they were used. */
+async function withCopies<Result>(
+  host: SessionHost,
+  files: readonly CopiedFile[],
+  use: (paths: readonly string[]) => Promise<Result>,
+): Promise<Result> {
+  const directory = `/tmp/iris-ports-${randomBytes(6).toString("hex")}`;
+  const targets = files.map(({ name, content }) => ({ content, target: `${directory}/${name}`, mode: 0o644 }));
+  await host.copyContentToContainer(targets);
+  try {
+    return await use(targets.map(({ target }) => target));
+  } finally {
     // The engine makes them as root, and IRIS runs as another user.
-    const { exitCode, output } = await this.#host.exec(["rm", "-rf", this.#path], { user: "root" });
-    if (exitCode !== 0) debug("%s was not removed: %s", this.#path, output);
+    const { exitCode, output } = await host.exec(["rm", "-rf", directory], { user: "root" });
+    if (exitCode !== 0) debug("%s was not removed: %s", directory, output);
   }
 }
