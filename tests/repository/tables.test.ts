@@ -95,24 +95,33 @@ describe("the table of commands", () => {
       encoding: "utf8",
       env: { ...process.env, COLUMNS: "200" },
     });
-  const part = (text: string, title: string) => text.split(`\n${title}:\n`)[1]?.split("\n\n")[0] ?? "";
-  const optionsOf = (text: string) => [...text.matchAll(/(?<![\w-])--[a-z-]+/g)].map(([option]) => option);
-  const commands = [...part(help(), "Commands").matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string);
-  const rows = page.rows("Commands");
+  /** What the help says of one thing: what stands in two columns under a title. */
+  const listed = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name as string);
+  const optionsIn = (text: string) => listed(text, /(?<![\w-])(--[a-z-]+)/g);
+  const rows = page.rows("Commands").map((cells) => ({
+    name: codeWords(cells[0] ?? "")[0]?.split(" ")[0] ?? "",
+    text: cells.join(" "),
+  }));
+  /** A row may refer to the options of another one, and a command may have a section of its own. */
+  const described = ({ name, text }: { name: string; text: string }) => {
+    const referred = listed(text, /options of `(\w+)`/g).flatMap((other) => rows.filter((row) => row.name === other));
+    const section = page.text.includes(`\n## ${name}\n`) ? page.section(name) : "";
+    return [text, section, ...referred.map((row) => row.text)].join(" ");
+  };
 
   test("has every command, and no other", () => {
-    const named = rows.map(([cell = ""]) => codeWords(cell)[0]?.split(" ")[0]);
-    expect(named.sort()).toEqual(commands.filter((name) => name !== "help").sort());
+    const commands = listed(help().split("Exit codes:")[0] as string, /^ {2}([a-z]+)(?:, [a-z, ]+)?[ \n]/gm);
+    expect(commands.length).toBeGreaterThan(7);
+    expect(rows.map(({ name }) => name).sort()).toEqual(commands.filter((name) => name !== "help").sort());
   });
 
-  test.each(rows.map(([cell = "", ...rest]) => [codeWords(cell)[0]?.split(" ")[0] ?? "", cell, rest.join(" ")]))(
-    "has the options of %s",
-    (name, cell, rest) => {
-      const listed = [...part(help(name), "Options").matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, long]) => long);
-      const options = listed.filter((option) => option !== "--help");
-      expect([...new Set(optionsOf(`${cell} ${rest}`))].sort()).toEqual(options.sort());
-    },
-  );
+  test.each(rows)("has the options of $name, in its row or its section", (row) => {
+    const [, own = ""] = help(row.name).split("\nOptions:\n");
+    const options = listed(own.split("\n\n")[0] as string, /^ {2}(?:-\w, )?(--[a-z-]+)/gm);
+    const known = options.filter((option) => option !== "--help");
+    expect(optionsIn(described(row))).toEqual(expect.arrayContaining(known));
+    expect(options).toEqual(expect.arrayContaining(optionsIn(row.text)));
+  });
 
   test("leads to every exit code, those of errors in their own table", () => {
     const ofErrors = new MarkdownPage("docs/errors.md").rows("Errors").map(([, , code]) => Number(code));
