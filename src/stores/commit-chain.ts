@@ -2,15 +2,8 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
-import {
-  changeMode,
-  makeLikeParent,
-  type NewFile,
-  osCode,
-  removeIfThere,
-  renameIfThere,
-  writeNewFile,
-} from "./safe-file.ts";
+import { fileNames } from "./file-names.ts";
+import { makeSharedDirectory, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
@@ -25,7 +18,7 @@ export class CommitChain {
   readonly #isDurable: boolean;
 
   constructor(documentPath: string, isDurable: boolean) {
-    this.directory = `${documentPath}.commit`;
+    this.directory = fileNames(documentPath).commits;
     this.#documentPath = documentPath;
     this.#isDurable = isDurable;
   }
@@ -82,12 +75,9 @@ export class CommitChain {
   begin(revision: number): void {
     const prepared = `${this.directory}.${randomBytes(6).toString("hex")}`;
     const parent = fs.statSync(dirname(this.directory));
-    // A group that shares the registry's directory shares this one too.
-    const shared = parent.mode & 0o070;
     fs.mkdirSync(prepared, { mode: 0o700 });
     try {
-      makeLikeParent(prepared, parent);
-      if (shared !== 0) changeMode(prepared, (fs.statSync(prepared).mode & 0o7700) | shared);
+      makeSharedDirectory(prepared, parent);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
       this.#dropHeadless();
       renameIfThere(prepared, this.directory);

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
-import { basename, dirname, extname, join } from "node:path";
 import createDebug from "debug";
 import { RegistryAccessError } from "../errors/errors.ts";
+import { fileNames } from "./file-names.ts";
 import { osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
@@ -16,11 +16,6 @@ const LOCKERS: readonly (readonly [command: string, args: (timeoutS: number) => 
 ];
 let found: (typeof LOCKERS)[number] | "none" | undefined;
 
-/** The file that the Python tool `iris-devtester` locks while it writes the document. */
-export function neighbourLockPath(documentPath: string): string {
-  return join(dirname(documentPath), `${basename(documentPath, extname(documentPath))}.lock`);
-}
-
 /** Says that the other tool held its lock for longer than we would wait. */
 export class NeighbourBusyError extends Error {}
 
@@ -30,7 +25,7 @@ export class NeighbourBusyError extends Error {}
  * @throws NeighbourBusyError, RegistryAccessError
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<() => void> {
-  const path = neighbourLockPath(documentPath);
+  const path = fileNames(documentPath).neighbourLock;
   let fd: number | undefined;
   try {
     fd = openLock(path);

@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RegistryAccessError } from "../errors/errors.ts";
 import { parseToken } from "./commit-chain.ts";
 import type { CommitToken, RegistryDocument } from "./document.ts";
+import { fileNames } from "./file-names.ts";
 import { type FileState, fileState, namesIn } from "./file-state.ts";
 import { HALF_WRITTEN_MS } from "./file-store.ts";
-import { neighbourLockPath } from "./neighbour-lock.ts";
 import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
 import { accessError, osCode, readRegularFile } from "./safe-file.ts";
 import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
@@ -68,7 +68,7 @@ export async function inspectFiles(documentPath: string): Promise<RegistryFiles>
     content,
     commits,
     lock: inspectLock(documentPath, commits.file),
-    neighbour: fileState(neighbourLockPath(documentPath)),
+    neighbour: fileState(fileNames(documentPath).neighbourLock),
   };
 }
 
@@ -94,7 +94,7 @@ function contentNow(path: string): DocumentState {
 }
 
 function inspectCommits(documentPath: string): CommitState {
-  const file = fileState(`${documentPath}.commit`);
+  const file = fileState(fileNames(documentPath).commits);
   const names = namesIn(file);
   const heads = names.map((name) => parseToken(name, "head")).filter((token) => token !== undefined);
   const newest = Math.max(...heads.map((head) => head.revision));
@@ -116,7 +116,7 @@ function inspectCommits(documentPath: string): CommitState {
 
 function unusedPreparations(documentPath: string): readonly string[] {
   const directory = fileState(dirname(documentPath));
-  const prefix = `${basename(documentPath)}.commit.`;
+  const prefix = `${basename(fileNames(documentPath).commits)}.`;
   return namesIn(directory)
     .filter((name) => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length)))
     .map((name) => fileState(join(directory.path, name)))
@@ -125,7 +125,7 @@ function unusedPreparations(documentPath: string): readonly string[] {
 }
 
 function inspectLock(documentPath: string, commitDirectory: FileState): LockState {
-  const file = fileState(`${documentPath}.lock`);
+  const file = fileState(fileNames(documentPath).lock);
   return {
     file,
     isStale: Math.abs(ageMs(file.stat)) > LOCK_STALE_MS,

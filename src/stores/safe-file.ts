@@ -99,6 +99,13 @@ export function makeLikeParent(directory: string, parent: fs.Stats): void {
   }
 }
 
+/** Gives a directory that was just made the owner of its parent, and a group that shares the parent the same rights. */
+export function makeSharedDirectory(made: string, parent: fs.Stats): void {
+  makeLikeParent(made, parent);
+  const shared = parent.mode & 0o070;
+  if (shared !== 0) changeMode(made, (fs.statSync(made).mode & 0o7700) | shared);
+}
+
 /** The group that shares what is made in a directory; undefined where none does. */
 export function groupFor({ mode, gid }: fs.Stats): number | undefined {
   return isRoot() || mode & 0o020 ? gid : undefined;

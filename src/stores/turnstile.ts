@@ -5,8 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import lockfile from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
-import { lockNeighbour, NeighbourBusyError, neighbourLockPath } from "./neighbour-lock.ts";
+import { fileNames } from "./file-names.ts";
+import { lockNeighbour, NeighbourBusyError } from "./neighbour-lock.ts";
 import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
+import { now, TicketQueue } from "./ticket-queue.ts";
 
 const debug = createDebug("iris-ports:lock");
 
@@ -17,10 +19,11 @@ export const STALE_MS = 2_000;
 const UNCHANGED_MS = 3_500;
 /** The name of the note in the commit directory that says who took the lock last. */
 export const OWNER_NOTE = "lock-owner";
-// The lock is held for about half a millisecond, but waking up to look costs a fifth of that: whoever has just come
-// looks seldom, and whoever has waited for long looks often, so that nobody is passed over again and again.
-const RETRY_MS = { first: 2, last: 15, growth: 1.5, late: 1.5 };
-const LATE_AFTER_MS = 100;
+/** A process that does not come again within this time leaves the lock to others, if they are not due before. */
+const AGAIN_MS = 1;
+/** How often and how soon one who was called looks at the lock, which is about to be given back. */
+const CALLED_LOOKS = 40;
+const RETRY_MS = { first: 0.15, last: 15, growth: 1.2 };
 
 // The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
 const lockFs = {
@@ -44,10 +47,12 @@ export class Turnstile {
   readonly #lockPath: string;
   readonly #ownerPath: string;
   readonly #timeoutMs: number;
+  readonly #queue: TicketQueue;
 
   constructor(registryPath: string, ownerDirectory: string, timeoutMs: number) {
     this.#registryPath = registryPath;
-    this.#lockPath = `${registryPath}.lock`;
+    this.#lockPath = fileNames(registryPath).lock;
+    this.#queue = new TicketQueue(fileNames(registryPath).queue);
     this.#ownerPath = join(ownerDirectory, OWNER_NOTE);
     this.#timeoutMs = timeoutMs;
   }
@@ -65,10 +70,14 @@ export class Turnstile {
     try {
       if (before !== undefined) await this.#inTime(before, deadline);
       const release = await this.#lock(deadline);
+      // Called early, so that the lock is not free for as long as it takes to wake up.
+      const hasCalled = this.#queue.state() === "due";
+      if (hasCalled) this.#queue.callNext();
       try {
         return await this.#besideNeighbour(work, deadline);
       } finally {
         unlock(release);
+        if (!hasCalled) this.#callOthers();
       }
     } finally {
       done.resolve();
@@ -90,7 +99,7 @@ export class Turnstile {
       release = await lockNeighbour(this.#registryPath, deadline - performance.now());
     } catch (cause) {
       if (!(cause instanceof NeighbourBusyError)) throw cause;
-      throw this.#timeout(neighbourLockPath(this.#registryPath), "the Python tool iris-devtester", cause);
+      throw this.#timeout(fileNames(this.#registryPath).neighbourLock, "the Python tool iris-devtester", cause);
     }
     try {
       return await work();
@@ -110,23 +119,57 @@ export class Turnstile {
   }
 
   async #lock(deadline: number): Promise<() => void> {
-    const begin = performance.now();
+    const look = this.#looker();
+    const release = this.#queue.state() === "due" ? undefined : look();
+    return release ?? this.#standInLine(look, deadline);
+  }
+
+  async #standInLine(look: () => (() => void) | undefined, deadline: number): Promise<() => void> {
+    const arrivedAt = now();
+    const inTime = () => {
+      if (performance.now() > deadline) throw this.#timeout();
+    };
+    for (;;) {
+      using ticket = this.#queue.join(arrivedAt);
+      while (ticket !== undefined && !ticket.isCalled()) {
+        // The lock may have been given back before the ticket was there.
+        const release = look();
+        if (release !== undefined) return release;
+        inTime();
+        await ticket.sleep();
+      }
+      for (let looks = 0; looks < CALLED_LOOKS; looks++) {
+        const release = look();
+        if (release !== undefined) return release;
+        inTime();
+        await pause(Math.min(RETRY_MS.first * RETRY_MS.growth ** looks, RETRY_MS.last));
+      }
+    }
+  }
+
+  /** Leaves the lock to those who wait, at once or when this process does not come again. */
+  #callOthers(): void {
+    const state = this.#queue.state();
+    if (state === "due") this.#queue.callNext();
+    if (state !== "waiting") return;
+    setTimeout(() => {
+      if (!queues.has(this.#lockPath)) this.#queue.callNext();
+    }, AGAIN_MS);
+  }
+
+  /** Tries the lock where it is free, or seems to have no living owner. */
+  #looker(): () => (() => void) | undefined {
     let seen = "";
-    let seenSince = begin;
-    for (let looks = 0; ; looks++) {
+    let seenSince = 0;
+    return () => {
       const stamp = this.#stamp();
-      const now = performance.now();
-      if (stamp !== seen) [seen, seenSince] = [stamp, now];
-      const unchangedMs = now - seenSince;
+      const time = performance.now();
+      if (stamp !== seen) [seen, seenSince] = [stamp, time];
+      const unchangedMs = time - seenSince;
       if (stamp !== "" && unchangedMs > UNCHANGED_MS) this.#takeOver();
       // Only looking at a lock that is taken does not get in its owner's way: making a directory beside it would.
-      if (stamp === "" || unchangedMs > STALE_MS / 4) {
-        const release = this.#tryLock();
-        if (release !== undefined) return release;
-      }
-      if (now > deadline) throw this.#timeout();
-      await pause(retryMs(looks, now - begin));
-    }
+      return stamp === "" || unchangedMs > STALE_MS / 4 ? this.#tryLock() : undefined;
+    };
   }
 
   #tryLock(): (() => void) | undefined {
@@ -223,11 +266,6 @@ function overwrite(path: string, text: string): void {
   } finally {
     fs.closeSync(fd);
   }
-}
-
-function retryMs(looks: number, waitedMs: number): number {
-  const usualMs = Math.min(RETRY_MS.first * RETRY_MS.growth ** looks, RETRY_MS.last);
-  return (waitedMs > LATE_AFTER_MS ? RETRY_MS.late : usualMs) * (0.5 + Math.random());
 }
 
 /** Timers do not go below a millisecond; less than one the event loop can spare. */

@@ -19,9 +19,16 @@ describe("R6: any number at once get distinct ports", () => {
     const machine = await TestRegistry.create(1);
     const range = wideRange();
     const programs = Array.from({ length: 12 }, (_, index) =>
-      Program.node("assigner.ts", [machine.path, range.join("-"), ...projects(3, `process-${index}`), "--stay"]),
+      Program.node("assigner.ts", [
+        machine.path,
+        range.join("-"),
+        ...projects(3, `process-${index}`),
+        "--stay",
+        "--lock",
+        50_000,
+      ]),
     );
-    const registry = machine.open({ portRange: range, lockTimeoutMs: 20_000 });
+    const registry = machine.open({ portRange: range, lockTimeoutMs: 50_000 });
     const own = await Promise.all(projects(20).map((project) => registry.assignPort(project)));
     const lines = await Promise.all(programs.flatMap((program) => [1, 2, 3].map(() => program.nextLine())));
     const others: Outcome[] = lines.map((line) => JSON.parse(String(line)));

@@ -1,0 +1,23 @@
+import { basename, dirname, extname, join } from "node:path";
+
+/** The names of all that lies beside a registry's document. */
+export type FileNames = {
+  /** The directory that is the lock, while it exists. */
+  readonly lock: string;
+  /** The commit chain's directory. */
+  readonly commits: string;
+  /** The directory of the tickets of those who wait for the lock. */
+  readonly queue: string;
+  /** The file that the Python tool `iris-devtester` locks while it writes the document. */
+  readonly neighbourLock: string;
+};
+
+/** The names that belong to a document. */
+export function fileNames(documentPath: string): FileNames {
+  return {
+    lock: `${documentPath}.lock`,
+    commits: `${documentPath}.commit`,
+    queue: `${documentPath}.queue`,
+    neighbourLock: join(dirname(documentPath), `${basename(documentPath, extname(documentPath))}.lock`),
+  };
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
+import { dirname, join } from "node:path";
+import createDebug from "debug";
+import { makeSharedDirectory, osCode, removeIfThere } from "./safe-file.ts";
+
+const debug = createDebug("iris-ports:queue");
+
+/** How often the first in line looks at the lock without being called, and those behind it the more seldom. */
+const LOOK_MS = { first: 30, perPlace: 20, most: 500 };
+
+/**
+ * As long as the first in line waits no longer than this, newcomers may pass it: one process that goes again and again
+ * is done sooner than many that wake each other in turns.
+ */
+const DUE_MS = 15;
+
+/** One who waits for the lock. */
+export type Ticket = Disposable & {
+  /** True once the ticket is gone: it is this waiter's turn. */
+  isCalled(): boolean;
+  /** Resolves when the ticket is called, at the latest after a while that grows with the place in line. */
+  sleep(): Promise<void>;
+};
+
+/**
+ * The line of those who wait for the lock: a directory with a file for each, whose name starts with the time of its
+ * arrival and is never used again. To remove the first file is to call its owner, who watches it; so exactly one process
+ * wakes. Nothing depends on the line: a call that is lost, or that a stopped process does not follow, costs the others
+ * no more than the time until the next of them looks by itself.
+ */
+export class TicketQueue {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** What the line is like: nobody may pass the first one who is `due`. */
+  state(): "empty" | "waiting" | "due" {
+    const [first] = this.#names();
+    if (first === undefined) return "empty";
+    // A time far ahead is from another clock, or from before this one was set back.
+    const waitedMs = now() - Number(first.slice(0, TIME_DIGITS)) / 1_000;
+    return Math.abs(waitedMs) > dueMs() ? "due" : "waiting";
+  }
+
+  /** Calls the first in line who is alive. */
+  callNext(): void {
+    for (const name of this.#names()) {
+      try {
+        fs.unlinkSync(join(this.#directory, name));
+      } catch (cause) {
+        // Called by another process, or in a directory that this user may only read: then the waiters look by themselves.
+        if (osCode(cause) !== "ENOENT") debug("%s was not called: %o", name, cause);
+        continue;
+      }
+      if (!isOfDeadProcess(name)) return;
+    }
+  }
+
+  /** Joins the line with the place that belongs to the time of arrival; undefined where no ticket can be had there. */
+  join(arrivedAt: number): Ticket | undefined {
+    const time = String(Math.round(arrivedAt * 1_000)).padStart(TIME_DIGITS, "0");
+    const name = `${time}.${process.pid}.${pidNamespace()}.${randomBytes(6).toString("hex")}`;
+    const path = join(this.#directory, name);
+    try {
+      this.#write(path);
+      return new WatchedTicket(path, () => this.#names().indexOf(name));
+    } catch (cause) {
+      debug("no ticket at %s: %o", this.#directory, cause);
+      return undefined;
+    }
+  }
+
+  #write(path: string): void {
+    const stat = fs.lstatSync(this.#directory, { throwIfNoEntry: false });
+    if (stat === undefined) makeQueue(this.#directory);
+    else if (!stat.isDirectory()) throw new Error("there is something else in the place of the queue's directory");
+    fs.closeSync(fs.openSync(path, "wx", 0o600));
+  }
+
+  /** The tickets in the order of arrival. */
+  #names(): string[] {
+    try {
+      return fs.readdirSync(this.#directory).filter(isTicket).sort();
+    } catch (cause) {
+      if (osCode(cause) !== "ENOENT") debug("the queue cannot be read: %o", cause);
+      return [];
+    }
+  }
+}
+
+class WatchedTicket implements Ticket {
+  readonly #path: string;
+  readonly #place: () => number;
+  readonly #watcher: fs.FSWatcher | undefined;
+  #wake: () => void = () => {};
+
+  constructor(path: string, place: () => number) {
+    this.#path = path;
+    this.#place = place;
+    this.#watcher = watch(path, () => this.#wake());
+  }
+
+  isCalled(): boolean {
+    return this.#place() < 0;
+  }
+
+  async sleep(): Promise<void> {
+    const place = this.#place();
+    if (place < 0) return;
+    const timeMs = Math.min(LOOK_MS.first + place * LOOK_MS.perPlace, LOOK_MS.most) * (0.75 + Math.random() / 2);
+    const woken = Promise.withResolvers<void>();
+    const timer = setTimeout(woken.resolve, timeMs);
+    this.#wake = woken.resolve;
+    await woken.promise;
+    clearTimeout(timer);
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher?.close();
+    removeIfThere(this.#path);
+  }
+}
+
+/** Undefined where the system has no events to send, or no more of them: the waiter looks by itself. */
+function watch(path: string, onChange: () => void): fs.FSWatcher | undefined {
+  try {
+    return fs.watch(path, onChange).on("error", (cause) => debug("%s is not watched: %o", path, cause));
+  } catch (cause) {
+    debug("%s is not watched: %o", path, cause);
+    return undefined;
+  }
+}
+
+function makeQueue(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 });
+    makeSharedDirectory(directory, fs.statSync(dirname(directory)));
+  } catch (cause) {
+    if (osCode(cause) !== "EEXIST") throw cause;
+  }
+}
+
+/** Where each core has many processes to run, one that is woken comes late: until then the lock must not lie idle. */
+function dueMs(): number {
+  return DUE_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
+}
+
+/** Milliseconds since 1970. */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+const TIME_DIGITS = 17;
+const TICKET = /^\d{17}\.(\d{1,10})\.([\w-]{1,20})\.[0-9a-f]{12}$/;
+
+function isTicket(name: string): boolean {
+  return TICKET.test(name);
+}
+
+/** Another pid namespace cannot be looked into: its tickets are called like those of the living. */
+function isOfDeadProcess(name: string): boolean {
+  const [, pid, namespace] = TICKET.exec(name) ?? [];
+  if (namespace !== pidNamespace()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (cause) {
+    return osCode(cause) === "ESRCH";
+  }
+}
+
+let namespace: string | undefined;
+
+function pidNamespace(): string {
+  namespace ??= readPidNamespace();
+  return namespace;
+}
+
+function readPidNamespace(): string {
+  try {
+    return /\d+/.exec(fs.readlinkSync("/proc/self/ns/pid"))?.[0] ?? process.platform;
+  } catch (cause) {
+    debug("the pid namespace is unknown: %o", cause);
+    return process.platform;
+  }
+}
