@@ -1,29 +1,42 @@
+import { resolve } from "node:path";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import type { JobHolder } from "../src/registry/holder.ts";
+import { currentProcess } from "../src/registry/host/process-identity.ts";
+import { canonicalProject } from "../src/registry/project.ts";
 import { claimPort } from "./claim-port.ts";
 import { clean } from "./clean.ts";
-import { giveBack } from "./give-back.ts";
-import { type Inputs, readInputs } from "./inputs/inputs.ts";
+import { giveBack, sayGivenBack } from "./give-back.ts";
+import { type Inputs, type IrisInputs, readInputs } from "./inputs/inputs.ts";
 import { ensureImage } from "./iris-image.ts";
 import { waitUntilReady } from "./iris-readiness.ts";
-import { abortable, interruptionSignal } from "./job/interruption.ts";
-import { currentJob, holderOf, type Job } from "./job/job.ts";
-import { firstReachable, type Reach, reachOf } from "./job/job-network.ts";
-import { type Claim, saveClaim, saveOutcome } from "./job/state.ts";
+import { abortable, type Interruption, interruption } from "./job/interruption.ts";
+import { holderOf, newHolderId } from "./job/job.ts";
+import { checkExposure, firstReachable, reachOf } from "./job/job-network.ts";
+import { isPostDone } from "./job/orphaned-main.ts";
+import { hasRunnerEnded, seenWorker } from "./job/runner.ts";
+import { type Claim, saveClaim, saveFailure, saveOutcome } from "./job/state.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { exportAssignment, exportIris, maskPassword } from "./output/export.ts";
 import { say, warn } from "./output/log.ts";
-import { reportError } from "./output/report-error.ts";
+import { codeOf, reportError } from "./output/report-error.ts";
 import { runIris } from "./start-iris.ts";
 
 /** The step: takes a port for the job, starts IRIS on it where an image is given, and tells the steps that follow. */
 export async function assign(): Promise<void> {
-  const interruption = interruptionSignal();
   try {
+    // First of all: once the runner has died, another process may be this one's parent.
+    const worker = await seenWorker();
     const inputs = readInputs();
     if (inputs.iris !== undefined) maskPassword(inputs.iris);
-    const job = currentJob(inputs.jobCheckRunId, inputs.matrix);
+    const { job } = inputs;
+    const open = openRegistry({ ...inputs, isInContainer: job.isInContainer });
+    const claim = await claimOf(open, inputs);
+    saveClaim(claim);
+    const { maxJobMs, iris } = inputs;
+    const holder = holderOf(job, { id: claim.holderId, worker, maxJobMs, usesContainer: iris !== undefined });
+    const interrupted = interruption(() => hasRunnerEnded() || isPostDone(job));
     if (job.isInContainer && job.isSelfHosted && !inputs.isRegistryPathGiven) warn(PRIVATE_REGISTRY);
-    await startStep(openRegistry({ ...inputs, isInContainer: job.isInContainer }), inputs, job, interruption);
+    await startStep({ ...open, inputs, holder, claim, interruption: interrupted });
   } catch (error) {
     reportError(error);
   }
@@ -36,67 +49,69 @@ const PRIVATE_REGISTRY = [
   "  with: { registry-path: /srv/iris-ports/port-registry.json }",
 ].join("\n");
 
-async function startStep(open: OpenRegistry, inputs: Inputs, job: Job, interruption: AbortSignal): Promise<void> {
-  const { iris } = inputs;
-  if (iris !== undefined) {
-    // What may take long and needs no port comes before one is taken.
-    await ensureImage(open.engine.cli, iris, interruption);
-    // The memory of containers that killed jobs left behind is needed for this one.
-    await abortable(clean(open.registry), interruption);
-  }
-  const holder = await holderOf(job, { maxJobMs: inputs.maxJobMs, usesContainer: iris !== undefined });
-  const reach = await reachOf(open.engine, job.isInContainer);
-  let claim: Claim | undefined;
-  const onClaim = (next: Claim) => {
-    claim = next;
-    saveClaim(next);
+/** All that a step works with. */
+type Step = OpenRegistry & {
+  readonly inputs: Inputs;
+  readonly holder: JobHolder;
+  readonly claim: Claim;
+  readonly interruption: Interruption;
+};
+
+async function claimOf(open: OpenRegistry, inputs: Inputs): Promise<Claim> {
+  const { job } = inputs;
+  return {
+    registryPath: open.registry.registryPath,
+    portRange: open.registry.portRange,
+    projectPath: canonicalProject(resolve(job.workspace, inputs.project ?? ".")),
+    instances: [],
+    holderId: newHolderId(job),
+    main: await currentProcess(),
+    engineAddress: open.engine.knownAddress,
+    image: inputs.iris?.image ?? null,
+    isInContainer: job.isInContainer,
   };
+}
+
+async function startStep(step: Step): Promise<void> {
+  const { inputs, interruption: interrupted } = step;
   try {
-    const acquisition = await claimPort({ ...open, inputs, job, holder, interruption, onClaim });
-    interruption.throwIfAborted();
-    if (iris === undefined) {
-      finish(acquisition, inputs, reach.hosts[0] as string);
+    // What may take long and needs no port comes before one is taken.
+    if (inputs.iris !== undefined) await ensureImage(step.engine.cli, inputs.iris, interrupted.signal);
+    // A container that a killed job left would answer on the port, and it takes the memory that this one needs.
+    await abortable(clean(step.registry), interrupted.signal);
+    const acquisition = await claimPort(step);
+    interrupted.check();
+    if (inputs.iris === undefined) {
+      const { hosts } = await reachOf(step.engine, inputs.job.isInContainer);
+      finish(acquisition, inputs, hosts[0]);
     } else {
-      await startIn(open, acquisition, { ...inputs, iris }, { holder, reach, interruption });
+      await startIn(step, acquisition, inputs.iris);
     }
+    interrupted.check();
   } catch (error) {
     // Later steps do not run, so nothing is kept for them.
-    if (claim !== undefined) await giveBack(open, claim);
+    saveFailure(codeOf(error));
+    sayGivenBack(await giveBack(step, step.claim, codeOf(error)));
     throw error;
   }
 }
 
-type StartOptions = {
-  readonly holder: Awaited<ReturnType<typeof holderOf>>;
-  readonly reach: Reach;
-  readonly interruption: AbortSignal;
-};
-
-async function startIn(
-  open: OpenRegistry,
-  first: Acquisition,
-  inputs: Inputs & { readonly iris: NonNullable<Inputs["iris"]> },
-  { holder, reach, interruption }: StartOptions,
-): Promise<void> {
+async function startIn(step: Step, first: Acquisition, iris: IrisInputs): Promise<void> {
+  const { inputs, engine, interruption: interrupted } = step;
   const startedAt = performance.now();
-  const { iris, hasWebPort } = inputs;
-  const { acquisition, containerId } = await runIris(first, {
-    ...open,
-    iris,
-    holder,
-    hasWebPort,
-    bindAddress: reach.bindAddress,
-    interruption,
-  });
+  const reach = await reachOf(engine, inputs.job.isInContainer);
+  checkExposure(reach, iris);
+  const start = { ...step, iris, hasWebPort: inputs.hasWebPort, bindAddress: reach.bindAddress };
+  const { acquisition, containerId } = await runIris(first, { ...start, interruption: interrupted.signal });
   const { containerName, port } = acquisition.assignment;
-  interruption.throwIfAborted();
-  await waitUntilReady(open.engine.cli, { id: containerId, name: containerName }, iris, interruption);
+  interrupted.check();
+  await waitUntilReady(engine.cli, { id: containerId, name: containerName }, iris, interrupted.signal);
   const startedInMs = performance.now() - startedAt;
   const host = await firstReachable(reach.hosts, port);
   if (host === undefined)
     warn(`IRIS is ready, but port ${port} cannot be reached from here at ${reach.hosts.join(", ")}.`);
-  const chosen = host ?? (reach.hosts[0] as string);
-  exportIris(acquisition.assignment, inputs, chosen);
+  const chosen = host ?? reach.hosts[0];
+  exportIris(acquisition.assignment, { ...inputs, iris }, chosen);
   say(`IRIS is ready after ${(startedInMs / 1_000).toFixed(1)} s.`);
   finish(acquisition, inputs, chosen, startedInMs);
 }

@@ -1,7 +1,6 @@
 import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
-import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
 import type { ContainerEnv } from "./container-env.ts";
 import type { IrisInputs } from "./inputs/inputs.ts";
 import { irisLabels } from "./iris-labels.ts";
@@ -17,16 +16,13 @@ export type Creation = {
   readonly bindAddress: string | undefined;
 };
 
-/** The arguments of `docker create`, and the same as they may stand in a log that everybody can read. */
+/** The arguments of `docker create`, and the same for the log: without labels, and with environment by name only. */
 export async function createArguments(creation: Creation): Promise<{ args: readonly string[]; shown: string }> {
   const labels = await irisLabels(creation.acquisition, creation.holder, creation.registryPath, creation.iris);
-  // With the digest of the password, whoever reads the log could try passwords out.
-  const { [LABEL_FINGERPRINT]: _, ...shownLabels } = labels;
-  // The file is gone by the time that somebody reads the log.
-  const shownEnv = Object.keys(creation.iris.containerEnv).flatMap((name) => ["--env", name]);
+  const names = Object.keys(creation.iris.containerEnv).flatMap((name) => ["--env", name]);
   return {
     args: argumentsOf(creation, labels, creation.environment.args),
-    shown: argumentsOf(creation, shownLabels, shownEnv).join(" "),
+    shown: argumentsOf(creation, {}, names).join(" "),
   };
 }
 

@@ -37,9 +37,9 @@ export class DockerCliEngine implements ContainerEngine {
     this.#given = options.address;
   }
 
-  /** How the engine is reached. @throws ContainerEngineError when what is configured names no engine */
-  get address(): EngineAddress {
-    return this.cli.address;
+  /** How the engine is reached; undefined where what is configured names no engine. */
+  get knownAddress(): EngineAddress | undefined {
+    return this.#address();
   }
 
   /** @throws ContainerEngineError when what is configured names no engine */

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { getExecOutput } from "@actions/exec";
@@ -21,6 +21,12 @@ export type DockerInput = {
 };
 
 type AskOptions = Pick<DockerInput, "env"> & { readonly signal?: AbortSignal };
+
+/** Questions that this process no longer waits for must not outlive it: their time-outs end with it. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /** The docker command line, directed to the engine that the library would use. Nothing passes through a shell. */
 export class DockerCli {
@@ -65,11 +71,13 @@ export class DockerCli {
       };
       const settings = { ...options, killSignal: "SIGKILL" as const };
       const child = execFile("docker", args, settings, (error, stdout, stderr) => {
+        running.delete(child);
         if (error?.name === "AbortError") reject(signal?.reason);
         else if (error?.killed) reject(engineTimeoutError(this.address.endpoint, timeoutMs));
         else if (typeof error?.code === "string") reject(this.#notStarted(error));
         else resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });
+      running.add(child);
       child.stdin?.end();
     });
   }

@@ -1,45 +1,80 @@
+import { IrisPortsError } from "../src/errors/base.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
+import { entriesOf } from "../src/registry/document/edit-document.ts";
 import { PortNotAssignedError } from "../src/registry/errors.ts";
 import { jobHolder } from "../src/registry/holder.ts";
 import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/registry/labels.ts";
 import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import { messageOf, warn } from "./output/log.ts";
+import { messageOf, say, warn } from "./output/log.ts";
 
 /** What a step had, and what became of it. */
 export type GivenBack = {
-  /** `released`, or `active` where it is others' by now. */
+  /** What the step held: `released`, or `active` where others hold it too. */
   readonly assignments: readonly PortAssignment[];
   /** The names of the containers that the step created and that are removed. */
   readonly removedContainers: readonly string[];
 };
 
 /**
- * Leaves what the claim's holder holds, and nothing else: a container goes when it was this step that created it and
- * nobody else uses it, the port when nobody else holds it. What fails is an annotation, and does not keep the rest back.
+ * Leaves what the claim's holder holds, and nothing else: a container is removed when this step created it and nobody
+ * else uses it, the port is released when nobody else holds it. A failure is an annotation and does not stop the rest; it
+ * is only a line in the log where its code is `knownFailure`, which the job was told of already.
  */
-export async function giveBack(open: OpenRegistry, claim: Claim): Promise<GivenBack> {
+export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = ""): Promise<GivenBack> {
+  const report = (what: string, error: unknown) => reportFailure(what, error, knownFailure);
   const assignments: PortAssignment[] = [];
   const removedContainers: string[] = [];
-  for (const instance of claim.instances) {
-    const which = instance === null ? {} : { instance };
-    const leave = { ...which, holder: jobHolder({ id: claim.holderId }) };
-    if (claim.image !== null && (await isLast(open, claim.projectPath, leave))) {
-      removedContainers.push(...(await removeOwnContainers(open, claim, instance)));
-    }
-    const assignment = await release(open, claim.projectPath, leave);
+  const held = await heldInstances(open, claim, report);
+  for (const instance of new Set([...held, ...claim.instances])) {
+    const leave = { ...(instance === null ? {} : { instance }), holder: jobHolder({ id: claim.holderId }) };
+    if (claim.image !== null && (await isLast(open, claim, leave, report)))
+      removedContainers.push(...(await removeOwnContainers(open, claim, instance, report)));
+    if (!held.includes(instance)) continue;
+    const assignment = await release(open, claim, leave, report);
     if (assignment !== undefined) assignments.push(assignment);
   }
   return { assignments, removedContainers };
 }
 
+/** Says what was given back, line by line. */
+export function sayGivenBack({ assignments, removedContainers }: GivenBack): void {
+  for (const name of removedContainers) say(`Removed container ${name}.`);
+  for (const { projectKey, port, status } of assignments) {
+    const isReleased = status === "released";
+    say(
+      isReleased ? `Released port ${port} (${projectKey}).` : `Port ${port} (${projectKey}) is still held by others.`,
+    );
+  }
+}
+
+/** One line of the log, and an annotation unless the job was told of the same problem already. */
+export function reportFailure(what: string, error: unknown, knownFailure: string): void {
+  const isKnown = error instanceof IrisPortsError && error.code === knownFailure;
+  (isKnown ? say : warn)(`${what}: ${isKnown && error instanceof IrisPortsError ? error.what : messageOf(error)}`);
+}
+
+type Report = (what: string, error: unknown) => void;
 type Leave = { readonly instance?: string; readonly holder: ReturnType<typeof jobHolder> };
 
-async function isLast({ registry }: OpenRegistry, project: string, leave: Leave): Promise<boolean> {
+/** From the document: main may have been cancelled between saving the claim and saving which instance it tried. */
+async function heldInstances({ store }: OpenRegistry, claim: Claim, report: Report): Promise<(string | null)[]> {
   try {
-    return (await registry.beginLeave(project, leave)).isLast;
+    return entriesOf(await store.read())
+      .filter(({ assignment }) => assignment.projectPath === claim.projectPath)
+      .filter(({ holders }) => holders.some(({ id }) => id === claim.holderId))
+      .map(({ assignment }) => assignment.instance ?? null);
   } catch (error) {
-    warnOf("The container could not be left", error);
+    report("The registry could not be read, so the port may not be released", error);
+    return [];
+  }
+}
+
+async function isLast({ registry }: OpenRegistry, claim: Claim, leave: Leave, report: Report): Promise<boolean> {
+  try {
+    return (await registry.beginLeave(claim.projectPath, leave)).isLast;
+  } catch (error) {
+    report("The container could not be removed, because the registry does not tell whether others use it", error);
     return false;
   }
 }
@@ -48,6 +83,7 @@ async function removeOwnContainers(
   { engine, registry }: OpenRegistry,
   { holderId }: Claim,
   instance: string | null,
+  report: Report,
 ): Promise<string[]> {
   const removed: string[] = [];
   try {
@@ -58,21 +94,22 @@ async function removeOwnContainers(
       removed.push(name);
     }
   } catch (error) {
-    warnOf("The container could not be removed; the next cleaning tries again", error);
+    report("The container could not be removed; the next job on this host tries again", error);
   }
   return removed;
 }
 
-async function release({ registry }: OpenRegistry, project: string, leave: Leave): Promise<PortAssignment | undefined> {
+async function release(
+  { registry }: OpenRegistry,
+  claim: Claim,
+  leave: Leave,
+  report: Report,
+): Promise<PortAssignment | undefined> {
   try {
-    return await registry.releasePort(project, leave);
+    return await registry.releasePort(claim.projectPath, leave);
   } catch (error) {
-    // Given back already: post runs twice, or the port never was taken.
-    if (!(error instanceof PortNotAssignedError)) warnOf("The port could not be given back", error);
+    // Released by hand in the meantime.
+    if (!(error instanceof PortNotAssignedError)) report("The port could not be released", error);
     return undefined;
   }
-}
-
-function warnOf(what: string, error: unknown): void {
-  warn(`${what}: ${messageOf(error)}`);
 }

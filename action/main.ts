@@ -1,3 +1,4 @@
+import "./output/unread-output.ts";
 import { assign } from "./assign.ts";
 import { endProcess } from "./job/interruption.ts";
 

@@ -1,5 +1,11 @@
+import "./output/unread-output.ts";
 import { endProcess } from "./job/interruption.ts";
-import { release } from "./release.ts";
+import { isSupervised, supervise } from "./job/supervisor.ts";
+import { POST_TIMEOUT_MS, release } from "./release.ts";
 
-await release();
-endProcess();
+if (isSupervised()) {
+  await release();
+  endProcess();
+} else {
+  await supervise(POST_TIMEOUT_MS);
+}

@@ -5,6 +5,7 @@ import { validNamespace, validPassword, validUsername } from "../../src/iris/nam
 import { IRIS_SUPERSERVER_PORT } from "../../src/iris/ports.ts";
 import { projectKey } from "../../src/registry/project.ts";
 import { hasControlCharacter, resolvePortRange, resolveRegistryPath } from "../../src/settings/config.ts";
+import { currentJob, type Job } from "../job/job.ts";
 import {
   checkEnvName,
   invalidInput,
@@ -34,7 +35,7 @@ export type Inputs = {
   readonly maxJobMs: number;
   readonly iris: IrisInputs | undefined;
   readonly matrix: unknown;
-  readonly jobCheckRunId: string | undefined;
+  readonly job: Job;
 };
 
 /** What to start on the port. */
@@ -74,8 +75,13 @@ export function readInputs(): Inputs {
     maxJobMs: readInteger("max-job-minutes", line("max-job-minutes") ?? "360", 1, LONGEST_JOB_MINUTES) * 60_000,
     iris: readIris(),
     matrix: readMatrix(getInput("matrix")),
-    jobCheckRunId: line("job-check-run-id"),
+    job: readJob(),
   };
+}
+
+/** The job that this step belongs to, by those inputs that tell jobs apart. */
+export function readJob(): Job {
+  return currentJob(line("job-check-run-id"), readMatrix(getInput("matrix")));
 }
 
 function readIris(): IrisInputs | undefined {

@@ -23,9 +23,14 @@ export function defaultInstance(matrix: unknown, action: string): string | undef
   return isExact ? name : `${name || "leg"}-${digestOf(parts)}`;
 }
 
-/** The instance beside one that another job holds. */
-export function otherInstance(instance: string | undefined, attempt: number): string {
-  return instance === undefined ? `job${attempt}` : `${instance}-job${attempt}`;
+/**
+ * The instance for the `use`-th use in this job that would have the same one, beside `job - 1` other jobs that hold it.
+ * Steps run in order, so a use gets the same instance in every run.
+ */
+export function otherInstance(instance: string | undefined, use: number, job: number): string | undefined {
+  const ofUse = use === 1 ? instance : [instance, `use${use}`].filter((part) => part !== undefined).join("_");
+  if (job === 1) return ofUse;
+  return ofUse === undefined ? `job${job}` : `${ofUse}-job${job}`;
 }
 
 function valuesOf(matrix: unknown): string[] {

@@ -1,23 +1,47 @@
 import { constants } from "node:os";
 
-/** The runner cancels the job: SIGINT, 7.5 s later SIGTERM, 2.5 s later the end. */
+const LOOK_EVERY_MS = 500;
+
+/** The step must not go on. */
 export class InterruptedError extends Error {
   readonly exitCode: number;
 
-  constructor(signal: NodeJS.Signals) {
-    super(`cancelled by ${signal}`);
+  constructor(reason: string, exitCode: number) {
+    super(reason);
     this.name = "InterruptedError";
-    this.exitCode = 128 + constants.signals[signal];
+    this.exitCode = exitCode;
   }
 }
 
-/** Aborted by the first SIGINT or SIGTERM; the same once more ends the process, and leaves the rest to post. */
-export function interruptionSignal(): AbortSignal {
+/** Tells a step that it must not go on. */
+export type Interruption = {
+  readonly signal: AbortSignal;
+  /** Looks at once. @throws InterruptedError when the step must not go on */
+  check(): void;
+};
+
+/**
+ * Aborted by the first SIGINT or SIGTERM, which is how the runner cancels a step (SIGINT, 7.5 s later SIGTERM, 2.5 s
+ * later SIGKILL), and when `isOver` says that nobody waits for the step any more. The same signal once more ends the
+ * process and leaves the rest to post.
+ */
+export function interruption(isOver: () => boolean): Interruption {
   const controller = new AbortController();
+  const abort = (reason: string, exitCode: number) => controller.abort(new InterruptedError(reason, exitCode));
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => controller.abort(new InterruptedError(signal)));
+    process.once(signal, () => abort(`cancelled by ${signal}`, 128 + constants.signals[signal]));
   }
-  return controller.signal;
+  const look = () => {
+    if (!controller.signal.aborted && isOver()) abort("stopped because its runner has ended", 1);
+  };
+  setInterval(look, LOOK_EVERY_MS).unref();
+  return {
+    signal: controller.signal,
+    check: () => {
+      look();
+      controller.signal.throwIfAborted();
+    },
+  };
 }
 
 /** Stops waiting when the signal is aborted; what was waited for goes on by itself. */

@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
 import { type JobHolder, jobHolder, type ProcessIdentity } from "../../src/registry/holder.ts";
-import { identifyProcess, UNKNOWN } from "../../src/registry/host/process-identity.ts";
 import { logText } from "../output/log.ts";
+import { isAct } from "./runner.ts";
 
 /** What the runner says about the job that this step belongs to. */
 export type Job = {
-  /** Nobody else's at the same time, and the same in main and post; this use of the action included. */
+  /** The same for every step of the job, in main and in post; no other job has it at the same time. */
   readonly id: string;
+  /** `GITHUB_ACTION`: the name of the step; all steps inside one composite action share it. */
   readonly action: string;
   readonly workspace: string;
   /** For people. */
@@ -21,7 +21,6 @@ export type Job = {
 /** Reads the runner's variables. @see https://docs.github.com/actions/reference/workflows-and-actions/variables */
 export function currentJob(checkRunId: string | undefined, matrix: unknown): Job {
   const env = (name: string) => process.env[name] ?? "";
-  const action = env("GITHUB_ACTION");
   const identity = [
     ["tracking", /^github_[\w-]+$/.test(env("RUNNER_TRACKING_ID")) ? env("RUNNER_TRACKING_ID") : ""],
     ["check-run", checkRunId ?? ""],
@@ -40,11 +39,8 @@ export function currentJob(checkRunId: string | undefined, matrix: unknown): Job
     env("RUNNER_NAME") && `on ${env("RUNNER_NAME")}`,
   ];
   return {
-    id: `job:${createHash("sha256")
-      .update(JSON.stringify([identity, action]))
-      .digest("hex")
-      .slice(0, 24)}`,
-    action,
+    id: `job:${createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 24)}`,
+    action: env("GITHUB_ACTION"),
     workspace: env("GITHUB_WORKSPACE") || process.cwd(),
     description: logText(description.filter(Boolean).join(" ")).slice(0, 200),
     // The runner mounts a job container's directories there; act's containers share the host's network.
@@ -53,36 +49,38 @@ export function currentJob(checkRunId: string | undefined, matrix: unknown): Job
   };
 }
 
-/** The job as a holder: it lives as long as its worker process, or until `maxJobMs` from now where none is seen. */
-export async function holderOf(
+/**
+ * The holder id of one use of the action. The runner gives two uses inside one composite action the same variables, so
+ * each main makes an id of its own, and hands it to its post in the step's state.
+ */
+export function newHolderId(job: Job): string {
+  return `${job.id}.${randomBytes(6).toString("hex")}`;
+}
+
+/** True for a holder that is a use of the action in this job. */
+export function isOfJob(job: Job, holder: JobHolder): boolean {
+  return holder.id.startsWith(`${job.id}.`);
+}
+
+/**
+ * The job as a holder: it lives as long as its worker process. Where that process cannot be observed, by this step or by
+ * those who look at the registry later, it lives until `maxJobMs` from now.
+ */
+export function holderOf(
   job: Job,
-  options: { readonly maxJobMs: number; readonly usesContainer: boolean },
-): Promise<JobHolder> {
-  const worker = await seenWorker();
-  const isProvable = worker !== undefined && worker.startTime !== UNKNOWN;
+  options: {
+    readonly id: string;
+    readonly worker: ProcessIdentity | undefined;
+    readonly maxJobMs: number;
+    readonly usesContainer: boolean;
+  },
+): JobHolder {
+  const { id, worker } = options;
   return jobHolder({
-    id: job.id,
+    id,
     description: job.description,
     ...(options.usesContainer ? { usesContainer: true } : {}),
     ...(worker === undefined ? {} : { process: worker }),
-    ...(isProvable ? {} : { expiresAt: new Date(Date.now() + options.maxJobMs) }),
+    expiresAt: new Date(Date.now() + options.maxJobMs),
   });
-}
-
-/** The runner's process for this job: the parent of every action's. */
-async function seenWorker(): Promise<ProcessIdentity | undefined> {
-  const { ppid } = process;
-  // 0 is outside this pid namespace; 1 is what adopts orphans; act's parent serves all legs of a run.
-  if (ppid <= 1 || isAct() || isShell(ppid)) return undefined;
-  return identifyProcess(ppid);
-}
-
-/** Kubernetes' container hooks start every step through a shell of its own, which says nothing about the job. */
-function isShell(pid: number): boolean {
-  const path = `/proc/${pid}/comm`;
-  return existsSync(path) && /^(sh|bash|dash|ash|zsh|pwsh)$/.test(readFileSync(path, "utf8").trim());
-}
-
-function isAct(): boolean {
-  return process.env["ACT"] === "true";
 }

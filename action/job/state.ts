@@ -1,6 +1,8 @@
 import { getState, saveState } from "@actions/core";
+import type { EngineAddress } from "../../src/docker/engine-address.ts";
+import type { ProcessIdentity } from "../../src/registry/holder.ts";
 
-/** What main is about to take: saved before it does, so that post can give it back whatever becomes of main. */
+/** What main is going to take: saved before main does anything, so that post can release it whatever becomes of main. */
 export type Claim = {
   readonly registryPath: string;
   readonly portRange: readonly [number, number];
@@ -9,6 +11,10 @@ export type Claim = {
   readonly instances: readonly (string | null)[];
   /** Of the holder, and on the label of the container that it creates. */
   readonly holderId: string;
+  /** Main itself: in a job container, cancelling ends only its `docker exec`, and main runs on. */
+  readonly main: ProcessIdentity;
+  /** The engine that main uses: later steps may change the environment. Undefined where its address is invalid. */
+  readonly engineAddress: EngineAddress | undefined;
   readonly image: string | null;
   readonly isInContainer: boolean;
 };
@@ -16,13 +22,23 @@ export type Claim = {
 /** What main achieved: for the job's summary. */
 export type Outcome = { readonly projectKey: string; readonly port: number; readonly startedInMs: number | null };
 
-/** Later ones replace earlier ones. */
+/** The last one counts. */
 export function saveClaim(claim: Claim): void {
   saveState("claim", JSON.stringify(claim));
 }
 
 export function saveOutcome(outcome: Outcome): void {
   saveState("outcome", JSON.stringify(outcome));
+}
+
+/** Why main failed, so that post does not annotate the job with the same problem again. */
+export function saveFailure(code: string): void {
+  saveState("failure", code);
+}
+
+/** The code of main's failure; empty when it did not fail. */
+export function readFailure(): string {
+  return getState("failure");
 }
 
 /** What main saved in this step; undefined when it did not get that far. */
@@ -33,7 +49,8 @@ export function readClaim(): Claim | undefined {
     typeof claim.projectPath === "string" &&
     typeof claim.holderId === "string" &&
     Array.isArray(claim.portRange) &&
-    Array.isArray(claim.instances);
+    Array.isArray(claim.instances) &&
+    typeof claim.main?.pid === "number";
   return isUsable ? (claim as Claim) : undefined;
 }
 

@@ -1,50 +1,57 @@
-import { debug, info, isDebug } from "@actions/core";
+import { debug, isDebug } from "@actions/core";
 import { IrisPortsError, type IrisPortsErrorCode } from "../../src/errors/base.ts";
+import { InvalidArgumentError } from "../../src/errors/errors.ts";
 import { PortExhaustedError } from "../../src/registry/errors.ts";
-import { assignmentTable } from "../../src/report/assignment-table.ts";
 import { plainLines } from "../../src/text/plain-text.ts";
 import { InterruptedError } from "../job/interruption.ts";
-import { fail, messageOf, say, warn } from "./log.ts";
+import { fail, messageOf, say } from "./log.ts";
 
-/** The same remedies in this action's words. */
-const REMEDIES: Partial<Record<IrisPortsErrorCode, string>> = {
-  PORT_EXHAUSTED:
-    "In a workflow: `wait-timeout: 10m` queues for the next port, `port-range: 1972-1991` has more of them.",
-  REGISTRY_ACCESS: "In a workflow: `registry-path` names another place, which all runners of the host can write to.",
-  PORT_ASSIGNMENT_TIMEOUT: "In a workflow: re-run the job when the other has finished.",
-};
+/** The code by which a failure is known; empty for anything but our errors. */
+export function codeOf(error: unknown): IrisPortsErrorCode | "" {
+  return error instanceof IrisPortsError ? error.code : "";
+}
 
-/** The step fails with an annotation that says what happened and what to do; the log shows who holds what. */
+/** The step fails with one annotation, which says what happened, what the state is and what to do. */
 export function reportError(error: unknown): void {
   // Where the workflow is run with debug logging.
   if (isDebug() && error instanceof Error) debug(plainLines(error.stack ?? ""));
   if (error instanceof InterruptedError) {
-    warn(`The step was ${error.message}; what it had taken was given back.`);
+    say(`The step was ${error.message}. It holds nothing.`);
     process.exitCode = error.exitCode;
   } else if (error instanceof IrisPortsError) {
-    showState(error);
-    const remedies = [error.remedy, REMEDIES[error.code]].filter((remedy) => remedy !== undefined);
-    fail(`${error.what}\nTo fix: ${remedies.join("\n")}`, `iris-ports: ${error.code}`);
+    fail([whatOf(error), error.state, `To fix: ${remedyOf(error)}`].filter(Boolean).join("\n"), titleOf(error.code));
   } else {
-    const remedy = "re-run the job with debug logging, and report what it prints.";
-    fail(`Something unexpected happened: ${messageOf(error)}\nTo fix: ${remedy}`, "iris-ports: UNEXPECTED");
+    const remedy = "re-run the job with debug logging and report the output as an issue.";
+    fail(`Unexpected failure: ${messageOf(error)}\nTo fix: ${remedy}`, titleOf("UNEXPECTED"));
   }
 }
 
-/** The state may be many lines, which an annotation does not show well. */
-function showState(error: IrisPortsError): void {
-  if (error instanceof PortExhaustedError) showHolders(error);
-  const state = error.message.slice(error.what.length, error.message.lastIndexOf("\nTo fix: ")).trim();
-  if (state !== "") say(state);
+function titleOf(code: string): string {
+  return `iris-ports: ${code}`;
 }
 
-function showHolders({ assignments, portRange }: PortExhaustedError): void {
-  info(`Who holds ports ${portRange.join("-")}:`);
-  const terminal = {
-    isInteractive: false,
-    width: undefined,
-    paint: (_: unknown, text: string) => text,
-    write: () => undefined,
-  };
-  say(assignmentTable(assignments, terminal, new Date()).trimEnd());
+/** The domain names an argument; the author of the workflow wrote an input: `portRange` is `port-range` here. */
+function whatOf(error: IrisPortsError): string {
+  if (!(error instanceof InvalidArgumentError)) return error.what;
+  const { argument, what } = error;
+  if (!what.startsWith(`${argument} `) || /^[A-Z_]+$/.test(argument)) return what;
+  const input = argument.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `Input \`${input}\`${what.slice(argument.length)}`;
 }
+
+/** In the words of a workflow. */
+function remedyOf(error: IrisPortsError): string {
+  if (error instanceof PortExhaustedError) {
+    const [first] = error.portRange;
+    const [free] = error.freeOutside;
+    const wider = free === undefined ? "" : `, or choose from more ports with \`port-range: ${first}-${free}\``;
+    return `wait for a port with \`wait-timeout: 10m\`${wider}.`;
+  }
+  const addition = ADDITIONS[error.code];
+  return addition === undefined ? error.remedy : `${error.remedy}\n${addition}`;
+}
+
+const ADDITIONS: Partial<Record<IrisPortsErrorCode, string>> = {
+  REGISTRY_ACCESS: "In a workflow, `registry-path` can name another file, which all runners of the host can write to.",
+  PORT_ASSIGNMENT_TIMEOUT: "In a workflow, re-run the job when the other process has finished.",
+};

@@ -16,7 +16,7 @@ test("A2: a job gets a port, tells the steps that follow, and gives it back at i
     host: "127.0.0.1",
     project: job.workspace,
     instance: "",
-    "container-name": assignment?.container_name,
+    "container-name": host.containerNames[0],
     "web-port": "",
     "registry-path": host.registryPath,
   });
@@ -40,11 +40,12 @@ test("A2: a job gets a port, tells the steps that follow, and gives it back at i
     description: expect.stringMatching(/^shop\/shop CI\/test run 12\.1 on /),
     process: { pid: worker.pid, start_time: worker.startTime, boot_id: worker.bootId },
   });
-  expect(holder.expires_at).toBeUndefined();
+  // For those who cannot see that process, such as jobs in containers.
+  expect(Date.parse(holder.expires_at) - Date.parse(holder.since)).toBeCloseTo(360 * 60_000, -4);
 
   const post = await job.post(main.state);
   expect(post).toMatchObject({ code: 0, stderr: "" });
-  expect(post.stdout).toContain(`has given port ${port} back`);
+  expect(post.stdout).toContain(`Released port ${port} (${job.workspace}).`);
   expect(host.assignments).toEqual([]);
   expect(post.summary).toContain("<th>Port</th>");
   expect(post.summary).toContain(`<code>${port}</code>`);

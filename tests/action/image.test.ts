@@ -62,7 +62,7 @@ test("A5: IRIS runs on the job's port, with the user and the namespace that were
   expect(groups).toMatch(/^\| \[INFO\] \.\.\.started InterSystems IRIS instance IRIS$/m);
 
   const post = await job.post(main.state);
-  expect(post.stdout).toContain(`Container ${name} is removed.`);
+  expect(post.stdout).toContain(`Removed container ${name}.`);
   expect(post.summary).toMatch(/<td>\d+\.\d s<\/td>/);
   expect(await exists(name)).toBe(false);
   expect(host.assignments).toEqual([]);

@@ -117,7 +117,7 @@ test.runIf(isLinux)(
 
     const [, claim = ""] = /^claim<<.*\n(.*)$/m.exec(await job.read("STATE")) ?? [];
     const post = await job.step("post", {}, { STATE_claim: claim });
-    expect(post.stdout).toMatch(/Container iris_\w+ is removed/);
+    expect(post.stdout).toMatch(/Removed container iris_\w+\./);
     expect(host.assignments).toEqual([]);
   },
 );

@@ -12,7 +12,7 @@ test("post without anything saved is fine, and changes nothing", async () => {
   await other.main();
   const post = await host.job().post({});
   expect(post).toMatchObject({ code: 0, stderr: "", summary: "" });
-  expect(post.stdout).toContain("nothing to give back");
+  expect(post.stdout).toContain("nothing to release");
   expect(host.assignments).toHaveLength(1);
 });
 
@@ -46,7 +46,7 @@ test("post leaves an assignment to the others who joined it", async () => {
   const registry = new PortRegistry({ engine: false, registryPath: host.registryPath, portRange: host.ports });
   await registry.assignPort(job.workspace);
   const post = await job.post(main.state);
-  expect(post.stdout).toContain("is others' by now");
+  expect(post.stdout).toContain("is still held by others");
   expect(host.document.iris_ports.holders[job.workspace]).toMatchObject([{ kind: "process" }]);
 });
 
@@ -84,15 +84,15 @@ describe("A3: where the engine hangs at removing a container", () => {
     const host = await FakeHost.create();
     const killed = host.job();
     await killed.main({ inputs: { image: await ensureStandin() } });
-    await killed.killWorker();
     const job = host.job();
     const main = await job.main();
+    await killed.killWorker();
     const env = { PATH: await hangingDocker(host, "rm") };
     const post = await job.post(main.state, { env, script: HURRIED });
     expect(post).toMatchObject({ code: 0 });
-    expect(post.stdout).toContain(`${job.workspace} has given port ${main.outputs.port} back.`);
+    expect(post.stdout).toContain(`Released port ${main.outputs.port} (${job.workspace}).`);
     expect(post.stdout.match(/^::(warning|error).*$/gm)).toEqual([
-      expect.stringContaining("What others left behind could not be cleaned"),
+      expect.stringContaining("What killed jobs left behind could not be removed"),
     ]);
     expect(post.summary).toContain("<td>yes</td>");
     expect(post.summary).toContain("not finished");
@@ -105,7 +105,7 @@ describe("A3: where the engine hangs at removing a container", () => {
     const env = { PATH: await hangingDocker(host, "rm") };
     const post = await job.post(main.state, { env, script: HURRIED });
     expect(post).toMatchObject({ code: 0 });
-    expect(post.stdout).toMatch(/^::warning title=iris-ports::The port may not have been given back/m);
+    expect(post.stdout).toMatch(/^::warning title=iris-ports::The port may not have been released/m);
     expect(post.summary).toContain("not finished");
   });
 });

@@ -18,14 +18,6 @@ test("the same leg on the same runner gets its port again, although others came 
   expect(again.outputs.port).toBe(main.outputs.port);
 });
 
-test("the main step run twice in one job keeps the port", async () => {
-  const host = await FakeHost.create();
-  const job = host.job({ matrix: LEG });
-  const [first, second] = [await job.main(), await job.main()];
-  expect(second.outputs).toEqual({ ...first.outputs, assignment: expect.any(String) });
-  expect(host.document.iris_ports.holders[`${job.workspace}#latest-em_sql`]).toHaveLength(1);
-});
-
 test("A1: the legs of one matrix have ports of their own, also on one runner", async () => {
   const host = await FakeHost.create();
   const legs = ["api", "sql"].map((suite) => host.job({ runner: "one", matrix: { ...LEG, suite } }));

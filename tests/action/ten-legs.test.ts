@@ -15,12 +15,12 @@ test("A6: ten legs at once get ten ports; the eleventh fails with who has them; 
   expect(eleventh.stdout).toMatch(
     /^::error title=iris-ports%3A PORT_EXHAUSTED::All ports .* are taken.*%0ATo fix: .*wait-timeout/m,
   );
-  expect(eleventh.stdout).toMatch(/^Project +Port +Type +Status +Container +Held by +Age$/m);
   for (const [leg, { workspace }] of legs.entries()) {
-    expect(eleventh.stdout).toMatch(
-      new RegExp(`^${workspace}#${leg} .*job \\(shop/shop CI/test run 12\\.1 on runner-${leg}\\)`, "m"),
-    );
+    const holder = `${workspace}#${leg}: job (shop/shop CI/test run 12.1 on runner-${leg})`;
+    expect(eleventh.stdout.split(holder), "each holder once").toHaveLength(2);
   }
+  // The command line's options and the library's arguments are no help here.
+  expect(eleventh.stdout).not.toMatch(/--wait|waitTimeoutMs|IRIS_PORT_RANGE/);
   expect(eleventh.outputs).toEqual({});
 
   const twelfth = host.job({ runner: "runner-11" }).start("main", { inputs: { "wait-timeout": "5m" } });

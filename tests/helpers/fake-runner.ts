@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { containerName } from "../../src/registry/project.ts";
 import type { AssignmentRecord } from "../../src/stores/document.ts";
 import { ACTION, installedAction } from "./action-bundle.ts";
 import { parseCommandFile } from "./command-file.ts";
@@ -59,6 +60,11 @@ export class FakeHost {
   get assignments(): AssignmentRecord[] {
     const { assignments } = this.document as { assignments: AssignmentRecord[] };
     return assignments.toSorted((a, b) => a.port - b.port);
+  }
+
+  /** The names that the assignments' containers have, or would have. */
+  get containerNames(): string[] {
+    return this.assignments.map(({ project_path, port }) => containerName(project_path, port));
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: tests look at the document as it is on the disk

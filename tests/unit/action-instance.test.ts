@@ -44,7 +44,7 @@ test("whatever a matrix holds, its instance can be used, and is the same every t
       const instance = defaultInstance(matrix, action);
       expect(defaultInstance(structuredClone(matrix), action)).toBe(instance);
       if (instance !== undefined) projectKey("/shop", instance);
-      projectKey("/shop", otherInstance(instance, 99));
+      projectKey("/shop", otherInstance(instance, 99, 99) ?? "");
     }),
   );
 });
