@@ -269,7 +269,7 @@ export class PortRegistry {
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
     const wanted = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
-    const holder = this.#renewal !== undefined && isRenewed(wanted) ? this.#renewal.expiring(wanted) : wanted;
+    const holder = this.#renewal !== undefined && isRenewed(wanted) ? await this.#renewal.begin(wanted) : wanted;
     return {
       ...identity,
       holder,

@@ -49,6 +49,8 @@ export type Store = {
 export type SharedStore = {
   /** A holder that has not renewed for so long counts as gone, in milliseconds. */
   readonly leaseMs: number;
+  /** Makes sure that the server's clock is known. @throws RegistryAccessError */
+  synchronize(): Promise<void>;
   /** The server's clock, by its last answer. */
   now(): Date;
   /** Resolves at the next commit of any process, or after the time. */

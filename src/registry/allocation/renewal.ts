@@ -39,8 +39,13 @@ export class HolderRenewal {
     this.#shared = shared;
   }
 
-  /** The holder with the time until which it counts without being renewed. */
-  expiring(holder: Holder): Holder {
+  /** The holder with the time until which it counts without being renewed. @throws RegistryAccessError */
+  async begin(holder: Holder): Promise<Holder> {
+    await this.#shared.synchronize();
+    return this.#expiring(holder);
+  }
+
+  #expiring(holder: Holder): Holder {
     return { ...holder, expiresAt: new Date(this.#shared.now().getTime() + this.#shared.leaseMs) };
   }
 
@@ -86,7 +91,7 @@ export class HolderRenewal {
       let document = newest;
       const results: (readonly [Held, Renewal["kind"]])[] = [];
       for (const held of this.#held.values()) {
-        const renewal = renewIn(document, held, this.expiring(held.holder), this.#shared);
+        const renewal = renewIn(document, held, this.#expiring(held.holder), this.#shared);
         if (renewal.kind === "renewed") document = renewal.document;
         results.push([held, renewal.kind]);
       }

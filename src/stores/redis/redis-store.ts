@@ -66,6 +66,9 @@ export class RedisStore implements Store {
     this.#watch = new ServerWatch(leaseMs);
     this.shared = {
       leaseMs,
+      synchronize: async () => {
+        if (!this.#watch.isSynchronized) await this.read();
+      },
       now: () => this.#watch.now(),
       awaitChange: (timeoutMs) => this.#awaitChange(timeoutMs),
       listenForLoss: (listener) => this.#listenForLoss(listener),

@@ -1,0 +1,131 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { ProcessHolder } from "../../src/registry/holder.ts";
+import { currentProcess } from "../../src/registry/host/process-identity.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
+import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
+import { FakeEngine } from "../helpers/fake-engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
+import { RedisServer } from "../helpers/redis-server.ts";
+import { redisStore } from "../helpers/redis-store.ts";
+
+const LEASE_MS = 1_500;
+
+async function open(url: string, range: readonly [number, number], leaseMs = LEASE_MS): Promise<PortRegistry> {
+  onTestFinished(closeSessions);
+  return new PortRegistry({ store: redisStore(url, leaseMs), engine: new FakeEngine(), portRange: range });
+}
+
+/** A process of a host that nobody here can look into, and that does not renew any more. */
+async function holderElsewhere(expiresInMs: number): Promise<ProcessHolder> {
+  const here = await currentProcess();
+  const process = { ...here, host: "another-host", bootId: "another-boot" };
+  return {
+    kind: "process",
+    id: "elsewhere",
+    since: new Date(),
+    process: { ...process, pid: 4_711 },
+    expiresAt: new Date(Date.now() + expiresInMs),
+  };
+}
+
+test("the port of a host that vanished is free again when its lease has ended, and not before", async () => {
+  const server = await RedisServer.start();
+  const range = await freePorts(1);
+  const registry = await open(server.url(), range);
+  await registry.assignPort("/p/elsewhere", { holder: await holderElsewhere(6_000) });
+  await expect(registry.assignPort("/p/here")).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+  const { port } = await registry.assignPort("/p/here", { waitTimeoutMs: 30_000 });
+  expect(port).toBe(range[0]);
+});
+
+test("a holder of this host keeps its port for longer than a lease, because it renews", async () => {
+  const server = await RedisServer.start();
+  const range = await freePorts(1);
+  const [mine, other] = [await open(server.url(), range), await open(server.url(), range)];
+  await mine.assignPort("/p/mine");
+  const first = (await mine.listAll())[0]?.holders[0]?.expiresAt;
+  const expiry = async () => (await other.listAll())[0]?.holders[0]?.expiresAt?.getTime() ?? 0;
+  await expect.poll(expiry, { timeout: 10_000 }).toBeGreaterThan((first?.getTime() ?? 0) + LEASE_MS);
+});
+
+test("the server's clock counts: one that is an hour ahead or behind changes nothing", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server.url(), await freePorts(2), 90_000);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await registry.assignPort("/p/a");
+  vi.useRealTimers();
+  const expiresAt = (await registry.listAll())[0]?.holders[0]?.expiresAt?.getTime() ?? 0;
+  expect(expiresAt).toBeGreaterThan(Date.now());
+  expect(expiresAt).toBeLessThan(Date.now() + 120_000);
+});
+
+test("a replica that takes over begins a grace period, and holders keep what they hold", async () => {
+  const primary = await RedisServer.start(["--appendonly", "yes", "--repl-diskless-sync-delay", "0"]);
+  const replica = await RedisServer.start(["--appendonly", "yes", "--replicaof", "127.0.0.1", String(primary.port)]);
+  await expect.poll(() => replica.command("INFO replication"), { timeout: 20_000 }).toContain("master_link_status:up");
+  const address = await ServiceAddress.open(primary.port);
+  const range = await freePorts(3);
+  const mine = await open(address.url("name=test&replicas=1"), range, 4_000);
+  const { port } = await mine.assignPort("/p/mine");
+  await primary.kill();
+  await replica.command("REPLICAOF NO ONE");
+  address.pointTo(replica.port);
+  const other = await open(address.url("name=test"), range, 4_000);
+  expect((await other.getAssignment("/p/mine"))?.port).toBe(port);
+  const next = await other.assignPort("/p/other", { waitTimeoutMs: 30_000 });
+  expect(next.port).not.toBe(port);
+  expect((await other.getAssignment("/p/mine"))?.port).toBe(port);
+});
+
+/** One address for whichever server is the primary, as a service in front of a failover has it. */
+class ServiceAddress {
+  #port: number;
+  readonly #url: string;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(port: number, url: string) {
+    this.#port = port;
+    this.#url = url;
+  }
+
+  static async open(port: number): Promise<ServiceAddress> {
+    const server = createServer((socket) => address.#forward(socket));
+    server.listen({ host: "127.0.0.1", port: 0 });
+    await once(server, "listening");
+    const address = new ServiceAddress(port, `redis://127.0.0.1:${(server.address() as AddressInfo).port}/0`);
+    onTestFinished(() => {
+      address.#drop();
+      server.close();
+    });
+    return address;
+  }
+
+  url(parameters: string): string {
+    return `${this.#url}?${parameters}`;
+  }
+
+  pointTo(port: number): void {
+    this.#port = port;
+    this.#drop();
+  }
+
+  #drop(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #forward(socket: Socket): void {
+    const server = connect({ host: "127.0.0.1", port: this.#port });
+    const end = () => {
+      socket.destroy();
+      server.destroy();
+    };
+    for (const each of [socket, server]) {
+      this.#sockets.add(each);
+      each.on("error", end).on("close", end);
+    }
+    socket.pipe(server).pipe(socket);
+  }
+}
