@@ -63,8 +63,7 @@ async function networksOfThisContainer(
 ): Promise<readonly { readonly name: string; readonly gateway: string }[]> {
   const format = "{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.Gateway}}\n{{end}}";
   try {
-    // The engine names a container's host after its id, and the runner does not change that.
-    const inspect = ["inspect", "--type", "container", "--format", format, hostname()];
+    const inspect = ["inspect", "--type", "container", "--format", format, ownContainer()];
     const { stdout } = await engine.cli.ask(inspect, INSPECT_TIMEOUT_MS);
     return stdout
       .split("\n")
@@ -77,6 +76,12 @@ async function networksOfThisContainer(
     if (error instanceof ContainerEngineError) return [];
     throw error;
   }
+}
+
+/** The id of the container that this process runs in: the engine mounts files into it from a directory of that name. */
+function ownContainer(): string {
+  const mounts = existsSync("/proc/self/mountinfo") ? readFileSync("/proc/self/mountinfo", "latin1") : "";
+  return /\/containers\/([0-9a-f]{64})\//.exec(mounts)?.[1] ?? hostname();
 }
 
 async function isResolved(host: string): Promise<boolean> {

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { runCommand } from "../../scripts/run-command.ts";
+import { expect, test } from "vitest";
 import { FakeHost } from "../helpers/fake-runner.ts";
+import { makeReadOnly } from "../helpers/read-only.ts";
 
 test("a registry that cannot be written to is an annotation with what to do", async () => {
   const host = await FakeHost.create();
@@ -17,18 +17,6 @@ test("a registry that cannot be written to is an annotation with what to do", as
   expect(post).toMatchObject({ code: 0, stderr: "" });
   expect(post.stdout).not.toMatch(/^::error/m);
 });
-
-/** Root may write anywhere but where nobody can. */
-async function makeReadOnly(directory: string): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    chmodSync(directory, 0o555);
-    onTestFinished(() => chmodSync(directory, 0o755));
-    return;
-  }
-  const mounted = await runCommand("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", directory]);
-  expect(mounted.stderr).toBe("");
-  onTestFinished(async () => void (await runCommand("umount", [directory])));
-}
 
 test("a document that is no registry is kept, and named", async () => {
   const host = await FakeHost.create();
