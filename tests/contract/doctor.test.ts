@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { checkNode } from "../../src/registry/doctor/check-settings.ts";
 import { checkUp } from "../../src/registry/doctor/checkup.ts";
+import { LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
@@ -45,6 +46,17 @@ describe("doctor", () => {
     const registry = await TestRegistry.create();
     expect(await complaintsOf(registry)).toEqual([]);
     expect(fs.readdirSync(registry.directory)).toEqual([]);
+  });
+
+  it("names projects whose directory is gone, and containers that another registry made for a project", async () => {
+    const registry = await withAssignment();
+    const shop = registry.project("shop");
+    registry.engine.run({ name: "elsewhere", labels: { [LABEL_PROJECT]: shop, [LABEL_REGISTRY]: "/other/r.json" } });
+    fs.rmdirSync(shop);
+    expect(await complaintsOf(registry)).toEqual([
+      `warn assignments: port ${registry.range[0]} is assigned to <dir>/projects/shop, a directory that does not exist`,
+      "warn containers: elsewhere is made for project <dir>/projects/shop, but counts as foreign: it belongs to registry /other/r.json",
+    ]);
   });
 
   it("finds nothing wrong with one that is in use", async () => {
@@ -235,7 +247,7 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual(["warn engine: The engine is down."]);
     registry.engine.isReachable = true;
     expect(await complaintsOf(registry)).toEqual([
-      `warn assignments: nothing speaks any more for ${registry.range[0]} of <dir>/projects/shop`,
+      `warn assignments: stale: ${registry.range[0]} of <dir>/projects/shop`,
     ]);
   });
 

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { IrisPortsError } from "../../errors/base.ts";
+import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import { describeOccupant, nameListener } from "../allocation/assignment-errors.ts";
 import { findOccupant } from "../allocation/occupancy.ts";
@@ -8,7 +10,7 @@ import { orphansAmong } from "../evidence/clean.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import type { EngineReport, Survey } from "../evidence/survey.ts";
 import { type PortProbe, quietProbe } from "../host/port-probe.ts";
-import { LABEL_REGISTRY } from "../labels.ts";
+import { LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
 import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
 import { containersWithout } from "./rebuild.ts";
 
@@ -23,7 +25,8 @@ export type Scene = {
   readonly now: Date;
 };
 
-const CLEAN = "iris-ports clean";
+/** What docker compose notes on its containers. */
+const COMPOSE_DIRECTORY = "com.docker.compose.project.working_dir";
 /** So many names fit into a line. */
 const SHOWN_NAMES = 5;
 
@@ -41,10 +44,16 @@ export function checkEngine(engine: EngineReport, isLocal: boolean | undefined):
 /** Whether everything that is assigned is alive, everything alive is assigned, and who else sits on the ports. */
 export async function checkAssignments(scene: Scene): Promise<readonly Finding[]> {
   const probe = scene.probe && (quietProbe() ?? scene.probe);
-  return [await checkStale({ ...scene, probe }), ...checkContainers(scene), await checkPorts({ ...scene, probe })];
+  return [
+    await checkStale({ ...scene, probe }),
+    ...checkDirectories(scene),
+    ...checkContainers(scene),
+    ...checkForeignContainers(scene),
+    await checkPorts({ ...scene, probe }),
+  ];
 }
 
-async function checkStale({ document, survey, probe, now }: Scene): Promise<Finding> {
+async function checkStale({ document, survey, registryPath, probe, now }: Scene): Promise<Finding> {
   const entries = entriesOf(document);
   const stale: string[] = [];
   for (const entry of entries) {
@@ -53,7 +62,37 @@ async function checkStale({ document, survey, probe, now }: Scene): Promise<Find
     if (judge(entry, survey, now, isUsed).status === "stale") stale.push(`${port} of ${projectKey}`);
   }
   if (stale.length === 0) return ok("assignments", `${entries.length}, none of them stale`);
-  return warn("assignments", `nothing speaks any more for ${few(stale)}`, CLEAN);
+  return warn("assignments", `stale: ${few(stale)}`, commandText(["clean"], registryPath));
+}
+
+/** Assignments of projects whose directory is gone: nobody will release them from there. */
+function checkDirectories({ document, registryPath }: Scene): readonly Finding[] {
+  return entriesOf(document)
+    .map(({ assignment }) => assignment)
+    .filter(({ projectPath }) => !existsSync(projectPath))
+    .map(({ projectPath, instance, port }) =>
+      warn(
+        "assignments",
+        `port ${port} is assigned to ${projectPath}, a directory that does not exist`,
+        commandText(["release", ...projectWords(projectPath, instance)], registryPath),
+      ),
+    );
+}
+
+/** Containers that look like a project's own, but belong to another registry, so that their ports count as taken. */
+function checkForeignContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
+  if (!survey.engine.isReachable) return [];
+  const projects = new Set(entriesOf(document).map(({ assignment }) => assignment.projectPath));
+  return survey.engine.containers
+    .filter(({ labels }) => projects.has(labels[LABEL_PROJECT] || (labels[COMPOSE_DIRECTORY] ?? "")))
+    .filter(({ labels }) => (labels[LABEL_REGISTRY] || registryPath) !== registryPath)
+    .map(({ name, labels }) =>
+      warn(
+        "containers",
+        `${name} is made for project ${labels[LABEL_PROJECT]}, but counts as foreign: it belongs to registry ${labels[LABEL_REGISTRY]}`,
+        `use that registry, or remove the container: docker rm --force ${shellQuoted(name)}`,
+      ),
+    );
 }
 
 /** Containers of this registry that nobody uses, and those of which the document knows nothing. */
@@ -64,7 +103,13 @@ export function checkContainers({ document, survey, registryPath }: Scene): read
   const unassigned = containersWithout(document, survey, registryPath);
   const findings = [
     ...(orphans.length > 0
-      ? [warn("containers", `left behind by holders that are gone: ${few(orphans.map(({ name }) => name))}`, CLEAN)]
+      ? [
+          warn(
+            "containers",
+            `left behind by holders that are gone: ${few(orphans.map(({ name }) => name))}`,
+            commandText(["clean"], registryPath),
+          ),
+        ]
       : []),
     ...(unassigned.length > 0
       ? [warn("containers", `without an assignment: ${few(unassigned.map(({ name }) => name))}`, REPAIR)]

@@ -11,8 +11,10 @@ import { bindProbe } from "../host/port-probe.ts";
 import { openStore } from "../open-store.ts";
 import { checkAssignments, checkContainers, checkEngine, type Scene } from "./check-assignments.ts";
 import { checkFiles } from "./check-files.ts";
+import { checkRunners } from "./check-runners.ts";
 import { checkServer } from "./check-server.ts";
 import { checkNode, checkSettings } from "./check-settings.ts";
+import { checkSystem } from "./check-system.ts";
 import type { Finding } from "./finding.ts";
 
 /** Which registry is looked at, and which engine is asked. */
@@ -30,7 +32,8 @@ export type CheckupOptions = {
  */
 export async function checkUp({ engine, ...options }: CheckupOptions): Promise<readonly Finding[]> {
   const before = [checkNode(process.versions.node), ...checkSettings(options)];
-  const portRange = orUndefined(() => resolvePortRange(options.portRange)) ?? DEFAULT_PORT_RANGE;
+  const chosenRange = orUndefined(() => resolvePortRange(options.portRange));
+  const portRange = chosenRange ?? DEFAULT_PORT_RANGE;
   const store = orUndefined(() => openStore({ ...options, lockTimeoutMs: 0, isDurable: false, engine }));
   // Where no registry is named there is none to look at: the engine is asked all the same.
   const { content, findings } = store === undefined ? NO_REGISTRY : await checkRegistry(store);
@@ -55,6 +58,8 @@ export async function checkUp({ engine, ...options }: CheckupOptions): Promise<r
     ...(store === undefined
       ? []
       : await checkContent(content, { document, survey, registryPath: store.location, portRange, probe, now })),
+    ...(engine.isLocal === false || chosenRange === undefined ? [] : await checkSystem(chosenRange)),
+    ...(store === undefined || store.shared !== undefined ? [] : checkRunners(store.location)),
   ];
 }
 
