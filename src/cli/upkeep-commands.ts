@@ -15,9 +15,14 @@ export function addReadingCommands(context: Program): void {
     .option("--wide", "also web port, image and all holders")
     .addOption(repeated("--filter <key=value>", "project, instance, port, type, status, holder or container"))
     .option("--watch", "show it again every second, until Ctrl-C")
+    .option("--all", "every pool of a Redis server, one for each container engine")
     .option("-q, --quiet", "print only the ports")
     .addOption(json())
-    .action(async (_, command: Command) => (await import("./list.ts")).list(command.optsWithGlobals()));
+    .action(async (_, command: Command) => {
+      const options = command.optsWithGlobals();
+      if (options.all) return (await import("./list-pools.ts")).listPools(options);
+      return (await import("./list.ts")).list(options);
+    });
   addCommand(context, {
     name: "inspect",
     summary: "show one assignment, its addresses, its holders, and the evidence that it is in use",

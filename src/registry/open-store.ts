@@ -4,7 +4,7 @@ import { commandText } from "../settings/command-text.ts";
 import { isRedisUrl, resolveRegistryPath } from "../settings/config.ts";
 import { FileStore } from "../stores/file-store.ts";
 import { parseRedisUrl } from "../stores/redis/redis-address.ts";
-import { RedisStore } from "../stores/redis/redis-store.ts";
+import { listPools, RedisStore } from "../stores/redis/redis-store.ts";
 import type { Store } from "../stores/store.ts";
 
 export type StoreOptions = {
@@ -27,6 +27,19 @@ export function openStore({ registryPath, lockTimeoutMs, isDurable, engine }: St
     lockTimeoutMs,
     repairCommand: commandText(["doctor", "--repair"], address.location),
   });
+}
+
+/** The pools that a Redis server keeps, each with the URL that names it. @throws RegistryAccessError */
+export async function poolsAt(url: string): Promise<readonly { readonly name: string; readonly url: string }[]> {
+  const address = parseRedisUrl(url, "registryPath");
+  const names = await listPools(address);
+  return names.map((name) => ({ name, url: withName(url, name) }));
+}
+
+function withName(url: string, name: string): string {
+  const named = new URL(url);
+  named.searchParams.set("name", name);
+  return named.href;
 }
 
 /** @throws InvalidArgumentError where there is no engine whose ID could name the pool */

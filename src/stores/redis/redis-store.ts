@@ -16,6 +16,13 @@ const debug = createDebug("iris-ports:redis");
 /** A holder that does not renew for so long is gone, and so long holders have to assert what they hold. */
 export const LEASE_MS = 90_000;
 
+/** The names of all pools that a server keeps, in alphabetical order. @throws RegistryAccessError */
+export async function listPools(address: RedisAddress): Promise<readonly string[]> {
+  const keys = await (await currentSession(address)).keys("iris-ports:{");
+  const names = keys.map((key) => /^iris-ports:\{(.+)\}:document$/.exec(key)?.[1]);
+  return names.filter((name) => name !== undefined).sort();
+}
+
 export type RedisStoreOptions = {
   readonly address: RedisAddress;
   /** Names the pool of ports, where the address does not. */
@@ -89,13 +96,6 @@ export class RedisStore implements Store {
 
   async clearObstacles(): Promise<readonly Cleared[]> {
     return [];
-  }
-
-  /** The names of all pools that the server keeps, in alphabetical order. @throws RegistryAccessError */
-  async listPools(): Promise<readonly string[]> {
-    const keys = await (await this.#session()).keys("iris-ports:{");
-    const names = keys.map((key) => /^iris-ports:\{(.+)\}:document$/.exec(key)?.[1]);
-    return names.filter((name) => name !== undefined).sort();
   }
 
   async #inTurn<T>(change: Change<T>, isReplacing: boolean): Promise<T> {
