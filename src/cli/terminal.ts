@@ -41,6 +41,6 @@ export function endWhenOutputEnds(): void {
     process.stderr.write(`iris-ports: The output could not be written: ${error.message}\n`);
     process.exit(EXIT_CODES.unexpected);
   });
-  // There is nowhere left to say it.
-  process.stderr.on("error", () => process.exit(EXIT_CODES.unexpected));
+  // A message that nobody reads is no reason to stop: `run` still holds the port of its command.
+  process.stderr.on("error", () => undefined);
 }

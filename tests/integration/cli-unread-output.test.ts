@@ -1,0 +1,33 @@
+import { once } from "node:events";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliSandbox } from "../helpers/cli.ts";
+import { eventually } from "../helpers/engine.ts";
+
+describe("iris-ports whose messages nobody reads", () => {
+  let sandbox: CliSandbox;
+
+  beforeEach(async () => {
+    sandbox = await CliSandbox.create();
+  });
+  afterEach(() => sandbox[Symbol.dispose]());
+
+  /** The exit code of a command after the reader of its stderr has gone. */
+  async function exitCode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<unknown> {
+    const child = sandbox.start(args, env);
+    child.stderr?.destroy();
+    child.stdout?.resume();
+    return (await once(child, "exit"))[0];
+  }
+
+  it("ends with the exit code of what it did", async () => {
+    expect(await exitCode(["release", "shop"])).toBe(6);
+  });
+
+  it("goes on to hold the port of the command that it runs, and ends with that command's exit code", async () => {
+    const script = "setTimeout(() => process.exit(7), 1_000)";
+    const run = exitCode(["run", "--project", "shop", "--", process.execPath, "-e", script], { DEBUG: "iris-ports:*" });
+    await eventually(async () => (await sandbox.run(["port", "shop"])).exitCode === 0 || undefined);
+    expect(await run).toBe(7);
+    expect((await sandbox.run(["port", "shop"])).exitCode).toBe(6);
+  });
+});
