@@ -30,5 +30,6 @@ export async function leaveFailedStart(client: ContainerRuntimeClient, lease: Le
  */
 export async function removeProjectContainer(client: ContainerRuntimeClient, lease: Lease): Promise<void> {
   const found = await findContainer(client, lease.assignment.containerName);
-  if (found?.Config.Labels[LABEL_GENERATION] === lease.generation) await removeContainer(client, found.Id);
+  if (found?.Config.Labels[LABEL_GENERATION] !== lease.generation) return;
+  if (await lease.mayRemove(found.Config.Labels)) await removeContainer(client, found.Id);
 }

@@ -11,6 +11,7 @@ import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
 import type { Lease } from "../lifecycle/lease.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { BLANK_LABELS } from "../registry/container-labels.ts";
+import { findContainer } from "./engine/engine-containers.ts";
 import type { RyukSession } from "./engine/ryuk-session.ts";
 import { removeProjectContainer } from "./project-end.ts";
 
@@ -92,7 +93,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
       const { isLast } = await lease.beginLeave(!isRemoved);
-      if (!isLast || isKept) {
+      if (!isLast || isKept || !(await this.#mayEnd(lease))) {
         // It goes on for as long as the container does, and would keep this process alive.
         log?.destroy();
         return this.#left();
@@ -103,6 +104,12 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     } finally {
       session?.close();
     }
+  }
+
+  /** False where the registry has lost track of who uses it, and its maker may still do. */
+  async #mayEnd(lease: Lease): Promise<boolean> {
+    const found = await findContainer(await getContainerRuntimeClient(), this.getId());
+    return found === undefined || (await lease.mayRemove(found.Config.Labels));
   }
 
   async #end(lease: Lease | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {

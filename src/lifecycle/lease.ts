@@ -3,6 +3,8 @@ import type { Acquisition, AssignOptions } from "../registry/allocation/acquire.
 import type { PortAssignment } from "../registry/assignment.ts";
 import { containerLabels } from "../registry/container-labels.ts";
 import { PortNotAssignedError } from "../registry/errors.ts";
+import { isRemovableBy } from "../registry/evidence/ownership.ts";
+import { observeMaker } from "../registry/evidence/survey.ts";
 import { type Holder, uniqueProcessHolder } from "../registry/holder.ts";
 import type { PortRegistry } from "../registry/registry.ts";
 
@@ -20,6 +22,7 @@ export class Lease {
   readonly #refusedPorts: number[] = [];
   #acquisition: Acquisition;
   #isFailureReported = false;
+  #isRecorded = true;
 
   private constructor(
     registry: PortRegistry,
@@ -68,7 +71,7 @@ export class Lease {
 
   /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */
   async renew(): Promise<void> {
-    this.#acquisition = await this.registry.acquire(this.assignment.projectPath, this.#options);
+    this.#acquisition = await this.registry.acquire(this.assignment, this.#options);
   }
 
   /**
@@ -77,7 +80,7 @@ export class Lease {
    */
   async move(): Promise<void> {
     this.#refusedPorts.push(this.assignment.port);
-    this.#acquisition = await this.registry.reassign(this.assignment.projectPath, {
+    this.#acquisition = await this.registry.reassign(this.assignment, {
       ...this.#options,
       refusedPorts: this.#refusedPorts,
     });
@@ -95,12 +98,21 @@ export class Lease {
   async beginLeave(isContainerKept: boolean): Promise<{ readonly isLast: boolean }> {
     const { holder } = this.#options;
     try {
-      return await this.registry.beginLeave(this.assignment.projectPath, { ...this.#project, holder, isContainerKept });
+      const { isLast, isUnrecorded } = await this.registry.beginLeave(this.assignment, { holder, isContainerKept });
+      this.#isRecorded = !isUnrecorded;
+      return { isLast };
     } catch (error) {
       report(`Leaving the container of ${this.assignment.projectKey}`, error);
       this.#isFailureReported = true;
+      this.#isRecorded = false;
       return { isLast: !(await this.#hasVisibleOthers()) };
     }
+  }
+
+  /** Whether the last user may remove a container with these labels; see {@link isRemovableBy}. */
+  async mayRemove(labels: Readonly<Record<string, string>>): Promise<boolean> {
+    const leaver = { holderId: this.holderId, isRecorded: this.#isRecorded };
+    return isRemovableBy(labels, leaver, await observeMaker(labels));
   }
 
   /** Takes back {@link beginLeave}, after which the container could not be removed: nobody has to wait for that. */
@@ -116,7 +128,7 @@ export class Lease {
   async release(): Promise<void> {
     const { holder } = this.#options;
     try {
-      await this.registry.releasePort(this.assignment.projectPath, { ...this.#project, holder });
+      await this.registry.releasePort(this.assignment, { holder });
     } catch (error) {
       // Somebody has cleared the registry: the port has been given back already.
       if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
@@ -126,17 +138,12 @@ export class Lease {
 
   async #hasVisibleOthers(): Promise<boolean> {
     try {
-      const listed = await this.registry.inspect(this.assignment.projectPath, this.#project);
+      const listed = await this.registry.inspect(this.assignment);
       return (listed?.holders ?? []).some(({ id, usesContainer }) => usesContainer && id !== this.holderId);
     } catch (error) {
       debug("the holders of %s cannot be told: %o", this.assignment.projectKey, error);
       return false;
     }
-  }
-
-  get #project(): { readonly instance?: string } {
-    const { instance } = this.assignment;
-    return instance === undefined ? {} : { instance };
   }
 }
 

@@ -22,9 +22,15 @@ export function canonicalProject(project?: string): string {
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
   // Every process has a working directory of its own, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
-  const real = realPath(isAbsolute(value) ? resolve(value) : resolve(workingDirectory(), value));
+  const real = canonicalPath(isAbsolute(value) ? value : resolve(workingDirectory(), value));
   // Two directories whose names differ only in such bytes would be one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8");
+  return real;
+}
+
+/** An absolute path with symbolic links resolved as far as it exists, and the drive letter in capitals. */
+export function canonicalPath(path: string): string {
+  const real = realPath(resolve(path));
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
@@ -35,12 +41,18 @@ export type ProjectIdentity = {
   readonly projectKey: string;
 };
 
+/** A project as its assignment names it: fixed when the port was taken, whatever becomes of the directory. */
+export type KnownProject = Pick<ProjectIdentity, "projectPath" | "projectKey"> & {
+  readonly instance?: string | undefined;
+};
+
 /**
- * Who a caller means. `IRIS_PORTS_INSTANCE` belongs to `IRIS_PORTS_PROJECT` and counts only where neither project nor
+ * Who a caller means; an assignment means itself. `IRIS_PORTS_INSTANCE` belongs to `IRIS_PORTS_PROJECT` and counts only where neither project nor
  * instance is given: that is how a test inside a CI job finds the assignment which the job's first step made.
  * @throws InvalidArgumentError
  */
-export function identifyProject(project?: string, instance?: string): ProjectIdentity {
+export function identifyProject(project?: string | KnownProject, instance?: string): ProjectIdentity {
+  if (typeof project === "object" && project !== null) return { instance: undefined, ...project };
   const fromEnvironment = environment();
   const isFromEnvironment = project === undefined && instance === undefined && fromEnvironment.project !== undefined;
   const named = isFromEnvironment ? fromEnvironment.instance : instance;

@@ -6,7 +6,7 @@ import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
 import { decideAssignment, decideReassignment } from "./allocation/assign.ts";
 import { inUseError } from "./allocation/assignment-errors.ts";
-import { beginLeaveIn, releaseIn } from "./allocation/release.ts";
+import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
 import { HolderRenewal } from "./allocation/renewal.ts";
 import type { AssignRequest } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
@@ -22,7 +22,7 @@ import { goneHolders, lookAround, portsInUse, type RegistryContext } from "./evi
 import { checkHolder, type Holder, processHolder } from "./holder.ts";
 import { bindProbe, type PortProbe } from "./host/port-probe.ts";
 import { openStore } from "./open-store.ts";
-import { identifyProject } from "./project.ts";
+import { identifyProject, type KnownProject } from "./project.ts";
 
 /** How a registry is reached and what it asks; everything has a default. */
 export type PortRegistryOptions = {
@@ -113,12 +113,12 @@ export class PortRegistry {
    * @throws PortConflictError when `preferredPort` is somebody else's, or the project already holds another port
    * @throws InvalidArgumentError, PortAssignmentTimeoutError, RegistryCorruptError, RegistryAccessError, RegistrySchemaError
    */
-  async assignPort(project?: string, options: AssignOptions = {}): Promise<PortAssignment> {
+  async assignPort(project?: string | KnownProject, options: AssignOptions = {}): Promise<PortAssignment> {
     return (await this.acquire(project, options)).assignment;
   }
 
   /** {@link assignPort} for modules that start containers. */
-  async acquire(project?: string, options: AssignOptions = {}): Promise<Acquisition> {
+  async acquire(project?: string | KnownProject, options: AssignOptions = {}): Promise<Acquisition> {
     const request = await this.#request(project, options, []);
     return this.#renewing(await acquirePort(this.#surroundings, request, decideAssignment, options));
   }
@@ -130,7 +130,7 @@ export class PortRegistry {
    * @throws PortExhaustedError and whatever {@link assignPort} throws
    */
   async reassign(
-    project: string | undefined,
+    project: string | KnownProject | undefined,
     options: AssignOptions & { readonly refusedPorts: readonly number[] },
   ): Promise<Acquisition> {
     const request = await this.#request(project, options, options.refusedPorts);
@@ -143,21 +143,21 @@ export class PortRegistry {
    * the container is kept, even the last is gone at once, and the assignment stays for as long as the container exists.
    */
   async beginLeave(
-    project: string | undefined,
+    project: string | KnownProject | undefined,
     options: ProjectOptions & { readonly holder: Holder; readonly isContainerKept?: boolean },
-  ): Promise<{ readonly isLast: boolean }> {
+  ): Promise<Leave> {
     const { projectKey: key } = identifyProject(project, options.instance);
     this.#renewal?.leave(key, options.holder.id);
     const isGone = await goneHolders(this.#surroundings, key);
     return this.#surroundings.store.update(async (newest) => {
-      const { document, isLast } = beginLeaveIn(
+      const { document, ...leave } = beginLeaveIn(
         newest,
         key,
         options.holder.id,
         isGone,
         options.isContainerKept ?? false,
       );
-      return { document, result: { isLast } };
+      return { document, result: leave };
     });
   }
 
@@ -168,7 +168,7 @@ export class PortRegistry {
    * @throws PortConflictError when it is in use and `isUseRespected`
    */
   async releasePort(
-    project?: string,
+    project?: string | KnownProject,
     options: ProjectOptions & { readonly holder?: Holder; readonly isUseRespected?: boolean } = {},
   ): Promise<PortAssignment> {
     const { projectKey: key } = identifyProject(project, options.instance);
@@ -191,7 +191,10 @@ export class PortRegistry {
   }
 
   /** The project's assignment as the document has it, without looking for evidence of life. */
-  async getAssignment(project?: string, options: ProjectOptions = {}): Promise<PortAssignment | undefined> {
+  async getAssignment(
+    project?: string | KnownProject,
+    options: ProjectOptions = {},
+  ): Promise<PortAssignment | undefined> {
     const { projectKey: key } = identifyProject(project, options.instance);
     const document = await this.#surroundings.store.read();
     const record = document.assignments.find((candidate) => candidate.project_path === key);
@@ -199,7 +202,7 @@ export class PortRegistry {
   }
 
   /** The project's assignment with its holders, the evidence, and the status computed from it. */
-  async inspect(project?: string, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
+  async inspect(project?: string | KnownProject, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
     const { projectKey: key } = identifyProject(project, options.instance);
     return (await this.listAll()).find((listed) => listed.projectKey === key);
   }
@@ -238,7 +241,7 @@ export class PortRegistry {
     this.#renewal?.leaveAll();
     return this.#surroundings.store.update(async (document) => {
       const released = entriesOf(document).map(({ assignment }) => ({ ...assignment, status: "released" as const }));
-      return { document: emptied(document), result: released };
+      return { document: emptied(document, this.#surroundings.clock()), result: released };
     });
   }
 
@@ -260,7 +263,7 @@ export class PortRegistry {
   }
 
   async #request(
-    project: string | undefined,
+    project: string | KnownProject | undefined,
     options: AssignOptions,
     refusedPorts: readonly number[],
   ): Promise<AssignRequest> {

@@ -45,7 +45,15 @@ export type DetailRecord = {
 };
 
 /** A port a project gave back, so that it gets the same one again. */
-export type HistoryRecord = { readonly project: string; readonly port: number; readonly released_at: string };
+export type HistoryRecord = {
+  readonly project: string;
+  readonly port: number;
+  readonly released_at: string;
+  /** Who still used the project's container when the port was released or cleared, and of which generation it is. */
+  readonly users?: readonly HolderRecord[];
+  readonly generation?: string;
+  readonly instance?: string;
+};
 
 /** Somebody who waits for a port, in the order of arrival. */
 export type WaiterRecord = {

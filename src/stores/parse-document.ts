@@ -158,6 +158,9 @@ function parseHistory(value: unknown, index: number): HistoryRecord {
   asText(record.get("project"), `${where}.project`);
   asPort(record.get("port"), `${where}.port`);
   asTime(record.get("released_at"), `${where}.released_at`);
+  if (record.has("users")) parseHolders(record.get("users"), `${where}.users`);
+  if (record.has("generation")) asText(record.get("generation"), `${where}.generation`);
+  if (record.has("instance")) asText(record.get("instance"), `${where}.instance`);
   return value as HistoryRecord;
 }
 

@@ -3,7 +3,7 @@ import createDebug from "debug";
 import { checkDurationMs } from "../../settings/config.ts";
 import { entryOf, withoutWaiter, withWaiter } from "../document/edit-document.ts";
 import { timeText, toHolderRecord } from "../document/records.ts";
-import { cleanUp } from "../evidence/clean.ts";
+import { cleanUp, withoutLeftoversOf } from "../evidence/clean.ts";
 import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
 import { type Holder, processHolder } from "../holder.ts";
 import type { Decision } from "./assign.ts";
@@ -135,7 +135,9 @@ async function attempt(context: RegistryContext, request: AssignRequest, decide:
   const { store, clock } = context;
   const before = await store.read();
   const isNew = entryOf(before, request.projectKey) === undefined;
-  const survey = await lookAround(context, before, isEngineNeeded || isNew);
+  const looked = await lookAround(context, before, isEngineNeeded || isNew);
+  // The start of a container does it itself, under the container's name.
+  const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const outcome = await store.update(async (newest) => {
     const decided = await decide(newest, request, survey, probe, clock());

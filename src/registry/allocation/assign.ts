@@ -9,6 +9,7 @@ import {
   withoutGone,
   withoutWaiter,
 } from "../document/edit-document.ts";
+import { ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
@@ -40,6 +41,14 @@ export async function decideAssignment(
     return refuse({ kind: "ambiguous", assignment });
   if (entry.holders.some((holder) => holder.isLeaving && holder.id !== request.holder.id))
     return refuse({ kind: "leaving", assignment });
+  // The users of its container have died: what they left is looked for before the port is handed on.
+  if (
+    !request.holder.usesContainer &&
+    !survey.isEngineAsked &&
+    hasUsers(newest, request) &&
+    !hasUsers(document, request)
+  )
+    return refuse({ kind: "engine-needed" });
   if (entry.holders.length === 0) {
     // Nobody vouches for it: it may have died, and its port may be somebody else's by now.
     if (!survey.isEngineAsked) return refuse({ kind: "engine-needed" });
@@ -51,6 +60,10 @@ export async function decideAssignment(
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
     return refuse({ kind: "other-port", assignment });
   return join(entry, view);
+}
+
+function hasUsers(document: RegistryDocument, { projectKey }: AssignRequest): boolean {
+  return (document.holders.get(projectKey) ?? []).some((holder) => holder.uses_container);
 }
 
 /** The key of an entry that only the Python tool knows fits a path with a # in it as well as an instance: the asker knows. */
@@ -100,7 +113,7 @@ export async function decideReassignment(
  */
 function withoutFinished(document: RegistryDocument, { projectKey }: AssignRequest, survey: Survey): RegistryDocument {
   const entry = entryOf(document, projectKey);
-  if (entry === undefined || !survey.engine.isReachable || containersOf(survey.engine, entry.assignment).length > 0)
+  if (entry === undefined || !survey.engine.isReachable || containersOf(survey, document, entry.assignment).length > 0)
     return document;
   const seen = survey.document.holders.get(projectKey) ?? [];
   const finished = new Set(seen.filter(({ leaving }) => leaving).map(({ id }) => id));
@@ -114,11 +127,21 @@ async function isLost(entry: Entry, view: AssignView, now: Date): Promise<boolea
   const { survey, probe } = view;
   const isFree = probe === undefined ? undefined : await probe(entry.assignment.port);
   const { status, evidence } = judge(entry, survey, now, isFree === undefined ? undefined : !isFree);
-  if (status === "stale") return true;
+  if (status === "stale" || isLeftoverOn(entry, view)) return true;
   if (isForeignEntry(entry) || entry.assignment.assignmentType === "manual") return false;
   // A container that cannot be seen from here may be what listens there.
   if (evidence.some(({ kind, verdict }) => kind === "engine" && verdict === "unknown")) return false;
-  return containersOf(survey.engine, entry.assignment).length === 0 && isFree === false;
+  return containersOf(survey, view.document, entry.assignment).length === 0 && isFree === false;
+}
+
+/** A container that its users left behind, and that could not be removed, serves on the port. */
+function isLeftoverOn({ assignment }: Entry, { document, survey, request }: AssignView): boolean {
+  if (!survey.engine.isReachable || request.holder.usesContainer) return false;
+  return survey.engine.containers.some(
+    (container) =>
+      container.hostPorts.includes(assignment.port) &&
+      ownershipOf(container, assignment, { ...survey, document }).kind === "leftover",
+  );
 }
 
 async function join(entry: Entry, view: AssignView): Promise<Assigned> {

@@ -1,8 +1,10 @@
 import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortOccupant } from "../errors.ts";
-import { isLabelledFor, isMadeHere, type Survey } from "../evidence/survey.ts";
-import { LABEL_REGISTRY } from "../labels.ts";
+import { ownershipOf } from "../evidence/ownership.ts";
+import type { Survey } from "../evidence/survey.ts";
+import type { Holder } from "../holder.ts";
+import type { KnownProject } from "../project.ts";
 
 /** Everything that can stand in the way of a port. */
 export type PortView = {
@@ -11,7 +13,7 @@ export type PortView = {
   /** None where the ports open on another host. */
   readonly probe: ((port: number) => Promise<boolean>) | undefined;
   /** For whom it is asked: their own entry and containers are not in their way. */
-  readonly asker: { readonly projectPath: string; readonly instance: string | undefined; readonly projectKey: string };
+  readonly asker: KnownProject & { readonly holder?: Holder };
 };
 
 const STOPPED_STATES = ["created", "exited", "dead"];
@@ -58,8 +60,8 @@ function containersOn(port: number, survey: Survey): readonly EngineContainer[] 
   return survey.engine.containers.filter((container) => container.hostPorts.includes(port));
 }
 
-/** A container of the project that another registry made holds its port there, for somebody who may be at work. */
 function isOwn(container: EngineContainer, { asker, document, survey }: PortView): boolean {
-  if (!isLabelledFor(container, asker.projectPath, asker.instance)) return false;
-  return container.labels[LABEL_REGISTRY] === undefined || isMadeHere(container, document, survey);
+  const { kind } = ownershipOf(container, asker, { ...survey, document });
+  // A start of the project's container removes what is left of an earlier one; nobody else does.
+  return kind === "own" || (kind === "leftover" && asker.holder?.usesContainer === true);
 }

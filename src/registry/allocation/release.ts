@@ -1,6 +1,16 @@
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import { type Entry, entryOf, withHolders, withoutEntry, withoutGone, withoutOurs } from "../document/edit-document.ts";
+import {
+  containerUsersOf,
+  type Entry,
+  entryOf,
+  pastUsersOf,
+  withHolders,
+  withoutEntry,
+  withoutGone,
+  withoutOurs,
+  withoutPastUser,
+} from "../document/edit-document.ts";
 import { toHolderRecord } from "../document/records.ts";
 import { isForeignEntry } from "../evidence/staleness.ts";
 import type { Holder } from "../holder.ts";
@@ -24,7 +34,10 @@ export function releaseIn(
   now: Date,
 ): Released {
   const entry = entryOf(newest, projectKey);
-  if (entry === undefined) return { document: newest, assignment: undefined, users: [] };
+  if (entry === undefined) {
+    const document = holderId === undefined ? newest : withoutPastUser(newest, projectKey, holderId);
+    return { document, assignment: undefined, users: [] };
+  }
   const users = entry.holders.filter((holder) => holder.kind !== "manual" && !isGone(holder));
   if (isUseRespected && users.length > 0) return { document: newest, assignment: entry.assignment, users };
   return { ...releaseEntry(newest, entry, holderId, isGone, now), users: [] };
@@ -39,7 +52,10 @@ function releaseEntry(
 ): Omit<Released, "users"> {
   const { projectKey } = entry.assignment;
   const released = { ...entry.assignment, status: "released" as const };
-  if (holderId === undefined) return { document: withoutEntry(newest, entry, now), assignment: released };
+  if (holderId === undefined) {
+    const users = containerUsersOf(entry.holders).filter((holder) => !isGone(holder));
+    return { document: withoutEntry(newest, entry, now, users), assignment: released };
+  }
   const isHolding = entry.holders.some((holder) => holder.id === holderId);
   if (!isHolding) return { document: newest, assignment: entry.assignment };
   const others = entry.holders.filter((holder) => holder.id !== holderId && !isGone(holder));
@@ -52,6 +68,14 @@ function releaseEntry(
   return { document: withoutEntry(newest, entry, now), assignment: released };
 }
 
+/** How a holder leaves the project's container. */
+export type Leave = {
+  /** No other user is known. */
+  readonly isLast: boolean;
+  /** The registry did not know of this use, so that it may not know of others either. */
+  readonly isUnrecorded?: true;
+};
+
 /**
  * Leaves the project's container. The last user stays, marked, until it has removed the container and releases; where
  * the container is kept, it leaves as well, and the container alone speaks for the assignment from then on.
@@ -62,14 +86,23 @@ export function beginLeaveIn(
   holderId: string,
   isGone: (holder: Holder) => boolean,
   isContainerKept: boolean,
-): { readonly document: RegistryDocument; readonly isLast: boolean } {
+): { readonly document: RegistryDocument } & Leave {
   const document = withoutGone(newest, isGone);
   const entry = entryOf(document, projectKey);
-  if (entry === undefined) return { document, isLast: true };
+  if (entry === undefined) return leavePast(document, projectKey, holderId);
   const others = entry.holders.filter((holder) => holder.id !== holderId);
   const isLast = !others.some((holder) => holder.usesContainer);
   const mine = entry.holders.find((holder) => holder.id === holderId);
-  if (mine === undefined) return { document, isLast };
+  if (mine === undefined) return { document, isLast, isUnrecorded: true };
   const holders = isLast && !isContainerKept ? [...others, { ...mine, isLeaving: true }] : others;
   return { document: withHolders(document, projectKey, holders.map(toHolderRecord)), isLast };
+}
+
+/** The port was released or cleared while the container was in use. */
+function leavePast(document: RegistryDocument, projectKey: string, holderId: string) {
+  const users = pastUsersOf(document, projectKey)?.users ?? [];
+  const isLast = users.every(({ id }) => id === holderId);
+  const isRecorded = users.some(({ id }) => id === holderId);
+  const left = withoutPastUser(document, projectKey, holderId);
+  return { document: left, isLast, ...(isRecorded ? {} : { isUnrecorded: true as const }) };
 }

@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
+import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument, WaiterRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import { withEntry, withoutWaiter } from "../document/edit-document.ts";
+import { pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
+import { toHolder } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
-import { engineNote, isLabelledFor } from "../evidence/survey.ts";
-import type { Holder } from "../holder.ts";
-import { LABEL_GENERATION } from "../labels.ts";
+import { isLabelledFor } from "../evidence/ownership.ts";
+import { engineNote } from "../evidence/survey.ts";
+import { type Holder, parseProcessText } from "../holder.ts";
+import { LABEL_CREATOR, LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_LIFETIME } from "../labels.ts";
 import { containerName } from "../project.ts";
 import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
@@ -36,7 +39,10 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     status: "active",
     containerName: containerName(projectKey, port),
   };
-  const generation = survivingGeneration(view) ?? newGeneration();
+  const survivor = survivorOf(view);
+  const generation = survivor?.generation ?? newGeneration();
+  const known = new Set([request.holder.id, ...others.map(({ id }) => id)]);
+  const earlier = [...others, ...(survivor?.holders ?? []).filter(({ id }) => !known.has(id))];
   const detail = {
     port,
     generation,
@@ -44,10 +50,10 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
     ...engineNote(survey),
   };
-  const taken = withEntry(document, { assignment, detail, holders: [...others, request.holder] });
+  const taken = withEntry(document, { assignment, detail, holders: [...earlier, request.holder] });
   return {
     document: withoutWaiter(taken, request.waiterId),
-    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(others) },
+    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(earlier) },
   };
 }
 
@@ -102,14 +108,32 @@ async function firstOccupant(port: number, view: AssignView): Promise<PortOccupa
   return findOccupant(webPortOf(port), view);
 }
 
-/** A lost document does not end the use of a container: while its maker lives, newcomers join it. */
-function survivingGeneration({ survey, asker }: AssignView): string | undefined {
+/** One use of the project's container that goes on: it has a generation, and holders of whom the document lost track. */
+type Survivor = { readonly generation: string; readonly holders: readonly Holder[] };
+
+/**
+ * A port that was released or cleared, or a lost document, does not end the use of a container: newcomers join it, and
+ * do not take themselves for its only users.
+ */
+function survivorOf({ document, survey, asker }: AssignView): Survivor | undefined {
+  const past = pastUsersOf(document, asker.projectKey);
+  if (past?.users !== undefined && past.generation !== undefined)
+    return { generation: past.generation, holders: past.users.map(toHolder) };
   if (!survey.engine.isReachable) return undefined;
   const container = survey.engine.containers.find(
-    (candidate) =>
-      isLabelledFor(candidate, asker.projectPath, asker.instance) && survey.makerVerdictOf(candidate) === "alive",
+    (candidate) => isLabelledFor(candidate, asker) && survey.makerVerdictOf(candidate) === "alive",
   );
-  return container?.labels[LABEL_GENERATION];
+  const generation = container?.labels[LABEL_GENERATION];
+  return container && generation ? { generation, holders: makerOf(container) } : undefined;
+}
+
+/** Who made a container that lives as long as its users, as a holder under the same id: so it leaves as if nothing was lost. */
+function makerOf({ name, labels }: EngineContainer): readonly Holder[] {
+  const process = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
+  const id = labels[LABEL_CREATOR];
+  if (process === undefined || !id || labels[LABEL_LIFETIME] !== "holders") return [];
+  const kind = id.startsWith("job:") ? "job" : "process";
+  return [{ id, kind, since: new Date(), usesContainer: true, description: `made ${name}`, process }];
 }
 
 /** Those of the holders who use the project's container. */

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { EngineContainer } from "../../docker/engine.ts";
 import { IrisPortsError } from "../../errors/base.ts";
 import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
@@ -6,11 +7,12 @@ import { describeOccupant, nameListener } from "../allocation/assignment-errors.
 import { findOccupant } from "../allocation/occupancy.ts";
 import { entriesOf, withoutGone } from "../document/edit-document.ts";
 import type { PortOccupant } from "../errors.ts";
-import { orphansAmong } from "../evidence/clean.ts";
+import { isLeftover, ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import type { EngineReport, Survey } from "../evidence/survey.ts";
 import { type PortProbe, quietProbe } from "../host/port-probe.ts";
 import { LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import type { KnownProject } from "../project.ts";
 import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
 import { containersWithout } from "./rebuild.ts";
 
@@ -99,7 +101,9 @@ function checkForeignContainers({ document, survey, registryPath }: Scene): read
 export function checkContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
   if (!survey.engine.isReachable) return [];
   const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
-  const orphans = orphansAmong(survey.engine.containers, living, survey, registryPath);
+  const orphans = survey.engine.containers.filter((container) =>
+    isLeftover(container, { ...survey, document: living }),
+  );
   const unassigned = containersWithout(document, survey, registryPath);
   const findings = [
     ...(orphans.length > 0
@@ -128,9 +132,11 @@ async function checkPorts({ document, survey, registryPath, portRange, probe }: 
     if (occupant !== undefined) occupants.push(occupant);
   }
   const containers = survey.engine.isReachable ? survey.engine.containers : [];
-  const own = new Set(
-    containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath).map(({ name }) => name),
-  );
+  const owners = knownProjects(document);
+  const isOwned = (container: EngineContainer) =>
+    container.labels[LABEL_REGISTRY] === registryPath ||
+    owners.some((owner) => ownershipOf(container, owner, { ...survey, document }).kind === "own");
+  const own = new Set(containers.filter(isOwned).map(({ name }) => name));
   const strangers = occupants.filter(
     ({ kind, name }) => kind !== "assignment" && !(kind === "container" && own.has(name)),
   );
@@ -140,6 +146,12 @@ async function checkPorts({ document, survey, registryPath, portRange, probe }: 
   const named = strangers.map(nameListener).map((stranger) => `${stranger.port} by ${describeOccupant(stranger)}`);
   const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry passes these ports over";
   return warn("ports", `${summary}, ${strangers.length} taken by strangers: ${few(named)}`, remedy);
+}
+
+/** Those that have a port, and those that had one: a project's container keeps its port for it. */
+function knownProjects(document: RegistryDocument): readonly KnownProject[] {
+  const past = document.history.map(({ project }) => ({ projectPath: project, projectKey: project }));
+  return [...entriesOf(document).map(({ assignment }) => assignment), ...past];
 }
 
 function few(names: readonly string[]): string {

@@ -66,16 +66,48 @@ export function withHolders(
   return { ...document, holders: new Map(document.holders).set(projectKey, holders) };
 }
 
-/** Removes the entry and remembers its port for the project. */
-export function withoutEntry(document: RegistryDocument, entry: Entry, now: Date): RegistryDocument {
+/** Removes the entry and remembers its port for the project, and who still uses its container. */
+export function withoutEntry(
+  document: RegistryDocument,
+  entry: Entry,
+  now: Date,
+  users: readonly Holder[] = [],
+): RegistryDocument {
   const key = entry.assignment.projectKey;
-  const past: HistoryRecord = { project: key, port: entry.assignment.port, released_at: timeText(now) };
+  const past = pastOf(entry, now, users);
   const history = [...document.history.filter((candidate) => candidate.project !== key), past];
   return {
     ...withoutOurs(document, key),
     assignments: document.assignments.filter((record) => record.project_path !== key),
     history: history.slice(-HISTORY_LIMIT),
   };
+}
+
+function pastOf({ assignment, detail }: Entry, now: Date, users: readonly Holder[]): HistoryRecord {
+  const { projectKey: project, port, instance } = assignment;
+  const past = { project, port, released_at: timeText(now) };
+  if (users.length === 0 || detail === undefined) return past;
+  const { generation } = detail;
+  return { ...past, users: users.map(toHolderRecord), generation, ...(instance !== undefined && { instance }) };
+}
+
+/** Who still uses the container of a project whose port was released or cleared. */
+export function pastUsersOf(document: RegistryDocument, projectKey: string): HistoryRecord | undefined {
+  return document.history.find(({ project, users }) => project === projectKey && users !== undefined);
+}
+
+/** One of {@link pastUsersOf} has left as well. */
+export function withoutPastUser(document: RegistryDocument, projectKey: string, holderId: string): RegistryDocument {
+  const leave = (record: HolderRecord) => record.id !== holderId;
+  const history = document.history.map((past) => (past.project === projectKey ? withUsers(past, leave) : past));
+  return history.every((past, index) => past === document.history[index]) ? document : { ...document, history };
+}
+
+function withUsers(past: HistoryRecord, isKept: (record: HolderRecord) => boolean): HistoryRecord {
+  if (past.users === undefined || past.users.every(isKept)) return past;
+  const users = past.users.filter(isKept);
+  const { users: _, generation, instance, ...bare } = past;
+  return users.length === 0 ? bare : { ...past, users };
 }
 
 /** Forgets what is ours about an entry, which stays as the other tool made it. */
@@ -92,10 +124,12 @@ export function withoutGone(document: RegistryDocument, isGone: (holder: Holder)
   const isKept = (record: HolderRecord) => !isGone(toHolder(record));
   const changed = [...document.holders].filter(([, holders]) => !holders.every(isKept));
   const waiters = document.waiters.filter((waiter) => isKept(waiter.holder));
-  if (changed.length === 0 && waiters.length === document.waiters.length) return document;
+  const history = document.history.map((past) => withUsers(past, isKept));
+  const isPastChanged = history.some((past, index) => past !== document.history[index]);
+  if (changed.length === 0 && waiters.length === document.waiters.length && !isPastChanged) return document;
   const holders = new Map(document.holders);
   for (const [key, records] of changed) holders.set(key, records.filter(isKept));
-  return { ...document, holders, waiters };
+  return { ...document, holders, waiters, history: isPastChanged ? history : document.history };
 }
 
 /** Queues somebody, unless they stand there already. */
@@ -109,7 +143,19 @@ export function withoutWaiter(document: RegistryDocument, id: string): RegistryD
   return { ...document, waiters: document.waiters.filter((candidate) => candidate.id !== id) };
 }
 
-/** A document without assignments, holders, waiters and memories; what others keep in it stays. */
-export function emptied(document: RegistryDocument): RegistryDocument {
-  return { ...document, assignments: [], holders: new Map(), details: new Map(), history: [], waiters: [] };
+/**
+ * A document without assignments, holders, waiters and memories; what others keep in it stays, and so does the
+ * knowledge of who uses a container, so that none of them takes itself for the only one.
+ */
+export function emptied(document: RegistryDocument, now: Date): RegistryDocument {
+  const history = [
+    ...document.history,
+    ...entriesOf(document).map((entry) => pastOf(entry, now, containerUsersOf(entry.holders))),
+  ].filter(({ users }) => users !== undefined);
+  return { ...document, assignments: [], holders: new Map(), details: new Map(), history, waiters: [] };
+}
+
+/** The holders that rely on the project's container, not just on its port. */
+export function containerUsersOf(holders: readonly Holder[]): readonly Holder[] {
+  return holders.filter(({ usesContainer }) => usesContainer);
 }

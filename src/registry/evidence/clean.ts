@@ -3,9 +3,9 @@ import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
 import { entriesOf, withoutEntry, withoutGone } from "../document/edit-document.ts";
-import { LABEL_INSTANCE, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import { isLabelledFor, isLeftover, type Owner } from "./ownership.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
-import { isMadeHere, lookAround, type RegistryContext, type Survey } from "./survey.ts";
+import { lookAround, type RegistryContext, type Survey } from "./survey.ts";
 
 const debug = createDebug("iris-ports:clean");
 
@@ -30,13 +30,35 @@ export async function cleanUp(context: RegistryContext, options: CleanOptions = 
   });
 }
 
+/**
+ * Removes the containers that a project's dead users left behind, before the project's port is handed out.
+ * @returns what is left of the survey without them
+ */
+export async function withoutLeftoversOf(
+  context: RegistryContext,
+  owner: Owner,
+  survey: Survey,
+  options: CleanOptions = {},
+): Promise<Survey> {
+  if (!survey.engine.isReachable) return survey;
+  const document = withoutGone(survey.document, (holder) => survey.verdictOf(holder) === "gone");
+  const isTheirs = (container: EngineContainer) => isLabelledFor(container, owner);
+  const isAny = survey.engine.containers.some((one) => isTheirs(one) && isLeftover(one, { ...survey, document }));
+  return isAny ? withoutOrphans(context, survey, options, isTheirs) : survey;
+}
+
 /** Removes the orphans, and what is left of the survey without them. */
-async function withoutOrphans(context: RegistryContext, survey: Survey, options: CleanOptions): Promise<Survey> {
+async function withoutOrphans(
+  context: RegistryContext,
+  survey: Survey,
+  options: CleanOptions,
+  isMeant: (container: EngineContainer) => boolean = () => true,
+): Promise<Survey> {
   const { engine } = context;
   const report = survey.engine;
   if (!report.isReachable || engine === undefined) return survey;
   const removed = new Set<EngineContainer>();
-  for (const orphan of await findOrphans(context, report.containers, survey)) {
+  for (const orphan of await findOrphans(context, report.containers.filter(isMeant), survey)) {
     try {
       await engine.removeContainer(orphan.id);
       removed.add(orphan);
@@ -83,34 +105,5 @@ async function findOrphans(
     const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
     return { document: living, result: living };
   });
-  return orphansAmong(containers, document, survey, store.location);
-}
-
-/** The containers of a registry that nobody uses any more, by a document from which the dead are gone. */
-export function orphansAmong(
-  containers: readonly EngineContainer[],
-  living: RegistryDocument,
-  survey: Survey,
-  registryPath: string,
-): readonly EngineContainer[] {
-  const users = new Map(
-    entriesOf(living).map(({ assignment, holders }) => [
-      nameOf(assignment.projectPath, assignment.instance),
-      holders.filter((holder) => holder.usesContainer).length,
-    ]),
-  );
-  return containers.filter((container) => {
-    const { labels } = container;
-    if (labels[LABEL_REGISTRY] !== registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
-    const maker = survey.makerVerdictOf(container);
-    const count = users.get(nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined));
-    // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
-    if (count === undefined) return maker === "gone";
-    // Its maker may be at work in it, although the port was released or cleared and is assigned to others since.
-    return count === 0 && maker !== "alive" && isMadeHere(container, living, survey);
-  });
-}
-
-function nameOf(projectPath: string, instance: string | undefined): string {
-  return JSON.stringify([projectPath, instance ?? null]);
+  return containers.filter((container) => isLeftover(container, { ...survey, document }));
 }

@@ -80,7 +80,7 @@ function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
   if (!engine.isReachable) {
     return [{ kind: "engine", verdict: "unknown", text: "the container engine cannot be asked" }];
   }
-  const containers = containersOf(engine, entry.assignment);
+  const containers = containersOf(survey, document, entry.assignment);
   if (containers.length > 0) {
     return containers.map(({ name, state }) => ({
       kind: "container",

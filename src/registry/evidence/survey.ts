@@ -1,15 +1,18 @@
+import { isAbsolute } from "node:path";
 import createDebug from "debug";
 import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
 import { EngineAbsentError } from "../../docker/engine-error.ts";
+import { hasControlCharacter } from "../../settings/config.ts";
 import type { HolderRecord, RegistryDocument } from "../../stores/document.ts";
 import type { Store } from "../../stores/store.ts";
-import type { PortAssignment } from "../assignment.ts";
 import { toHolder } from "../document/records.ts";
 import { type Holder, parseProcessText, processText } from "../holder.ts";
 import { observeDirectory } from "../host/directory-identity.ts";
 import { bindProbe, type PortProbe, quietProbe } from "../host/port-probe.ts";
-import { LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_INSTANCE, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_REGISTRY } from "../labels.ts";
+import { canonicalPath } from "../project.ts";
 import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
+import { LABEL_COMPOSE_DIRECTORY, type Owner, ownershipOf } from "./ownership.ts";
 
 const debug = createDebug("iris-ports:survey");
 
@@ -45,6 +48,7 @@ export type Survey = {
   verdictOf(holder: Holder): Verdict;
   /** The process that made a container of this registry, as its label tells; `unknown` without such a label. */
   makerVerdictOf(container: EngineContainer): Verdict;
+  composeDirectoryOf(container: EngineContainer): string | undefined;
 };
 
 /** What the registry works on and looks at. */
@@ -78,6 +82,7 @@ export async function lookAround(
     isEngineAsked,
     verdictOf,
     makerVerdictOf: await observeMakers(report, store.location, liveness),
+    composeDirectoryOf: composeDirectories(report),
   };
 }
 
@@ -86,7 +91,11 @@ export async function goneHolders(
   { store, clock, liveness }: RegistryContext,
   projectKey: string,
 ): Promise<(holder: Holder) => boolean> {
-  const records = (await store.read()).holders.get(projectKey) ?? [];
+  const document = await store.read();
+  const records = [
+    ...(document.holders.get(projectKey) ?? []),
+    ...document.history.flatMap(({ project, users }) => (project === projectKey ? (users ?? []) : [])),
+  ];
   const verdictOf = await observeAll(records, liveness, clock());
   return (holder) => verdictOf(holder) === "gone";
 }
@@ -143,7 +152,8 @@ export function engineNote({ engine, isEngineAsked }: Survey): { readonly engine
 /** Looks at every process that holds or waits for something in the document. */
 function observeHolders(document: RegistryDocument, liveness: Liveness, now: Date) {
   const waiting = document.waiters.map((waiter) => waiter.holder);
-  return observeAll([...[...document.holders.values()].flat(), ...waiting], liveness, now);
+  const past = document.history.flatMap(({ users }) => users ?? []);
+  return observeAll([...[...document.holders.values()].flat(), ...past, ...waiting], liveness, now);
 }
 
 async function observeAll(
@@ -161,6 +171,19 @@ async function observeAll(
   return (holder) => {
     const verdict = observed.get(keyOf(holder));
     return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
+  };
+}
+
+/** Resolved once for each directory: it is a label, in which anything may stand. */
+function composeDirectories(report: EngineReport): (container: EngineContainer) => string | undefined {
+  const directories = new Map<string, string>();
+  return ({ labels }) => {
+    const label = labels[LABEL_COMPOSE_DIRECTORY];
+    if (!report.isReachable || label === undefined || !isAbsolute(label) || hasControlCharacter(label))
+      return undefined;
+    const known = directories.get(label) ?? canonicalPath(label);
+    directories.set(label, known);
+    return known;
   };
 }
 
@@ -186,32 +209,14 @@ export async function observeMaker(
   return maker === undefined ? "unknown" : liveness(maker);
 }
 
-/**
- * True for a container that this registry made. Its path alone does not tell: in containers with a file system of their
- * own many registries have the same one. So its maker is seen from here, or the document knows the use it was made for.
- */
-export function isMadeHere(container: EngineContainer, document: RegistryDocument, survey: Survey): boolean {
-  const { labels } = container;
-  if (labels[LABEL_REGISTRY] !== survey.registryPath) return false;
-  if (survey.makerVerdictOf(container) !== "unknown") return true;
-  const generation = labels[LABEL_GENERATION];
-  return generation !== undefined && [...document.details.values()].some((detail) => detail.generation === generation);
-}
-
-/** The containers of a project: by the name its assignment gives them, or by their labels. */
-export function containersOf(report: EngineReport, assignment: PortAssignment): readonly EngineContainer[] {
-  if (!report.isReachable) return [];
-  return report.containers.filter(
-    (container) =>
-      container.name === assignment.containerName ||
-      isLabelledFor(container, assignment.projectPath, assignment.instance),
-  );
-}
-
-export function isLabelledFor(container: EngineContainer, projectPath: string, instance: string | undefined): boolean {
-  return (
-    container.labels[LABEL_PROJECT] === projectPath && (container.labels[LABEL_INSTANCE] || undefined) === instance
-  );
+/** The containers that are evidence for an assignment: its own ones, and those that may be. */
+export function containersOf(survey: Survey, document: RegistryDocument, owner: Owner): readonly EngineContainer[] {
+  if (!survey.engine.isReachable) return [];
+  const view = { ...survey, document };
+  return survey.engine.containers.filter((container) => {
+    const ownership = ownershipOf(container, owner, view);
+    return ownership.kind !== "foreign" || ownership.isUncertain;
+  });
 }
 
 async function observeHolder(holder: Holder, liveness: Liveness): Promise<Verdict> {

@@ -1,0 +1,161 @@
+import type { EngineContainer } from "../../docker/engine.ts";
+import type { RegistryDocument } from "../../stores/document.ts";
+import { entriesOf } from "../document/edit-document.ts";
+import {
+  LABEL_CREATOR,
+  LABEL_GENERATION,
+  LABEL_INSTANCE,
+  LABEL_LIFETIME,
+  LABEL_PROJECT,
+  LABEL_REGISTRY,
+} from "../labels.ts";
+import { containerName } from "../project.ts";
+import type { Verdict } from "./liveness.ts";
+
+/** Docker compose writes here which directory it was called for. */
+export const LABEL_COMPOSE_DIRECTORY = "com.docker.compose.project.working_dir";
+
+/**
+ * Whose a container is, for a project:
+ * - `own`: the project's, so it is evidence of life, and its port stays the project's. Never removed.
+ * - `leftover`: this registry made it for the project, and its maker and users are provably gone. It is removed before
+ *   its port is handed out.
+ * - `foreign`: neither. `isUncertain` where it was made for the project by another
+ *   registry, or may have been: its port is not handed out, but it is evidence.
+ */
+export type Ownership =
+  | { readonly kind: "own" }
+  | { readonly kind: "leftover" }
+  | { readonly kind: "foreign"; readonly reason: string; readonly isUncertain?: true };
+
+/** A project, with its ports where it has any. */
+export type Owner = {
+  readonly projectPath: string;
+  readonly instance?: string | undefined;
+  readonly projectKey: string;
+  readonly containerName?: string;
+  readonly port?: number;
+  readonly webPort?: number;
+};
+
+/** What the rule looks at besides the container. */
+export type OwnershipView = {
+  readonly registryPath: string;
+  /** Without the holders that are gone. */
+  readonly document: RegistryDocument;
+  /** The process that made a container of this registry. */
+  makerVerdictOf(container: EngineContainer): Verdict;
+  /** The directory that docker compose made a container for, with symbolic links resolved. */
+  composeDirectoryOf(container: EngineContainer): string | undefined;
+};
+
+/**
+ * The one rule of ownership: used when a port is chosen, when an assignment is judged, and by cleaning, the checkup and
+ * a start. A label counts before a name, because anybody can choose a name.
+ */
+export function ownershipOf(container: EngineContainer, owner: Owner, view: OwnershipView): Ownership {
+  // An image made from a container hands its labels on as blanks.
+  const project = container.labels[LABEL_PROJECT] || undefined;
+  if (project !== undefined && !isLabelledFor(container, owner)) return foreign(`it belongs to project ${project}`);
+  if (container.labels[LABEL_REGISTRY]) return ownershipInRegistry(container, view);
+  const isOwn = project !== undefined || isNamedFor(container, owner) || isComposedFor(container, owner, view);
+  return isOwn ? { kind: "own" } : foreign("it was made outside the registry");
+}
+
+function ownershipInRegistry(container: EngineContainer, view: OwnershipView): Ownership {
+  const registry = container.labels[LABEL_REGISTRY];
+  if (!container.labels[LABEL_PROJECT]) return foreign("its labels name no project");
+  if (registry !== view.registryPath) return { ...foreign(`the registry ${registry} made it`), isUncertain: true };
+  if (!isMadeHere(container, view))
+    return { ...foreign("a registry of the same path, perhaps in a container, made it"), isUncertain: true };
+  return isLeftover(container, view) ? { kind: "leftover" } : { kind: "own" };
+}
+
+function foreign(reason: string) {
+  return { kind: "foreign", reason } as const;
+}
+
+/** True where the container's labels name this project and instance. */
+export function isLabelledFor({ labels }: EngineContainer, { projectPath, instance }: Owner): boolean {
+  return labels[LABEL_PROJECT] === projectPath && (labels[LABEL_INSTANCE] || undefined) === instance;
+}
+
+/** A container's name ends with the port that it was made for, which need not be the present one. */
+function isNamedFor({ name }: EngineContainer, owner: Owner): boolean {
+  const port = /_(\d{1,5})$/.exec(name)?.[1];
+  return name === owner.containerName || (port !== undefined && name === containerName(owner.projectKey, Number(port)));
+}
+
+/** Compose knows no instances: an instance has those of its directory's containers that publish its ports. */
+function isComposedFor(container: EngineContainer, owner: Owner, view: OwnershipView): boolean {
+  if (!container.labels[LABEL_COMPOSE_DIRECTORY] || view.composeDirectoryOf(container) !== owner.projectPath)
+    return false;
+  if (owner.instance === undefined) return true;
+  return container.hostPorts.some((port) => port === owner.port || port === owner.webPort);
+}
+
+/**
+ * True for a container that this registry made. Its path alone does not tell: in containers with a file system of their
+ * own many registries have the same one. So its maker is seen from here, or the document knows the use it was made for.
+ */
+function isMadeHere(container: EngineContainer, { document, ...view }: OwnershipView): boolean {
+  if (view.makerVerdictOf(container) !== "unknown") return true;
+  const generation = container.labels[LABEL_GENERATION];
+  return generation !== undefined && [...document.details.values()].some((detail) => detail.generation === generation);
+}
+
+/** True for a container that lived only for holders of this registry, all of whom are gone. */
+export function isLeftover(container: EngineContainer, view: OwnershipView): boolean {
+  const { labels } = container;
+  if (labels[LABEL_REGISTRY] !== view.registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
+  const maker = view.makerVerdictOf(container);
+  const users = usersByProject(view.document).get(
+    nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined),
+  );
+  // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
+  if (users === undefined) return maker === "gone";
+  // Its maker may be at work in it, although the port was released or cleared and is assigned to others since.
+  return users === 0 && maker !== "alive" && isMadeHere(container, view);
+}
+
+const cache = new WeakMap<RegistryDocument, ReadonlyMap<string, number>>();
+
+/** How many use each project's container: also after its port was released or cleared meanwhile. */
+function usersByProject(document: RegistryDocument): ReadonlyMap<string, number> {
+  const known = cache.get(document);
+  if (known !== undefined) return known;
+  const users = new Map<string, number>();
+  for (const { assignment, holders } of entriesOf(document)) {
+    const count = holders.filter((holder) => holder.usesContainer).length;
+    users.set(nameOf(assignment.projectPath, assignment.instance), count);
+  }
+  for (const past of document.history) {
+    if (past.users === undefined) continue;
+    const name = nameOf(
+      past.instance === undefined ? past.project : past.project.slice(0, -past.instance.length - 1),
+      past.instance,
+    );
+    users.set(name, (users.get(name) ?? 0) + past.users.length);
+  }
+  cache.set(document, users);
+  return users;
+}
+
+function nameOf(projectPath: string, instance: string | undefined): string {
+  return JSON.stringify([projectPath, instance ?? null]);
+}
+
+/** What the last user of a container, as far as the registry knows, knows itself. */
+export type Leaver = {
+  readonly holderId: string;
+  /** The registry knew of this use until now: then it knows of all others, too. */
+  readonly isRecorded: boolean;
+};
+
+/**
+ * Whether the last user may remove the container it uses. Where the registry has lost track of the uses, only one that it
+ * made itself, or whose maker is provably gone.
+ */
+export function isRemovableBy(labels: EngineContainer["labels"], leaver: Leaver, maker: Verdict): boolean {
+  return leaver.isRecorded || labels[LABEL_CREATOR] === leaver.holderId || maker === "gone";
+}
