@@ -7,12 +7,12 @@ export type CommandResult = { readonly exitCode: number; readonly stdout: string
 export function runCommand(
   command: string,
   args: readonly string[],
-  options: { input?: string; isShown?: boolean; env?: Record<string, string> } = {},
+  options: { input?: string; isShown?: boolean; env?: Record<string, string>; cwd?: string } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const output = options.isShown ? "inherit" : "pipe";
     const env = { ...process.env, ...options.env };
-    const child = spawn(command, args, { stdio: ["pipe", output, output], env });
+    const child = spawn(command, args, { stdio: ["pipe", output, output], env, cwd: options.cwd });
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runCommand } from "../../scripts/run-command.ts";
+import { CONSUMERS, type ConsumerTools } from "./consumer-tools.ts";
 import { temporaryDirectory } from "./registry.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -56,6 +57,15 @@ export class ConsumerProject {
     for (const [name, path] of Object.entries<string>(bin)) this.#link(join(".bin", name), join(target, path));
   }
 
+  /** A project of tests/consumers, with the tools that it needs. */
+  static of(name: string, dependencies: readonly string[], tools: ConsumerTools): ConsumerProject {
+    const project = new ConsumerProject("commonjs", dependencies);
+    for (const [tool, target] of tools.packages) project.#link(tool, target);
+    fs.copyFileSync(join(CONSUMERS, "check.cjs"), join(project.directory, "check.cjs"));
+    fs.cpSync(join(CONSUMERS, name), project.directory, { recursive: true });
+    return project;
+  }
+
   write(name: string, text: string): void {
     fs.writeFileSync(join(this.directory, name), text);
   }
@@ -87,6 +97,13 @@ export class ConsumerProject {
   async npx(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
     const PATH = [dirname(process.execPath), process.env["PATH"]].join(":");
     return this.#mustRun(join(this.directory, "node_modules", ".bin", command), args, { PATH, ...env });
+  }
+
+  /** Runs a command in the project; its stdout and stderr. */
+  async runTool(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await runCommand(command, args, { env, cwd: this.directory });
+    if (exitCode !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${exitCode}: ${stdout}${stderr}`);
+    return stdout + stderr;
   }
 
   async #mustRun(command: string, args: readonly string[], env: Record<string, string>): Promise<string> {

@@ -1,0 +1,5 @@
+import { createRequire } from "node:module";
+import * as library from "iris-ports";
+import check from "./check.cjs";
+
+await check(library, createRequire(import.meta.url)("iris-ports/ports"));
