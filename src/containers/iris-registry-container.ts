@@ -24,8 +24,15 @@ import { IrisWaitStrategy } from "./wait/iris-wait-strategy.ts";
 const CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
 /**
- * An InterSystems IRIS on its project's host port. It is started when sessions are let in, and the user and the namespace
- * exist.
+ * An InterSystems IRIS container on its project's host port. `start()` resolves once IRIS accepts sessions and the user
+ * and namespace exist.
+ * @example
+ * ```ts
+ * import { IrisRegistryContainer } from "iris-ports";
+ *
+ * await using iris = await new IrisRegistryContainer().withNamespace("SHOP").start();
+ * console.log(iris.getConnectionUri());
+ * ```
  */
 export class IrisRegistryContainer extends RegistryContainer {
   protected override readonly webContainerPort = IRIS_WEB_PORT;
@@ -34,19 +41,19 @@ export class IrisRegistryContainer extends RegistryContainer {
   #username: string | undefined;
   #password: string | undefined;
 
-  /** @param image of InterSystems, or one based on it; without or empty: the current Community Edition */
+  /** @param image an image of InterSystems, or one based on it. Default: the current Community Edition */
   constructor(image?: string) {
     super(image || DEFAULT_IRIS_IMAGE, IRIS_SUPERSERVER_PORT);
     this.isAnyImageFine = !image;
   }
 
-  /** The namespace to work in, which is created unless it exists. @default `USER` */
+  /** The namespace to work in; created if it does not exist. @default `USER` */
   withNamespace(namespace: string): this {
     this.#namespace = validNamespace(namespace);
     return this;
   }
 
-  /** The user to log in as, who is created with the role %ALL unless it exists. @default `_SYSTEM` */
+  /** The user to log in as; created with the role %ALL if it does not exist. @default `_SYSTEM` */
   withUsername(username: string): this {
     this.#username = validUsername(username);
     return this;
@@ -59,7 +66,7 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * The file with the licence key, for images that come without one.
+   * The licence key file, for images without one.
    * @throws InvalidArgumentError when there is no such file, or it cannot be read
    */
   withLicenseKey(path: string): this {
@@ -70,7 +77,7 @@ export class IrisRegistryContainer extends RegistryContainer {
 
   /**
    * Merges settings into IRIS's configuration before it starts, such as `memoryCapCpf(256)`.
-   * @param merge the path of a merge file; or its content, which it is when it has a line break
+   * @param merge the path of a merge file, or its content if it contains a line break
    * @throws InvalidArgumentError when there is no such file, or it cannot be read
    * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACMF
    */
@@ -81,7 +88,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     return this.withCopyContentToContainer([{ content, target: CPF_MERGE_PATH, mode: 0o644 }]);
   }
 
-  /** The web server, too, gets a host port of the registry: 52773 + (port - 1972). Otherwise it gets a random one. */
+  /** The web server gets a registry port as well: 52773 + (port - 1972). Otherwise it gets a random one. */
   withWebPort(): this {
     this.settings.isWebPortWanted = true;
     return this;

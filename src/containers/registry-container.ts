@@ -6,8 +6,15 @@ import { ProjectContainer } from "./project-container.ts";
 import { StartedRegistryContainer } from "./started-registry-container.ts";
 
 /**
- * A container of any image, one port of which gets the project's host port from the registry. Further starts of the same
- * project, in this process or another, join the container that runs.
+ * A container of any image, with one of its ports on the project's host port. Further starts of the same project, in this
+ * or another process, join the running container.
+ * @example
+ * ```ts
+ * import { RegistryContainer } from "iris-ports";
+ *
+ * await using redis = await new RegistryContainer("redis:8", 6379).withInstance("cache").start();
+ * console.log(redis.getHost(), redis.getPort());
+ * ```
  */
 export class RegistryContainer extends ProjectContainer {
   /** @param containerPort the port inside the container; default: the only one that the image exposes */
@@ -16,13 +23,22 @@ export class RegistryContainer extends ProjectContainer {
     if (containerPort !== undefined) this.settings.containerPort = checkPort(containerPort, "containerPort");
   }
 
-  /** The directory the port belongs to. @default `IRIS_PORTS_PROJECT`, else the working directory */
+  /** The directory that owns the port. @default `IRIS_PORTS_PROJECT`, else the working directory */
   withProject(path: string): this {
     this.settings.project = identifyProject(path).projectPath;
     return this;
   }
 
-  /** A name for one more container of the same project, beside the one without: it has a port of its own. */
+  /**
+   * The name of another container of the same project, with its own port.
+   * @example
+   * ```ts
+   * import { IrisRegistryContainer } from "iris-ports";
+   *
+   * await using primary = await new IrisRegistryContainer().start();
+   * await using mirror = await new IrisRegistryContainer().withInstance("mirror").start();
+   * ```
+   */
   withInstance(name: string): this {
     this.settings.instance = identifyProject("/", name).instance;
     return this;
@@ -40,7 +56,7 @@ export class RegistryContainer extends ProjectContainer {
     return this;
   }
 
-  /** This host port and no other, inside the range or not. */
+  /** Exactly this host port, even outside the range. A port that is taken is a PortConflictError; there is no fallback. */
   withPort(port: number): this {
     this.settings.preferredPort = checkPort(port, "port");
     return this;
@@ -49,22 +65,28 @@ export class RegistryContainer extends ProjectContainer {
   /**
    * The IP address of the engine's host to publish on, or `localhost`.
    * @default `127.0.0.1` with a local engine, else all addresses
-   * @throws InvalidArgumentError when it is another name, or none
+   * @throws InvalidArgumentError when it is another name, or empty
    */
   withBindAddress(address: string): this {
     this.settings.bindAddress = bindAddress(address);
     return this;
   }
 
-  /** Goes without project and registry: the host port is the container port, and nothing is written. */
+  /** No project and no registry: the host port is the container port, and nothing is written. */
   withoutPortRegistry(): this {
     this.settings.isRegistryUsed = false;
     return this;
   }
 
   /**
-   * The container outlives this process, and the next start of the project finds it. `stop()` of its last user removes it.
-   * With `TESTCONTAINERS_REUSE_ENABLE=false` this changes nothing.
+   * The container outlives this process, and the next start of the project finds it on the same port. `stop()` of its last
+   * user removes it. Has no effect with `TESTCONTAINERS_REUSE_ENABLE=false`.
+   * @example
+   * ```ts
+   * import { IrisRegistryContainer } from "iris-ports";
+   *
+   * const iris = await new IrisRegistryContainer().withReuse().start(); // not stopped: the next run finds it
+   * ```
    */
   override withReuse(): this {
     this.settings.isReused = true;
@@ -72,9 +94,9 @@ export class RegistryContainer extends ProjectContainer {
   }
 
   /**
-   * Makes or joins the project's container.
+   * Creates or joins the project's container.
    * @throws ContainerStartError when it does not become usable, with the last lines of its log
-   * @throws ContainerMismatchError when the project's container runs already and is another one than asked for
+   * @throws ContainerMismatchError when the project's container runs with another image or configuration
    * @throws ContainerEngineError when the engine does not answer
    * @throws PortConflictError, PortExhaustedError and whatever else `PortRegistry.assignPort` throws
    */

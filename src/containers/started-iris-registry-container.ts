@@ -20,28 +20,29 @@ import { checkFile } from "./options/copied-sources.ts";
 import { importSources, runTask } from "./session/iris-session.ts";
 import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
 
-/** As whom and where to work in an IRIS. */
+/** The login and the namespace of an IRIS. */
 export type IrisLogin = Pick<IrisConnection, "namespace" | "username" | "password">;
 
-/** Where a session works. */
+/** How a session runs. */
 export type SessionOptions = {
   /** @default the container's namespace */
   readonly namespace?: string;
 };
 
-/** An IRIS on its project's port. */
+/** A started IRIS container on its project's port. */
 export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   readonly #login: IrisLogin;
 
+  /** Made by `IrisRegistryContainer.start()`. */
   constructor(use: ContainerUse, login: IrisLogin) {
     super(use);
     this.#login = login;
   }
 
   /**
-   * The host port of the web server: a random one, or the registry's with `withWebPort()`. Whether one listens there
-   * depends on the image: only Community editions have a web server.
-   * @throws ContainerMismatchError when the container was made by somebody who does not publish it
+   * The host port of the web server: a random one, or the registry's with `withWebPort()`. Only Community editions have
+   * a web server.
+   * @throws ContainerMismatchError when the joined container does not publish the web port
    */
   getWebPort(): number {
     try {
@@ -51,7 +52,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
       throw new ContainerMismatchError({
         what: `The container ${containerName} does not publish its web port ${IRIS_WEB_PORT}.`,
         state: "It ran already, and was joined as it is.",
-        remedy: "have whoever starts it publish that port, or use withInstance(name) for a container of its own",
+        remedy: "publish the port where the container is started, or use withInstance(name) for a separate container",
         containerName,
         cause,
       });
@@ -69,9 +70,16 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   }
 
   /**
-   * Runs ObjectScript in a session and returns what it writes. One statement a line, as in the Terminal, but blocks may
-   * go over several lines; there are no macros. Variables whose names begin with `ip` belong to iris-ports.
+   * Runs ObjectScript in a session and returns its output. One statement per line, as in the Terminal, but a block may
+   * span several lines. There are no macros. Variables whose names begin with `ip` are reserved.
    * @throws IrisSessionError at the first error, and when the last statement's last expression is a failed %Status
+   * @example
+   * ```ts
+   * import { IrisRegistryContainer } from "iris-ports";
+   *
+   * await using iris = await new IrisRegistryContainer().start();
+   * const output = await iris.runObjectScript("write $zversion");
+   * ```
    */
   async runObjectScript(script: string | readonly string[], options: SessionOptions = {}): Promise<string> {
     return await runTask(this, objectScriptTask(script, this.#place(options)));
@@ -82,6 +90,13 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
    * @param sql one statement; or several, separated by `;` or `GO`, without parameters
    * @param params the values of its `?`
    * @throws IrisSessionError with SQLCODE and message at the first statement that fails; the ones before it have run
+   * @example
+   * ```ts
+   * import { IrisRegistryContainer } from "iris-ports";
+   *
+   * await using iris = await new IrisRegistryContainer().start();
+   * const rows = await iris.runSql("SELECT Name FROM Security.Users WHERE Name = ?", ["_SYSTEM"]);
+   * ```
    */
   async runSql(sql: string, params: readonly SqlParameter[] = [], options: SessionOptions = {}): Promise<SqlRow[]> {
     return await runTask(this, sqlTask(sql, params, this.#place(options)));
@@ -105,7 +120,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     return await importSources(this, path, this.#place(options));
   }
 
-  /** Creates a namespace with a database of its own, unless it exists. */
+  /** Creates a namespace with its own database, unless it exists. */
   async createNamespace(namespace: string): Promise<void> {
     await runTask(this, createNamespaceTask(namespace, this.#containerName));
   }
@@ -115,19 +130,31 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     await runTask(this, dropNamespaceTask(namespace, this.#containerName));
   }
 
+  /** The namespace; `USER` unless `withNamespace()` set another. */
   getNamespace(): string {
     return this.#login.namespace;
   }
 
+  /** The user; `_SYSTEM` unless `withUsername()` set another. */
   getUsername(): string {
     return this.#login.username;
   }
 
+  /** The password; `SYS` unless `withPassword()` set another. */
   getPassword(): string {
     return this.#login.password;
   }
 
-  /** `iris://user:password@host:port/NAMESPACE`; it holds the password. */
+  /**
+   * `iris://user:password@host:port/NAMESPACE`, with the password.
+   * @example
+   * ```ts
+   * import { IrisRegistryContainer } from "iris-ports";
+   *
+   * await using iris = await new IrisRegistryContainer().start();
+   * process.env.IRIS_URI = iris.getConnectionUri(); // iris://_SYSTEM:SYS@127.0.0.1:1972/USER
+   * ```
+   */
   getConnectionUri(): string {
     return connectionUri(this.#connection);
   }
@@ -137,7 +164,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     return jdbcUrl(this.#connection);
   }
 
-  /** For `createConnection()` of `@intersystems/intersystems-iris-native`; they hold the password. */
+  /** Options for `createConnection()` of `@intersystems/intersystems-iris-native`, with the password. */
   getConnectionOptions(): IrisConnectionOptions {
     return connectionOptions(this.#connection);
   }

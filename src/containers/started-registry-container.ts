@@ -32,22 +32,23 @@ export type ContainerUse = {
   readonly log: Readable | undefined;
 };
 
-/** A container on its project's port. Several of them, in any number of processes, may stand for one container. */
+/** A started container on its project's port. Any number of these, in any number of processes, may share a container. */
 export class StartedRegistryContainer extends AbstractStartedContainer {
   readonly #use: ContainerUse;
   #stopped: Promise<StoppedTestContainer> | undefined;
 
+  /** Made by `RegistryContainer.start()`. */
   constructor(use: ContainerUse) {
     super(use.container);
     this.#use = use;
   }
 
-  /** Where the port is: `127.0.0.1` with a local engine. */
+  /** The host of the port: `127.0.0.1` with a local engine. */
   override getHost(): string {
     return this.#use.host;
   }
 
-  /** The host port, which is the project's own. */
+  /** The host port. */
   getPort(): number {
     return this.getMappedPort(this.#use.containerPort);
   }
@@ -57,20 +58,20 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return this.getPort();
   }
 
-  /** The directory the port belongs to; undefined where it did not come from a registry. */
+  /** The directory that owns the port; undefined where it did not come from a registry. */
   getProjectPath(): string | undefined {
     return this.getAssignment()?.projectPath;
   }
 
-  /** The assignment as it was when the container was started; undefined where the port did not come from a registry. */
+  /** The assignment as it was when the container was started; undefined if the port does not come from a registry. */
   getAssignment(): PortAssignment | undefined {
     return this.#use.lease?.assignment;
   }
 
   /**
-   * Stops using the container. Its last user removes it and gives the port back; while others use it, it stays. With
-   * `remove: false` the last user stops it only, and the port stays the project's for as long as the container exists.
-   * A port that cannot be given back is reported as a warning of the process, not thrown.
+   * Stops using the container. The last user removes it and releases the port; while others use it, it stays. With
+   * `remove: false` the last user only stops it, and the project keeps the port as long as the container exists. A port
+   * that cannot be released is reported as a process warning, not thrown.
    */
   override stop(options: Partial<StopOptions> = {}): Promise<StoppedTestContainer> {
     this.#stopped ??= this.#leave(options).catch((error: unknown) => {
@@ -80,7 +81,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return this.#stopped;
   }
 
-  /** Makes an image of the container, without the labels by which the registry knows its containers. */
+  /** Makes an image of the container, without the registry's labels. */
   override commit(options: CommitOptions): Promise<string> {
     // Otherwise whatever is made from the image would be taken for the project's container, and be removed as such.
     const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);

@@ -52,6 +52,7 @@ export class DockerodeEngine implements ContainerEngine {
   /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
   readonly #boundPorts = new Map<string, readonly number[]>();
 
+  /** Nothing is asked before the first question. */
   constructor(options: DockerodeEngineOptions = {}) {
     this.#dockerHost = options.dockerHost;
     this.#timeoutMs = options.timeoutMs ?? 2_000;
@@ -60,14 +61,20 @@ export class DockerodeEngine implements ContainerEngine {
       this.#connection = { address: clientAddress(client.modem as object), docker: client as Dockerode };
   }
 
+  /** The address, for messages; `unknown` while it cannot be determined. */
   get endpoint(): string {
     return this.#findAddress()?.endpoint ?? "unknown";
   }
 
+  /** False if published ports open on another host. */
   get isLocal(): boolean {
     return this.#findAddress()?.isLocal ?? true;
   }
 
+  /**
+   * The engine's own ID.
+   * @throws ContainerEngineError when the engine does not answer
+   */
   async identify(): Promise<string> {
     this.#id ??= await this.#ask(this.#timeoutMs, async (docker, abortSignal) =>
       engineId(await onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal }))),
@@ -75,6 +82,10 @@ export class DockerodeEngine implements ContainerEngine {
     return this.#id;
   }
 
+  /**
+   * When the container was last started; undefined if it does not exist or does not run.
+   * @throws ContainerEngineError when the engine does not answer
+   */
   async startedAt(id: string): Promise<string | undefined> {
     return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
       const inspected = await found(docker.getContainer(encodeURIComponent(id)).inspect({ abortSignal }));
@@ -82,6 +93,11 @@ export class DockerodeEngine implements ContainerEngine {
     });
   }
 
+  /**
+   * Every container in any state.
+   * @throws EngineAbsentError when no engine is configured and none is installed
+   * @throws ContainerEngineError when the engine does not answer in time, or sends an unexpected response
+   */
   async listContainers(): Promise<readonly EngineContainer[]> {
     return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
       const rows: unknown = await onceMoreIfHungUp(() => docker.listContainers({ all: true, abortSignal }));
@@ -92,6 +108,10 @@ export class DockerodeEngine implements ContainerEngine {
     });
   }
 
+  /**
+   * Kills and removes a container with its anonymous volumes. A container that does not exist is not an error.
+   * @throws ContainerEngineError when the engine refuses
+   */
   async removeContainer(id: string): Promise<void> {
     await this.#ask(REMOVE_TIMEOUT_MS, async (docker, abortSignal) => {
       const container = docker.getContainer(encodeURIComponent(id));

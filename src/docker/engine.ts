@@ -1,21 +1,24 @@
-/** A container as the registry needs to know it. */
+/** What the registry needs to know about a container. */
 export type EngineContainer = {
+  /** The engine's id of the container. */
   readonly id: string;
   /** Without the engine's leading slash. */
   readonly name: string;
+  /** The image as the engine lists it. */
   readonly image: string;
-  /** The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
+  /** As the engine calls it: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   readonly state: string;
+  /** All labels of the container. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Host ports it publishes, or will publish when started: also those of containers that never ran. */
+  /** Host ports that it publishes, or will publish when it is started, even if it never ran. */
   readonly hostPorts: readonly number[];
 };
 
-/** What the registry asks of a container engine. Lists containers in any state; decides nothing. */
+/** What the registry asks of a container engine. */
 export type ContainerEngine = {
-  /** Where it is, for messages, e.g. `unix:///run/docker.sock` or `tcp://build-host:2376`. */
+  /** The address, for messages, for example `unix:///run/docker.sock` or `tcp://build-host:2376`. */
   readonly endpoint: string;
-  /** False where published ports open on another host, so that a bind probe here says nothing about them. */
+  /** False if published ports open on another host, so that a bind probe on this host says nothing about them. */
   readonly isLocal: boolean;
   /**
    * The engine's own ID: the same whatever address the engine is reached at. Evidence counts per engine. An
@@ -36,7 +39,7 @@ export type ContainerEngine = {
    */
   listContainers(): Promise<readonly EngineContainer[]>;
   /**
-   * Kills and removes a container and its anonymous volumes; one that is gone already is no error.
+   * Kills and removes a container with its anonymous volumes. A container that does not exist is not an error.
    * @throws ContainerEngineError when the engine refuses
    */
   removeContainer(id: string): Promise<void>;

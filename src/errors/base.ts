@@ -1,4 +1,4 @@
-/** Every code an iris-ports error can carry. Closed: a new failure needs a new code here and a row in docs/errors.md. */
+/** Every code that an error can carry. A new kind of failure needs a new code here and a row in docs/errors.md. */
 export type IrisPortsErrorCode =
   | "PORT_EXHAUSTED"
   | "PORT_CONFLICT"
@@ -13,7 +13,7 @@ export type IrisPortsErrorCode =
   | "CONTAINER_MISMATCH"
   | "IRIS_SESSION";
 
-/** What every error says: what happened, what the state is (may be several lines), and how to fix it. */
+/** What every error says: what failed, what the state is (one or more lines), and how to fix it. */
 export type ErrorText = {
   readonly what: string;
   readonly state?: string | undefined;
@@ -22,18 +22,29 @@ export type ErrorText = {
 };
 
 /**
- * The base of every error iris-ports throws on purpose: `message` holds what happened, the state and the remedy;
- * `code` is stable across releases. `Fields` are the properties that a subclass has besides.
+ * The base of every error that iris-ports throws on purpose. `message` holds what failed, the state and the remedy.
+ * `Fields` are the further properties of a subclass.
+ * @example
+ * ```ts
+ * import { IrisPortsError, PortRegistry } from "iris-ports/ports";
+ *
+ * await new PortRegistry().assignPort().catch((error: unknown) => {
+ *   if (error instanceof IrisPortsError) console.error(error.code, error.remedy);
+ *   throw error;
+ * });
+ * ```
  */
 export abstract class IrisPortsError<Fields extends object = object> extends Error {
+  /** The kind of error; stable across releases. */
   abstract readonly code: IrisPortsErrorCode;
-  /** What happened, in one sentence. */
+  /** What failed, in one sentence. */
   readonly what: string;
-  /** What the failure left behind, or what was found; may be several lines. */
+  /** What was found, or what the failure left behind, in one or more lines. */
   readonly state: string | undefined;
   /** How to fix it, naming real commands. */
   readonly remedy: string;
 
+  /** For subclasses. */
   constructor({ what, state, remedy, cause, ...fields }: ErrorText & Fields) {
     super(
       [what, ...(state ? [state] : []), `To fix: ${remedy}`].join("\n"),

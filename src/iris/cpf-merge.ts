@@ -1,9 +1,15 @@
 import { InvalidArgumentError } from "../errors/errors.ts";
 
 /**
- * A configuration merge file that caps the memory for global buffers, which IRIS otherwise takes from the whole host:
- * 25 % of its RAM for every container. Size in MB, at least 16.
- * @throws InvalidArgumentError when the size is no whole number of at least 16
+ * A configuration merge file that caps the memory for global buffers in MB, at least 16. Without it, every container takes
+ * 25 % of the host's memory.
+ * @throws InvalidArgumentError when the size is not a whole number of at least 16
+ * @example
+ * ```ts
+ * import { IrisRegistryContainer, memoryCapCpf } from "iris-ports";
+ *
+ * await using iris = await new IrisRegistryContainer().withCpfMerge(memoryCapCpf(256)).start();
+ * ```
  * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=RACS_globals
  */
 export function memoryCapCpf(globalBuffersMb: number): string {
@@ -11,7 +17,7 @@ export function memoryCapCpf(globalBuffersMb: number): string {
     throw new InvalidArgumentError({
       argument: "globalBuffersMb",
       value: globalBuffersMb,
-      what: `${globalBuffersMb} MB are no usable size for IRIS's global buffers.`,
+      what: `${globalBuffersMb} MB is not a usable size for IRIS's global buffers.`,
       remedy: "use a whole number of megabytes of at least 16, for example 256",
     });
   }

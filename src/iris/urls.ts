@@ -1,30 +1,38 @@
-/** Where an IRIS answers and as whom to log in. An IPv6 host may come with or without brackets. */
+/** How to connect to an IRIS and log in. An IPv6 host may be given with or without brackets. */
 export type IrisConnection = {
   readonly host: string;
   readonly port: number;
+  /** The namespace. */
   readonly namespace: string;
+  /** The user name. */
   readonly username: string;
+  /** The password. */
   readonly password: string;
 };
 
 /** What `createConnection()` of `@intersystems/intersystems-iris-native` takes. */
 export type IrisConnectionOptions = {
+  /** The host, without brackets. */
   readonly host: string;
+  /** The superserver's host port. */
   readonly port: number;
+  /** The namespace. */
   readonly ns: string;
+  /** The user name. */
   readonly user: string;
+  /** The password. */
   readonly pwd: string;
-  /** Always false: the shared memory of a container is not this machine's. */
+  /** Always false: a container does not share memory with this machine. */
   readonly sharedmemory: false;
 };
 
-/** `iris://user:password@host:port/NAMESPACE`, percent-encoded; it holds the password. */
+/** `iris://user:password@host:port/NAMESPACE`, percent-encoded; contains the password. */
 export function connectionUri(connection: IrisConnection): string {
   const login = `${encodeURIComponent(connection.username)}:${encodeURIComponent(connection.password)}`;
   return `iris://${login}@${authority(connection)}/${encodeURIComponent(connection.namespace)}`;
 }
 
-/** `jdbc:IRIS://host:port/NAMESPACE`; the driver takes user and password apart from it. */
+/** `jdbc:IRIS://host:port/NAMESPACE`; the driver takes user and password separately. */
 export function jdbcUrl(connection: Pick<IrisConnection, "host" | "port" | "namespace">): string {
   return `jdbc:IRIS://${authority(connection)}/${connection.namespace}`;
 }
@@ -39,7 +47,7 @@ export function portalUrl(address: Pick<IrisConnection, "host" | "port">): strin
   return `${webUrl(address)}/csp/sys/UtilHome.csp`;
 }
 
-/** The same for the Node driver; it holds the password. */
+/** The options for the Node driver; contains the password. */
 export function connectionOptions(connection: IrisConnection): IrisConnectionOptions {
   return {
     host: bare(connection.host),

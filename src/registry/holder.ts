@@ -12,35 +12,52 @@ export type ProcessIdentity = {
   readonly bootId: string;
   /** The pid namespace, or the platform's name where there are none. */
   readonly pidNamespace: string;
+  /** The process id in its namespace. */
   readonly pid: number;
   /** When the process started, in the system's own measure, or `unknown`. */
   readonly startTime: string;
 };
 
 type HolderBase = {
-  /** Unique among the holders of an assignment; holding twice with one id is holding once. */
+  /** Unique among the holders of an assignment; the same id twice is one holder. */
   readonly id: string;
+  /** Since when it holds the assignment. */
   readonly since: Date;
-  /** From then on a holder counts as gone; one that can be observed, and lives, does not. */
+  /** From then on the holder counts as gone, unless it can be observed to live. */
   readonly expiresAt?: Date;
-  /** For people: the command, the workflow job. */
+  /** A description to print: the command, the workflow job. */
   readonly description?: string;
-  /** It relies on the project's container, not just on the port: the container goes when the last such holder goes. */
+  /** True if it uses the project's container and not only the port. The container is removed with its last user. */
   readonly usesContainer?: boolean;
-  /** It was the last to use the container and is removing it: newcomers wait for that. */
+  /** True while it removes the container as its last user; processes that start meanwhile wait for that. */
   readonly isLeaving?: boolean;
 };
 
-/** A process relies on the assignment. */
-export type ProcessHolder = HolderBase & { readonly kind: "process"; readonly process: ProcessIdentity };
+/** A process that relies on an assignment, until it ends. */
+export type ProcessHolder = HolderBase & {
+  /** Tells the kinds of holders apart. */
+  readonly kind: "process";
+  /** The process that is observed. */
+  readonly process: ProcessIdentity;
+};
 
-/** A CI job relies on it: it lives as long as the runner's worker process, or until `expiresAt` where none is seen. */
-export type JobHolder = HolderBase & { readonly kind: "job"; readonly process?: ProcessIdentity };
+/** A CI job that relies on an assignment: as long as its runner's worker process lives, or until `expiresAt` if it cannot be observed. */
+export type JobHolder = HolderBase & {
+  /** Tells the kinds of holders apart. */
+  readonly kind: "job";
+  /** The runner's worker process, if it can be observed. */
+  readonly process?: ProcessIdentity;
+};
 
 /** Held until it is released, or until `expiresAt`, or until its `directory` is deleted. */
-export type ManualHolder = HolderBase & { readonly kind: "manual"; readonly directory?: DirectoryIdentity };
+export type ManualHolder = HolderBase & {
+  /** Tells the kinds of holders apart. */
+  readonly kind: "manual";
+  /** The hold ends when this directory is deleted. */
+  readonly directory?: DirectoryIdentity;
+};
 
-/** A live party relying on an assignment. */
+/** A live party that relies on an assignment. */
 export type Holder = ProcessHolder | JobHolder | ManualHolder;
 
 type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContainer">>;
@@ -48,15 +65,22 @@ type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContai
 type ManualHolderOptions = HolderOptions & Partial<Pick<ManualHolder, "expiresAt" | "directory">>;
 
 /**
- * This process as a holder, until it ends. Without an `id` it is the process as such, the same at every call; give each
- * of several independent users in one process an id of its own.
+ * This process as a holder, until it ends. Without an `id`, every call gives the same holder; give each of several
+ * independent users in one process its own id.
+ * @example
+ * ```ts
+ * import { PortRegistry, processHolder } from "iris-ports/ports";
+ *
+ * const holder = await processHolder({ description: "load test" });
+ * await new PortRegistry().assignPort("/home/dev/shop", { holder });
+ * ```
  */
 export async function processHolder(options: HolderOptions = {}): Promise<ProcessHolder> {
   const description = [process.title, ...process.argv.slice(1, 2)].join(" ");
   return holderOf(await currentProcess(), { description, ...options });
 }
 
-/** Any process as a holder, until it ends; holding twice for one process is holding once. */
+/** Any process as a holder, until it ends; two holders of one process are one. */
 export function holderOf(identity: ProcessIdentity, options: HolderOptions = {}): ProcessHolder {
   const id = `process:${digest(Object.values(identity).join("|"))}`;
   return { id, ...options, kind: "process", since: new Date(), process: identity };
@@ -66,17 +90,17 @@ function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
 
-/** A process holder with an id nobody else has. */
+/** This process as a holder with a unique id. */
 export async function uniqueProcessHolder(options: Omit<HolderOptions, "id"> = {}): Promise<ProcessHolder> {
   return processHolder({ ...options, id: `process:${randomUUID()}` });
 }
 
-/** A holder that no process stands for: it ends with a release, at `expiresAt`, or with its `directory`. */
+/** A holder without a process: it ends when it is released, at `expiresAt`, or when its `directory` is deleted. */
 export function manualHolder(options: ManualHolderOptions = {}): ManualHolder {
   return { id: "manual", ...options, kind: "manual", since: new Date() };
 }
 
-/** A CI job as a holder. Give the worker's `process` where it can be seen, else an `expiresAt`. */
+/** A CI job as a holder. Give its runner's worker `process` if it can be observed, else an `expiresAt`. */
 export function jobHolder(
   options: HolderOptions & { id: string; process?: ProcessIdentity; expiresAt?: Date },
 ): JobHolder {
@@ -100,7 +124,7 @@ export function parseProcessText(text: string | undefined): ProcessIdentity | un
 }
 
 /**
- * A holder given by a caller: one that the document could not hold would make it unreadable for everybody.
+ * Checks a holder given by a caller: an invalid one would make the document unreadable for all users.
  * @throws InvalidArgumentError
  */
 export function checkHolder(holder: Holder): Holder {
@@ -115,15 +139,15 @@ export function checkHolder(holder: Holder): Holder {
 }
 
 function holderProblem(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null) return "is none";
+  if (typeof value !== "object" || value === null) return "is not an object";
   const { id, kind, since, expiresAt, description, process } = value as Record<string, unknown>;
   if (typeof id !== "string" || id === "") return "has no id";
-  if (!["process", "job", "manual"].includes(kind as string)) return "is of no known kind";
-  if (!isTime(since)) return "is since no time";
-  if (expiresAt !== undefined && !isTime(expiresAt)) return "expires at no time";
-  if (description !== undefined && typeof description !== "string") return "has a description that is no text";
+  if (!["process", "job", "manual"].includes(kind as string)) return "has an unknown kind";
+  if (!isTime(since)) return "has a `since` that is not a valid Date";
+  if (expiresAt !== undefined && !isTime(expiresAt)) return "has an `expiresAt` that is not a valid Date";
+  if (description !== undefined && typeof description !== "string") return "has a description that is not a string";
   const isSeen = process !== undefined || kind === "process";
-  return isSeen && !isIdentity(process) ? "is a process that cannot be identified" : undefined;
+  return isSeen && !isIdentity(process) ? "has a `process` that is not a valid process identity" : undefined;
 }
 
 function isTime(value: unknown): boolean {

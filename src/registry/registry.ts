@@ -24,11 +24,11 @@ import { bindProbe, type PortProbe } from "./host/port-probe.ts";
 import { openStore } from "./open-store.ts";
 import { identifyProject, type KnownProject } from "./project.ts";
 
-/** How a registry is reached and what it asks; everything has a default. */
+/** Where a registry is kept and how it works; everything has a default. */
 export type PortRegistryOptions = {
-  /** Where the document lives; excludes `registryPath`. */
+  /** Where the document is kept, instead of `registryPath`. */
   readonly store?: Store;
-  /** @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
+  /** The document, an absolute path or a `redis://` URL. @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
   readonly registryPath?: string;
   /** First and last port, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
   readonly portRange?: readonly [number, number] | string;
@@ -38,8 +38,11 @@ export type PortRegistryOptions = {
   readonly isDurable?: boolean;
   /** The engine to query for containers; `false` disables this. @default the engine that Testcontainers uses */
   readonly engine?: ContainerEngine | false;
+  /** For tests: the time. @default the system's */
   readonly clock?: () => Date;
+  /** For tests: whether a port can be bound. @default binds it */
   readonly probe?: PortProbe;
+  /** For tests: whether a process lives. @default asks the system */
   readonly liveness?: Liveness;
 };
 
@@ -50,15 +53,24 @@ export type PortRegistryOptions = {
 export let withStartEngine: (registry: PortRegistry, engine: ContainerEngine) => PortRegistry;
 
 /**
- * Hands out host ports to projects. Any number of processes may use one registry at once: no port is held by two, and
- * what is acknowledged is not lost.
+ * Assigns host ports to projects. Any number of processes may use one registry at once: no two projects get one port, and
+ * no acknowledged assignment is lost.
+ * @example
+ * ```ts
+ * import { PortRegistry } from "iris-ports/ports";
+ *
+ * const registry = new PortRegistry({ portRange: [1972, 1999] });
+ * const { port } = await registry.assignPort("/home/dev/shop");
+ * ```
  */
 export class PortRegistry {
   static {
     withStartEngine = (registry, engine) => registry.#withStartEngine(engine);
   }
 
+  /** First and last port to choose from. */
   readonly portRange: readonly [number, number];
+  /** The engine that is asked for containers; undefined if none is. */
   readonly engine: ContainerEngine | undefined;
   readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
@@ -95,7 +107,7 @@ export class PortRegistry {
     return new PortRegistry({ ...this.#options, ...where, portRange: this.portRange, engine });
   }
 
-  /** Where the document is. */
+  /** The document: an absolute path, or a URL without its password. */
   get registryPath(): string {
     return this.#surroundings.store.location;
   }
@@ -106,12 +118,22 @@ export class PortRegistry {
   }
 
   /**
-   * Gives the project its port: the one it has, else the one it had, else the first that is free of assignments,
-   * containers and listeners.
+   * Assigns the project its port: the one it has, else its former one, else the first without an assignment, a container
+   * and a listener.
    * @param project a directory, by default `IRIS_PORTS_PROJECT`, else the working directory
    * @throws PortExhaustedError when all ports are taken, also after stale assignments were cleaned and `waitTimeoutMs`
-   * @throws PortConflictError when `preferredPort` is somebody else's, or the project already holds another port
+   * @throws PortConflictError when `preferredPort`, which is a demand, is in use, or the project already has another port
    * @throws InvalidArgumentError, PortAssignmentTimeoutError, RegistryCorruptError, RegistryAccessError, RegistrySchemaError
+   * @example
+   * ```ts
+   * import { PortRegistry } from "iris-ports/ports";
+   *
+   * const { port, containerName } = await new PortRegistry().assignPort("/home/dev/shop", {
+   *   waitTimeoutMs: 60_000,
+   *   onWait: ({ position }) => console.log(`place ${position} in the queue`),
+   * });
+   * console.log(`docker run --name ${containerName} --publish 127.0.0.1:${port}:1972 ...`);
+   * ```
    */
   async assignPort(project?: string | KnownProject, options: AssignOptions = {}): Promise<PortAssignment> {
     return (await this.acquire(project, options)).assignment;
@@ -124,9 +146,9 @@ export class PortRegistry {
   }
 
   /**
-   * Gives up the project's port, which the engine refused, and takes another; everybody who waits for the same container
-   * moves along.
-   * @throws PortConflictError when the port was asked for by number, or somebody else relies on it already
+   * Gives up the project's port, which the engine refused, and takes another; all processes that wait for the same
+   * container move with it.
+   * @throws PortConflictError when the port was asked for by number, or another kind of holder relies on it
    * @throws PortExhaustedError and whatever {@link assignPort} throws
    */
   async reassign(
@@ -138,9 +160,9 @@ export class PortRegistry {
   }
 
   /**
-   * Announces that a holder leaves the project's container. When others still use it, the holder is gone at once;
-   * when it was the last, it removes the container and then calls {@link releasePort}: until then newcomers wait. Where
-   * the container is kept, even the last is gone at once, and the assignment stays for as long as the container exists.
+   * Announces that a holder leaves the project's container. If others still use it, the holder is removed at once. The
+   * last one removes the container and then calls {@link releasePort}; processes that start meanwhile wait for that. If
+   * the container is kept, even the last holder is removed at once, and the assignment stays as long as the container.
    */
   async beginLeave(
     project: string | KnownProject | undefined,
@@ -162,10 +184,17 @@ export class PortRegistry {
   }
 
   /**
-   * Gives the port back and returns the assignment: `released`, or still `active` where other holders remain. Without a
-   * holder it is taken from all of them; with `isUseRespected` not while processes or jobs hold it.
-   * @throws PortNotAssignedError when the project has none
-   * @throws PortConflictError when it is in use and `isUseRespected`
+   * Releases the port and returns the assignment: `released`, or still `active` if other holders remain. Without `holder`,
+   * the port is released for all holders; with `isUseRespected`, only if no process or job holds it.
+   * @throws PortNotAssignedError when the project has no port
+   * @throws PortConflictError when the port is in use and `isUseRespected` is set
+   * @example
+   * ```ts
+   * import { PortRegistry } from "iris-ports/ports";
+   *
+   * const { status } = await new PortRegistry().releasePort("/home/dev/shop");
+   * console.log(status); // released
+   * ```
    */
   async releasePort(
     project?: string | KnownProject,
@@ -190,7 +219,7 @@ export class PortRegistry {
     });
   }
 
-  /** The project's assignment as the document has it, without looking for evidence of life. */
+  /** The project's assignment in the document; nothing is checked for evidence of use. */
   async getAssignment(
     project?: string | KnownProject,
     options: ProjectOptions = {},
@@ -201,13 +230,23 @@ export class PortRegistry {
     return record && toAssignment(record, document.details.get(key));
   }
 
-  /** The project's assignment with its holders, the evidence, and the status computed from it. */
+  /** The project's assignment with its holders, the evidence, and the status that follows from it. */
   async inspect(project?: string | KnownProject, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
     const { projectKey: key } = identifyProject(project, options.instance);
     return (await this.listAll()).find((listed) => listed.projectKey === key);
   }
 
-  /** Every assignment, `active` or `stale`, with its holders and the evidence, in the order of ports. */
+  /**
+   * Every assignment, `active` or `stale`, with its holders and the evidence, in the order of ports.
+   * @example
+   * ```ts
+   * import { PortRegistry } from "iris-ports/ports";
+   *
+   * for (const { port, projectKey, status } of await new PortRegistry().listAll()) {
+   *   console.log(port, projectKey, status);
+   * }
+   * ```
+   */
   async listAll(): Promise<ListedAssignment[]> {
     const document = await this.#surroundings.store.read();
     if (document.assignments.length === 0) return [];
@@ -236,7 +275,7 @@ export class PortRegistry {
       .filter(({ holder }) => verdictOf(holder) !== "gone");
   }
 
-  /** Forgets every assignment and every port that was released. Whoever still relies on one is not asked. */
+  /** Removes every assignment, in use or not, and forgets the former ports. Containers are left alone. */
   async clearAll(): Promise<PortAssignment[]> {
     this.#renewal?.leaveAll();
     return this.#surroundings.store.update(async (document) => {
@@ -246,17 +285,18 @@ export class PortRegistry {
   }
 
   /**
-   * Removes what is provably dead: containers that lived only for holders who are gone, then every assignment that no
-   * evidence of life is left for. Returns those assignments (`stale`). Where the engine does not answer, nothing is.
+   * Removes what is provably unused: containers that were to live only as long as their holders, then every stale
+   * assignment. Returns those assignments. If the engine does not answer, nothing is stale.
    */
   async cleanupStale(options: CleanOptions = {}): Promise<ListedAssignment[]> {
     return cleanUp(this.#surroundings, options);
   }
 
   /**
-   * Puts back what the document lost, from the labels of this registry's containers. A document that cannot be read is
-   * replaced, and its bytes are kept beside it; one that can keeps all it has.
-   * @throws ContainerEngineError when it cannot be read and the engine does not answer, unless `isEngineOptional`
+   * Restores lost assignments from the labels of this registry's containers. An unreadable document is replaced, and its
+   * bytes are kept beside it; a readable one keeps everything it has.
+   * @throws ContainerEngineError when the document is unreadable and the engine does not answer, unless
+   * `isEngineOptional`
    */
   async rebuild(options: { readonly isEngineOptional?: boolean } = {}): Promise<Rebuilt> {
     return rebuildDocument(this.#surroundings, this.portRange, options.isEngineOptional ?? false);

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../scripts/run-command.ts";
 import { MarkdownPage } from "../helpers/markdown.ts";
+import { publicApi } from "../helpers/public-api.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
@@ -26,16 +27,20 @@ const OPTIONS = {
   noUnusedParameters: false,
 };
 
-test("every TypeScript snippet of the documentation type-checks", async () => {
-  const snippets = MarkdownPage.all().flatMap((page) =>
+test("every TypeScript snippet of the documentation and of TSDoc type-checks", async () => {
+  const pages = MarkdownPage.all().flatMap((page) =>
     page.code("ts").map(({ line, code }) => ({ name: `${page.path.replaceAll(/\W+/g, "-")}-line-${line}.ts`, code })),
   );
-  expect(snippets.length).toBeGreaterThan(3);
+  const examples = publicApi().flatMap(({ name, examples }) =>
+    examples.map((code, index) => ({ name: `${name}-example-${index}.ts`, code })),
+  );
+  expect(pages.length).toBeGreaterThan(3);
+  expect(examples.length).toBeGreaterThanOrEqual(10);
   // Inside the repository, so that vitest and testcontainers are found as from a project that has them installed.
   const directory = join(ROOT, "build", `snippets-${process.pid}`);
   onTestFinished(() => fs.rmSync(directory, { recursive: true, force: true }));
   fs.mkdirSync(directory, { recursive: true });
-  for (const { name, code } of snippets) fs.writeFileSync(join(directory, name), code);
+  for (const { name, code } of [...pages, ...examples]) fs.writeFileSync(join(directory, name), code);
   fs.writeFileSync(join(directory, "stubs.d.ts"), STUBS);
   const config = { extends: "../../tsconfig.json", compilerOptions: OPTIONS, include: ["*.ts"] };
   fs.writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(config));

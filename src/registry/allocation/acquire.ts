@@ -23,28 +23,34 @@ const GRACE_POLL_MS = 1_000;
 /** Waited for without being asked to. */
 const SHORT_GRACE_MS = 5_000;
 
-/** Which of a project's assignments is meant. */
+/** Which assignment of a project. */
 export type ProjectOptions = {
   /** The name of a second IRIS in the same project. */
   readonly instance?: string;
 };
 
-/** What is asked of an assignment. */
+/** How to assign a port. */
 export type AssignOptions = ProjectOptions & {
-  /** This port and no other, from 1 to 65535, inside the range or not. */
+  /**
+   * A demand despite its name: exactly this port from 1 to 65535, even outside the range. There is no fallback; a port
+   * that is taken is a PortConflictError.
+   */
   readonly preferredPort?: number;
-  /** Who relies on it. @default this process */
+  /** The holder of the port. @default this process */
   readonly holder?: Holder;
-  /** Also the registry's web port, 52773 + (port - 1972). */
+  /** Also assigns the web port, 52773 + (port - 1972). */
   readonly hasWebPort?: boolean;
-  /** How long to wait in the queue when all ports are taken, in milliseconds. @default 0 */
+  /** How long to queue while all ports are taken, in milliseconds. @default 0 */
   readonly waitTimeoutMs?: number;
-  /** Told about the place in the queue, from 1, while waiting. */
+  /** Called while waiting, with the place in the queue, from 1. */
   readonly onWait?: (state: { readonly position: number; readonly waitedMs: number }) => void;
 };
 
-/** An assignment with what a container module needs to know besides. */
-export type Acquisition = Grant & { readonly holder: Holder };
+/** An assignment with what a container module needs in addition. */
+export type Acquisition = Grant & {
+  /** The holder for which the port was assigned. */
+  readonly holder: Holder;
+};
 
 /** Carries a request through: looks around, decides under the lock, cleans up and waits where there is no port. */
 export async function acquirePort(

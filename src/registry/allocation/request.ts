@@ -19,12 +19,13 @@ export type AssignRequest = {
   readonly waiterId: string;
 };
 
-/** A port that was given. */
+/** An assigned port. */
 export type Grant = {
+  /** The assignment. */
   readonly assignment: PortAssignment;
   /** Names one uninterrupted use of the project's container; a container of another generation is a leftover. */
   readonly generation: string;
-  /** The ids of the others who use the project's container; none of them is known to be gone. */
+  /** The ids of the other holders that use the project's container and are not known to be gone. */
   readonly otherUsers: ReadonlySet<string>;
 };
 
