@@ -9,6 +9,7 @@ import { measureContainers } from "./containers.ts";
 import { measureFloor } from "./floor.ts";
 import type { Measurement } from "./measure.ts";
 import { measureAlone, measureContended, measureEntries } from "./registry.ts";
+import { measureStores } from "./stores.ts";
 
 const seconds = Number(process.argv[2] ?? 10);
 await ensureEngine();
@@ -19,6 +20,7 @@ const sections: readonly (readonly [title: string, measure: () => Measurement[] 
   ["One process", measureAlone],
   ["Number of assignments", measureEntries],
   [`Eight processes for ${seconds} s`, () => measureContended(seconds)],
+  ["File and Redis", () => measureStores(seconds)],
   ["Container start", measureContainers],
   ["The action", measureAction],
 ];

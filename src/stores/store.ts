@@ -55,6 +55,11 @@ export type SharedStore = {
   now(): Date;
   /** Resolves at the next commit of any process, or after the time. */
   awaitChange(timeoutMs: number): Promise<void>;
-  /** Has `listener` called when another process finds that the server lost the document. To be called again now and then. */
+  /**
+   * Has `listener` called when another process finds that the server lost the document, and when the connection to the
+   * server ends. To be called again now and then, because the connection may be another one.
+   */
   listenForLoss(listener: () => void): Promise<void>;
+  /** Ends {@link listenForLoss}. */
+  ignoreLoss(): void;
 };

@@ -62,6 +62,7 @@ export class HolderRenewal {
       if (holderId === undefined || holder.id === holderId) this.#held.delete(key);
     }
     if (this.#held.size > 0) return;
+    this.#shared.ignoreLoss();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

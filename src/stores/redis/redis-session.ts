@@ -32,7 +32,7 @@ export class RedisSession {
   readonly #address: RedisAddress;
   readonly #client: Client;
   readonly #listeners = new Map<string, Set<Listener>>();
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #endListeners = new Set<() => void>();
   #working = 0;
   #isBroken = false;
 
@@ -44,10 +44,7 @@ export class RedisSession {
       debug("the connection to %s broke: %s", address.location, redisError(address, error).message);
       this.#isBroken = true;
     });
-    client.on("end", () => {
-      this.#isBroken = true;
-      this.#ended.resolve();
-    });
+    client.on("end", () => this.#end());
   }
 
   /** @throws RegistryAccessError */
@@ -67,9 +64,10 @@ export class RedisSession {
     }
   }
 
-  /** Resolves when the connection has ended, whatever the reason. */
-  get ended(): Promise<void> {
-    return this.#ended.promise;
+  /** Calls `listener` when the connection ends, whatever the reason, until the returned function is called. */
+  onEnd(listener: () => void): () => void {
+    this.#endListeners.add(listener);
+    return () => void this.#endListeners.delete(listener);
   }
 
   get isUsable(): boolean {
@@ -115,9 +113,15 @@ export class RedisSession {
   }
 
   close(): void {
-    this.#isBroken = true;
-    this.#ended.resolve();
+    this.#end();
     destroy(this.#client);
+  }
+
+  #end(): void {
+    this.#isBroken = true;
+    const listeners = [...this.#endListeners];
+    this.#endListeners.clear();
+    for (const listener of listeners) listener();
   }
 
   async #ask<T>(request: () => Promise<T>): Promise<T> {

@@ -61,7 +61,7 @@ export class RedisStore implements Store {
   readonly #options: RedisStoreOptions;
   readonly #watch: ServerWatch;
   #keys: PoolKeys | undefined;
-  #listening: RedisSession | undefined;
+  #listening: { readonly session: RedisSession; stop: () => void } | undefined;
   #last = NOTHING;
 
   constructor(options: RedisStoreOptions) {
@@ -79,6 +79,7 @@ export class RedisStore implements Store {
       now: () => this.#watch.now(),
       awaitChange: (timeoutMs) => this.#awaitChange(timeoutMs),
       listenForLoss: (listener) => this.#listenForLoss(listener),
+      ignoreLoss: () => this.#ignoreLoss(),
     };
   }
 
@@ -231,10 +232,23 @@ export class RedisStore implements Store {
 
   async #listenForLoss(listener: () => void): Promise<void> {
     const session = await this.#session();
-    if (this.#listening === session) return;
-    this.#listening = session;
-    await session.listen((await this.#poolKeys()).holding, listener);
-    void session.ended.then(listener);
+    if (this.#listening?.session === session) return;
+    this.#ignoreLoss();
+    const stopEnd = session.onEnd(listener);
+    const listening = { session, stop: stopEnd };
+    this.#listening = listening;
+    const stopListening = await session.listen((await this.#poolKeys()).holding, listener);
+    listening.stop = () => {
+      stopListening();
+      stopEnd();
+    };
+    // It may have been ended meanwhile.
+    if (this.#listening !== listening) listening.stop();
+  }
+
+  #ignoreLoss(): void {
+    this.#listening?.stop();
+    this.#listening = undefined;
   }
 
   async #session(): Promise<RedisSession> {
