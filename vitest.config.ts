@@ -13,7 +13,7 @@ const withoutEngine = [
     extends: true as const,
     test: {
       name: "unit",
-      include: ["unit", "contract", "repository"].map((folder) => `tests/${folder}/**/*.test.ts`),
+      include: ["unit", "contract", "neighbour", "repository"].map((folder) => `tests/${folder}/**/*.test.ts`),
       env,
     },
   },

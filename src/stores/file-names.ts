@@ -14,10 +14,13 @@ export type FileNames = {
 
 /** The names that belong to a document. */
 export function fileNames(documentPath: string): FileNames {
+  const neighbourLock = join(dirname(documentPath), `${basename(documentPath, extname(documentPath))}.lock`);
+  // Without an extension both tools would use one name, and Python's lock is a file.
+  const isShared = neighbourLock === `${documentPath}.lock`;
   return {
-    lock: `${documentPath}.lock`,
+    lock: isShared ? `${documentPath}.lock.d` : `${documentPath}.lock`,
     commits: `${documentPath}.commit`,
     queue: `${documentPath}.queue`,
-    neighbourLock: join(dirname(documentPath), `${basename(documentPath, extname(documentPath))}.lock`),
+    neighbourLock,
   };
 }

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import createDebug from "debug";
 import { RegistryAccessError } from "../errors/errors.ts";
 import { fileNames } from "./file-names.ts";
+import { isFlocked } from "./flock-table.ts";
 import { osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
@@ -19,23 +20,63 @@ let found: (typeof LOCKERS)[number] | "none" | undefined;
 /** Says that the other tool held its lock for longer than we would wait. */
 export class NeighbourBusyError extends Error {}
 
+/** The Python tool's lock, held by this process. */
+export type NeighbourLock = {
+  /** False once the file was removed or replaced: then that tool locks another one. */
+  isAtPath(): boolean;
+  release(): void;
+};
+
 /**
- * Takes the Python tool's lock as well, where that tool is in use, and returns what gives it back. The lock belongs to
- * the open file, not to the process that took it, so that it ends with ours at the latest.
+ * True where the Python tool may be at work on the document now: its lock file exists (releases 3.20.4 to 3.29 of
+ * filelock remove it when they leave), and the kernel does not say that nobody holds it.
+ */
+export function mayBeInside(documentPath: string): boolean {
+  if (process.platform === "win32") return false;
+  const path = fileNames(documentPath).neighbourLock;
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && isFlocked(path, stat) !== false;
+}
+
+/**
+ * Takes the Python tool's lock; undefined where that tool does not use the registry, or nothing on this system can take
+ * it. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
  * @throws NeighbourBusyError, RegistryAccessError
  */
-export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<() => void> {
+export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<NeighbourLock | undefined> {
   const path = fileNames(documentPath).neighbourLock;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const lock = await tryLock(documentPath, path, deadline - performance.now());
+    if (lock === undefined || lock.isAtPath()) return lock;
+    // It was removed while we waited: that tool locks a new one.
+    lock.release();
+  }
+}
+
+async function tryLock(documentPath: string, path: string, timeoutMs: number): Promise<NeighbourLock | undefined> {
   let fd: number | undefined;
   try {
     fd = openLock(path);
-    if (fd === undefined) return () => {};
-    await takeLock(fd, Math.max(1, Math.ceil(timeoutMs / 1_000)));
+    if (fd === undefined) return undefined;
+    if (await takeLock(fd, Math.max(1, Math.ceil(timeoutMs / 1_000)))) return lockOn(fd, path);
+    fs.closeSync(fd);
+    return undefined;
   } catch (error) {
     if (fd !== undefined) fs.closeSync(fd);
     throw osCode(error) === "" ? error : lockError(documentPath, path, error);
   }
-  return () => fs.closeSync(fd);
+}
+
+function lockOn(fd: number, path: string): NeighbourLock {
+  const { dev, ino } = fs.fstatSync(fd);
+  return {
+    isAtPath: () => {
+      const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+      return stat !== undefined && stat.dev === dev && stat.ino === ino;
+    },
+    release: () => fs.closeSync(fd),
+  };
 }
 
 /** Going on without the lock might lose the other tool's update. */
@@ -77,7 +118,8 @@ function openLock(path: string): number | undefined {
   return undefined;
 }
 
-async function takeLock(fd: number, timeoutS: number): Promise<void> {
+/** False where nothing on this system can take it. */
+async function takeLock(fd: number, timeoutS: number): Promise<boolean> {
   for (const locker of found === undefined ? LOCKERS : found === "none" ? [] : [found]) {
     const [command, args] = locker;
     const begin = performance.now();
@@ -87,11 +129,12 @@ async function takeLock(fd: number, timeoutS: number): Promise<void> {
     const isInTime = performance.now() - begin < (timeoutS * 1_000) / 2;
     if (code === undefined || code > 1 || (code === 1 && isInTime)) continue;
     found = locker;
-    if (code === 0) return;
+    if (code === 0) return true;
     throw new NeighbourBusyError(`${command} did not get the lock within ${timeoutS} s`);
   }
   found = "none";
   debug("nothing on this system can take the Python tool's lock");
+  return false;
 }
 
 /** The exit code; undefined where there is no such command. */

@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
+import { IrisPortsError } from "../errors/base.ts";
 import { RegistryAccessError } from "../errors/errors.ts";
 import { commandText } from "../settings/command-text.ts";
 
@@ -12,8 +14,8 @@ export function osCode(cause: unknown): string {
 // Windows has neither flag. O_NONBLOCK: opening a planted FIFO must not hang.
 const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 
-/** The bytes of a regular file, never through a symbolic link at its last name; undefined where there is none. */
-export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats } | undefined {
+/** Opens a regular file, never through a symbolic link at its last name; undefined where there is none. */
+export function openToRead(path: string): { fd: number; stat: fs.Stats } | undefined {
   let fd: number;
   try {
     fd = fs.openSync(path, READ_FLAGS);
@@ -25,9 +27,21 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
     const stat = fs.fstatSync(fd);
     if (!stat.isFile())
       throw Object.assign(new Error("not a regular file"), { code: stat.isDirectory() ? "EISDIR" : "ENOTREG" });
-    return { bytes: fs.readFileSync(fd), stat };
-  } finally {
+    return { fd, stat };
+  } catch (cause) {
     fs.closeSync(fd);
+    throw cause;
+  }
+}
+
+/** The bytes of a regular file, opened like {@link openToRead}. */
+export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats } | undefined {
+  const opened = openToRead(path);
+  if (opened === undefined) return undefined;
+  try {
+    return { bytes: fs.readFileSync(opened.fd), stat: opened.stat };
+  } finally {
+    fs.closeSync(opened.fd);
   }
 }
 
@@ -45,6 +59,22 @@ export function writeNewFile(path: string, content: Buffer, owner: NewFile, isDu
     if (isDurable) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** Makes a file with this content at once, unless one is there. */
+export function createFile(path: string, content: Buffer, owner: NewFile): void {
+  const prepared = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    writeNewFile(prepared, content, owner, false);
+    fs.linkSync(prepared, path);
+  } catch (cause) {
+    if (osCode(cause) === "EEXIST") return;
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"].includes(osCode(cause))) throw cause;
+    // A file system without links.
+    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) fs.renameSync(prepared, path);
+  } finally {
+    removeIfThere(prepared);
   }
 }
 
@@ -136,6 +166,16 @@ export function renameIfThere(from: string, to: string): boolean {
 /** Removes a file; one that is gone already is no error. */
 export function removeIfThere(path: string): void {
   fs.rmSync(path, { force: true });
+}
+
+/** Does what reads or writes the registry's files; what the system refuses becomes a {@link RegistryAccessError}. */
+export async function guarded<T>(registryPath: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof IrisPortsError || osCode(cause) === "") throw cause;
+    throw accessError(registryPath, (cause as NodeJS.ErrnoException).path ?? registryPath, cause);
+  }
 }
 
 /** Says for people why a file of the registry could not be used, and what to do about it. */

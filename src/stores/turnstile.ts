@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import lockfile from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
+import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
-import { lockNeighbour, NeighbourBusyError } from "./neighbour-lock.ts";
 import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
 import { now, TicketQueue } from "./ticket-queue.ts";
 
@@ -74,7 +74,7 @@ export class Turnstile {
       const hasCalled = this.#queue.state() === "due";
       if (hasCalled) this.#queue.callNext();
       try {
-        return await this.#besideNeighbour(work, deadline);
+        return await work();
       } finally {
         unlock(release);
         if (!hasCalled) this.#callOthers();
@@ -82,29 +82,6 @@ export class Turnstile {
     } finally {
       done.resolve();
       if (queues.get(this.#lockPath) === turn) queues.delete(this.#lockPath);
-    }
-  }
-
-  /**
-   * Waits until the Python tool does not write, where it is in use.
-   * @throws PortAssignmentTimeoutError when it held its lock for longer than the time-out
-   */
-  async awaitNeighbour(): Promise<void> {
-    await this.#besideNeighbour(async () => {}, performance.now() + this.#timeoutMs);
-  }
-
-  async #besideNeighbour<T>(work: () => Promise<T>, deadline: number): Promise<T> {
-    let release: () => void;
-    try {
-      release = await lockNeighbour(this.#registryPath, deadline - performance.now());
-    } catch (cause) {
-      if (!(cause instanceof NeighbourBusyError)) throw cause;
-      throw this.#timeout(fileNames(this.#registryPath).neighbourLock, "the Python tool iris-devtester", cause);
-    }
-    try {
-      return await work();
-    } finally {
-      release();
     }
   }
 
@@ -226,18 +203,16 @@ export class Turnstile {
     }
   }
 
-  #timeout(lockPath = this.#lockPath, lockOwner = this.#owner(), cause?: unknown): PortAssignmentTimeoutError {
-    const isOurs = lockPath === this.#lockPath;
-    const removal = `if nothing seems to work on the registry, remove the lock: rmdir '${lockPath}' (harmless: commits are fenced), or see what \`iris-ports doctor\` says`;
+  #timeout(): PortAssignmentTimeoutError {
+    const lockOwner = this.#owner();
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
-      state: `Registry ${this.#registryPath}, lock ${lockPath}, last taken by ${lockOwner ?? "somebody unknown"}. Nothing was changed.`,
-      remedy: `run it again; ${isOurs ? removal : `find who has it: fuser '${lockPath}'`}. On a slow disk raise lockTimeoutMs.`,
+      state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "an unknown process"}. Nothing was changed.`,
+      remedy: `run it again; on a slow disk raise lockTimeoutMs. If nothing else uses the registry, remove the lock (harmless: commits are fenced): rmdir ${shellQuoted(this.#lockPath)}`,
       registryPath: this.#registryPath,
-      lockPath,
+      lockPath: this.#lockPath,
       timeoutMs: this.#timeoutMs,
       lockOwner,
-      cause,
     });
   }
 }

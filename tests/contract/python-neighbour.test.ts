@@ -1,10 +1,11 @@
 import fs from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { containerName } from "../../src/registry/project.ts";
-import { HALF_WRITTEN_MS } from "../../src/stores/file-store.ts";
+import { HALF_WRITTEN_MS } from "../../src/stores/document-reader.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
@@ -154,6 +155,17 @@ describe("D2: beside the Python tool", () => {
     expect(await registry.inspect(machine.project("python"))).toMatchObject({ port, holders: [], status: "active" });
     await python(machine, "release", machine.project("python"));
     expect(await registry.listAll()).toEqual([]);
+  });
+
+  test("a registry whose name has no extension has a lock of ours beside its lock file", async () => {
+    const machine = await TestRegistry.create(2);
+    const path = join(machine.directory, "registry");
+    const lock = join(machine.directory, "registry.lock");
+    fs.writeFileSync(lock, "");
+    const registry = machine.open({ registryPath: path });
+    await registry.assignPort(machine.project("a"));
+    expect(fs.statSync(lock).isFile()).toBe(true);
+    expect(await registry.listAll()).toHaveLength(1);
   });
 
   test("a document that it cleared is taken as it is, and the next commit is fenced as ever", async () => {

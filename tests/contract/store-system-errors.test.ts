@@ -254,7 +254,7 @@ describe("the lock", () => {
     const store = new FileStore({ path, lockTimeoutMs: 50, isDurable: false });
     const refused = store.update(async () => ({ result: undefined }));
     await expect(refused).rejects.toMatchObject({ code: "PORT_ASSIGNMENT_TIMEOUT", lockOwner: undefined });
-    await expect(refused).rejects.toThrow("somebody unknown");
+    await expect(refused).rejects.toThrow("an unknown process");
   });
 });
 

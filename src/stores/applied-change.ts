@@ -1,0 +1,57 @@
+import type { AssignmentRecord, CommitToken, RegistryDocument } from "./document.ts";
+import type { Snapshot } from "./document-reader.ts";
+import { type LateWrite, mergeNeighbour, portsOf } from "./merge-neighbour.ts";
+import type { Unreadable, Update } from "./store.ts";
+
+export type Change<T> = (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>;
+
+/** What a change did to a document, and the assignments that it added. */
+type Made<T> = {
+  readonly update: Update<T>;
+  readonly document: RegistryDocument;
+  readonly added: ReadonlySet<AssignmentRecord>;
+};
+
+/** What was published, but has to be made sure of beside the Python tool. */
+export type Pending<T> = {
+  /** The change, where the newest document holds it, since which revision. */
+  readonly made: (Made<T> & { readonly since: number }) | undefined;
+  /** What that tool wrote into versions that were replaced, and the newest document does not hold. */
+  readonly late: readonly LateWrite[];
+};
+
+export const NOTHING_PENDING = { made: undefined, late: [] };
+
+/** What the Python tool wrote into the file that was replaced, and what is in the one that replaced it. */
+export type Overtaken = { readonly theirs: RegistryDocument | undefined; readonly newest: Snapshot };
+
+/** What a change makes of the newest document, once what the Python tool wrote too late is part of it. */
+export async function applied<T>(change: Change<T>, base: Snapshot, { made, late }: Pending<T>): Promise<Made<T>> {
+  const start = late.reduce((newest, write) => mergeNeighbour(write, newest, made?.added), base.document);
+  const ports = portsOf(start);
+  if (made !== undefined && [...made.added].every(({ port, project_path }) => ports.get(project_path) === port))
+    return { ...made, document: start };
+  const update = await change(start, base.unreadable);
+  const document = update.document ?? start;
+  const before = new Set(start.assignments);
+  return { update, document, added: new Set(document.assignments.filter((record) => !before.has(record))) };
+}
+
+/** What the newest document does not hold of a publication, and has to be done again on top of it. */
+export function stillPending<T>(
+  { made, late }: Pending<T>,
+  published: Made<T> & CommitToken & { readonly read: RegistryDocument },
+  { theirs, newest }: Overtaken,
+): Pending<T> {
+  const { update, document, added, read, revision } = published;
+  const isHeld = (since: number) => newest.token !== undefined && since <= newest.token.revision;
+  const since = update === made?.update ? made.since : revision;
+  return {
+    made: isHeld(since) ? { update, document, added, since } : undefined,
+    late: [...(isHeld(revision) ? [] : late), ...(theirs === undefined ? [] : [{ read, theirs }])],
+  };
+}
+
+export function isDone({ made, late }: Pending<unknown>): boolean {
+  return made !== undefined && late.length === 0;
+}

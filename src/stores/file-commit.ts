@@ -1,0 +1,183 @@
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import {
+  applied,
+  type Change,
+  isDone,
+  NOTHING_PENDING,
+  type Overtaken,
+  type Pending,
+  stillPending,
+} from "./applied-change.ts";
+import type { CommitChain } from "./commit-chain.ts";
+import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
+import type { DocumentReader, Snapshot } from "./document-reader.ts";
+import type { NeighbourGate } from "./neighbour-gate.ts";
+import { DocumentError, parseDocument } from "./parse-document.ts";
+import { createFile, guarded, osCode } from "./safe-file.ts";
+import type { Update } from "./store.ts";
+
+const debug = createDebug("iris-ports:store");
+
+const SWEEP_EVERY = 64;
+/** The Python tool writes an empty document, without its lock, where it has seen none a moment ago. */
+const FIRST_WRITE_MS = 15;
+const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignments": []\n}\n');
+
+/** What a commit is built on, and the head that it replaces. */
+type Ground = { readonly base: Snapshot; readonly head: CommitToken };
+/** One change on its way into the document: read, applied, published and checked, over again until nobody came first. */
+export class FileCommit implements Disposable {
+  readonly #location: string;
+  readonly #chain: CommitChain;
+  readonly #reader: DocumentReader;
+  readonly #gate: NeighbourGate;
+  readonly #readSnapshot: () => Promise<Snapshot>;
+  readonly #opened: Snapshot[] = [];
+
+  constructor(
+    location: string,
+    parts: { readonly chain: CommitChain; readonly reader: DocumentReader; readonly gate: NeighbourGate },
+    readSnapshot: () => Promise<Snapshot>,
+  ) {
+    this.#location = location;
+    this.#chain = parts.chain;
+    this.#reader = parts.reader;
+    this.#gate = parts.gate;
+    this.#readSnapshot = readSnapshot;
+  }
+
+  async run<T>(change: Change<T>): Promise<Update<T> & { isChanged: boolean }> {
+    await this.#shut();
+    let ground = await this.#begin();
+    let pending: Pending<T> = NOTHING_PENDING;
+    for (;;) {
+      const { base, head } = ground;
+      const next = await applied(change, base, pending);
+      if (next.document === base.document && base.unreadable === undefined)
+        return { ...next.update, isChanged: pending.made !== undefined };
+      const published = await this.#publish(head, next.document, base);
+      if (published === undefined) {
+        ground = await guarded(this.#location, () => this.#settle());
+        continue;
+      }
+      const overtaken = await this.#overtaken(base);
+      pending = overtaken
+        ? stillPending(pending, { ...next, read: base.document, ...published }, overtaken)
+        : NOTHING_PENDING;
+      if (overtaken === undefined || isDone(pending)) return { ...next.update, isChanged: true };
+      debug("the Python tool wrote at the same time as revision %d", published.revision);
+      ground = { base: overtaken.newest, head: published };
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { file } of this.#opened) file?.close();
+    this.#gate.open();
+  }
+
+  #shut(state?: string): Promise<boolean> {
+    return guarded(this.#location, () => this.#gate.shut(state));
+  }
+
+  async #read(): Promise<Snapshot> {
+    const snapshot = await guarded(this.#location, this.#readSnapshot);
+    this.#opened.push(snapshot);
+    return snapshot;
+  }
+
+  async #begin(): Promise<Ground> {
+    const base = await this.#read();
+    // The document's own token names the head it was published under, so the usual commit need not look for it.
+    return base.token ? { base, head: base.token } : guarded(this.#location, () => this.#settle());
+  }
+
+  /** Undefined where the version it is based on is no longer the newest. */
+  async #publish(head: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
+    if (base.file === undefined) {
+      // First an empty one: the Python tool makes one as well, and must not replace what counts.
+      await guarded(this.#location, async () => createFile(this.#location, FIRST_DOCUMENT, this.#reader.newFile()));
+      await delay(FIRST_WRITE_MS);
+      return undefined;
+    }
+    await this.#shut();
+    if (base.file.changedBytes() !== undefined) return undefined;
+    return guarded(this.#location, () => this.#commit(head, document, base));
+  }
+
+  async #commit(from: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
+    this.#chain.checkDirectory();
+    let bytes = base.bytes;
+    const bytesOf = (token: CommitToken) => {
+      bytes = serializeDocument(document, token);
+      return bytes;
+    };
+    let next: CommitToken;
+    try {
+      next = this.#chain.prepare(from, bytesOf, base);
+    } catch (cause) {
+      if (osCode(cause) === "ENOENT") return undefined;
+      throw cause;
+    }
+    if (!this.#chain.claim(from, next)) return undefined;
+    if (!this.#chain.publish(next) && !(await this.#wasPublished(next))) return undefined;
+    const { mode, uid, gid } = base;
+    this.#reader.remember({ mode, uid, gid, bytes, document, token: next });
+    if (next.revision % SWEEP_EVERY === 0) this.#chain.sweep(next);
+    return next;
+  }
+
+  /** True where a helper published the claimed version, false where somebody deleted it before. */
+  async #wasPublished(token: CommitToken): Promise<boolean> {
+    const { token: found } = await this.#read();
+    return found !== undefined && found.revision >= token.revision;
+  }
+
+  /**
+   * After publication and before it is acknowledged: whether the Python tool, which writes in place and knows nothing of
+   * our commits, was at work on the version that was replaced. Undefined where it was kept out.
+   *
+   * Either it wrote into the old file, which no longer has a name, or over the new one what it had made of the old
+   * version. Both end before it gives its lock back: so once its lock is free, after the publication, both files show
+   * it, and everything it does later is based on the new version.
+   */
+  async #overtaken(base: Snapshot): Promise<Overtaken | undefined> {
+    if (this.#gate.isShut) return undefined;
+    await this.#shut(
+      "The change was written, but that tool may overwrite it; `iris-ports list` shows what the registry holds.",
+    );
+    return { theirs: parseLate(base.file?.changedBytes()), newest: await this.#read() };
+  }
+
+  /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */
+  async #settle(): Promise<Ground> {
+    for (;;) {
+      const head = this.#chain.head();
+      if (head === undefined) {
+        this.#chain.begin((await this.#read()).token?.revision ?? 0);
+        continue;
+      }
+      if (this.#chain.isPending(head)) this.#chain.publish(head);
+      const base = await this.#read();
+      if (base.token?.commit === head.commit) return { base, head };
+      const again = this.#chain.head();
+      if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
+      // Nothing moved and nothing is pending: another tool wrote the document, or somebody restored it. It counts.
+      debug("adopting a document that another program wrote at revision %d", head.revision);
+      this.#chain.sweep(head);
+      return { base, head };
+    }
+  }
+}
+
+/** The document in a file that was replaced; undefined where nothing was written, or only half by a killed process. */
+function parseLate(bytes: Buffer | undefined): RegistryDocument | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return parseDocument(bytes.toString("utf8")).document;
+  } catch (cause) {
+    if (!(cause instanceof DocumentError)) throw cause;
+    debug("what was written into the replaced document is not complete: %s", cause.message);
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import { PortAssignmentTimeoutError } from "../errors/errors.ts";
+import { shellQuoted } from "../settings/command-text.ts";
+import { fileNames } from "./file-names.ts";
+import { lockNeighbour, mayBeInside, NeighbourBusyError, type NeighbourLock } from "./neighbour-lock.ts";
+
+/** Keeps the Python tool away from the document while one change of ours is made; its lock is taken only when needed. */
+export class NeighbourGate {
+  readonly #registryPath: string;
+  readonly #timeoutMs: number;
+  readonly #deadline: number;
+  #lock: NeighbourLock | undefined;
+
+  constructor(registryPath: string, timeoutMs: number) {
+    this.#registryPath = registryPath;
+    this.#timeoutMs = timeoutMs;
+    this.#deadline = performance.now() + timeoutMs;
+  }
+
+  /**
+   * Where the tool may be at work, waits until it has left and keeps it out. Returns true if so: what was read before
+   * may be outdated. `state`: what a caller has to know when it does not leave in time.
+   * @throws PortAssignmentTimeoutError
+   */
+  async shut(state = "Nothing was changed."): Promise<boolean> {
+    if (this.isShut || !mayBeInside(this.#registryPath)) return false;
+    this.open();
+    try {
+      this.#lock = await lockNeighbour(this.#registryPath, this.#deadline - performance.now());
+    } catch (cause) {
+      throw cause instanceof NeighbourBusyError ? this.#timeout(state, cause) : cause;
+    }
+    return true;
+  }
+
+  /** True while the tool is kept out for certain. */
+  get isShut(): boolean {
+    return this.#lock?.isAtPath() ?? false;
+  }
+
+  open(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  #timeout(state: string, cause: NeighbourBusyError): PortAssignmentTimeoutError {
+    const lockPath = fileNames(this.#registryPath).neighbourLock;
+    return new PortAssignmentTimeoutError({
+      what: `The Python tool iris-devtester held the registry's lock for over ${this.#timeoutMs} ms.`,
+      state: `Registry ${this.#registryPath}, lock ${lockPath}. ${state}`,
+      remedy: `run it again, or find the process that holds the lock: fuser ${shellQuoted(lockPath)}`,
+      registryPath: this.#registryPath,
+      lockPath,
+      timeoutMs: this.#timeoutMs,
+      lockOwner: "the Python tool iris-devtester",
+      cause,
+    });
+  }
+}

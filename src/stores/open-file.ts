@@ -1,0 +1,50 @@
+import fs from "node:fs";
+import { type NewFile, openToRead } from "./safe-file.ts";
+
+/** Two writes within one tick of the file system's clock leave the same time; a tick is below this everywhere. */
+const TICK_MS = 10_000;
+
+/**
+ * A regular file as it was read, kept open: what another program writes into it is noticed even after a new version has
+ * taken its name.
+ */
+export class OpenFile {
+  readonly bytes: Buffer;
+  readonly owner: NewFile;
+  readonly #fd: number;
+  readonly #stat: fs.Stats;
+
+  constructor(fd: number, stat: fs.Stats) {
+    this.#fd = fd;
+    this.#stat = stat;
+    this.bytes = fs.readFileSync(fd);
+    this.owner = { mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
+  }
+
+  /** Undefined where there is no such file. */
+  static open(path: string): OpenFile | undefined {
+    const opened = openToRead(path);
+    if (opened === undefined) return undefined;
+    try {
+      return new OpenFile(opened.fd, opened.stat);
+    } catch (cause) {
+      fs.closeSync(opened.fd);
+      throw cause;
+    }
+  }
+
+  /** What another program has written into it since it was read; undefined where nothing has changed. */
+  changedBytes(): Buffer | undefined {
+    const { size, mtimeMs } = fs.fstatSync(this.#fd);
+    const isSame = size === this.#stat.size && mtimeMs === this.#stat.mtimeMs;
+    if (isSame && Math.abs(Date.now() - mtimeMs) > TICK_MS) return undefined;
+    const bytes = Buffer.alloc(size);
+    const length = fs.readSync(this.#fd, bytes, 0, size, 0);
+    const now = bytes.subarray(0, length);
+    return now.equals(this.bytes) ? undefined : now;
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
+}
