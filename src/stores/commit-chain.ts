@@ -29,16 +29,21 @@ export class CommitChain {
     try {
       writeNewFile(this.#data(next), bytesOf(next), file, this.#isDurable);
     } catch (cause) {
-      removeIfThere(this.#data(next));
+      this.discard(next);
       throw cause;
     }
     return next;
   }
 
+  /** Gives up a prepared version that was not claimed. */
+  discard(next: CommitToken): void {
+    removeIfThere(this.#data(next));
+  }
+
   /** Makes `next` the newest version, if `base` still is: true for exactly one process per base. */
   claim(base: CommitToken, next: CommitToken): boolean {
     if (renameIfThere(this.#head(base), this.#head(next))) return true;
-    removeIfThere(this.#data(next));
+    this.discard(next);
     return false;
   }
 

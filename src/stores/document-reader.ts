@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RegistryCorruptError, RegistrySchemaError } from "../errors/errors.ts";
@@ -7,7 +6,7 @@ import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./docum
 import { keepAside } from "./kept-bytes.ts";
 import { OpenFile } from "./open-file.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
-import { groupFor, type NewFile } from "./safe-file.ts";
+import { type NewFile, newFileIn } from "./safe-file.ts";
 import type { Unreadable } from "./store.ts";
 
 /** The Python tool truncates the file and writes it again in place: half a document may be whole a moment later. */
@@ -36,15 +35,15 @@ export class DocumentReader {
   }
 
   /**
-   * `awaitNeighbour`: for callers that do not keep the Python tool out, and cannot know how far it has written.
+   * `awaitNeighbour` waits until the Python tool, if it is at work, has finished writing.
    * @throws RegistryCorruptError, RegistrySchemaError
    */
-  async read(awaitNeighbour?: () => Promise<void>): Promise<Snapshot> {
+  async read(awaitNeighbour: () => Promise<void>): Promise<Snapshot> {
     let deadline = performance.now() + HALF_WRITTEN_MS;
-    let isNeighbourDone = awaitNeighbour === undefined;
+    let isNeighbourDone = false;
     for (;;) {
       const file = OpenFile.open(this.#path);
-      if (file === undefined) return { ...NOTHING, ...this.newFile() };
+      if (file === undefined) return { ...NOTHING, ...newFileIn(dirname(this.#path)) };
       const { bytes, owner } = file;
       if (this.#last?.bytes.equals(bytes)) return { ...this.#last, ...owner, file };
       const parsed = this.#parse(file);
@@ -56,7 +55,7 @@ export class DocumentReader {
       if (performance.now() <= deadline) await delay(5);
       else if (isNeighbourDone) throw this.#corrupt(parsed, bytes);
       else {
-        await awaitNeighbour?.();
+        await awaitNeighbour();
         isNeighbourDone = true;
         deadline = performance.now();
       }
@@ -64,27 +63,20 @@ export class DocumentReader {
   }
 
   /** An unreadable document counts as an empty one as soon as its bytes are safe. */
-  async readOrEmpty(): Promise<Snapshot> {
+  async readOrEmpty(awaitNeighbour: () => Promise<void>): Promise<Snapshot> {
     try {
-      return await this.read();
+      return await this.read(awaitNeighbour);
     } catch (error) {
       if (!(error instanceof RegistryCorruptError) || error.backupPath === undefined) throw error;
       const file = OpenFile.open(this.#path);
       const unreadable = { reason: error.what, keptAs: error.backupPath };
-      return { ...NOTHING, ...(file?.owner ?? this.newFile()), file, unreadable };
+      return { ...NOTHING, ...(file?.owner ?? newFileIn(dirname(this.#path))), file, unreadable };
     }
   }
 
   /** What was just published need not be parsed. */
   remember(published: Omit<Snapshot, "file" | "unreadable">): void {
     this.#last = published;
-  }
-
-  /** A new document is private, unless the directory is shared by a group. */
-  newFile(): NewFile {
-    const stat = fs.statSync(dirname(this.#path), { throwIfNoEntry: false });
-    if (stat === undefined) return { mode: 0o600 };
-    return { mode: 0o600 | (stat.mode & 0o020 ? 0o060 : 0), uid: stat.uid, gid: groupFor(stat) };
   }
 
   #parse(file: OpenFile): ParsedDocument | DocumentError {
@@ -98,7 +90,7 @@ export class DocumentReader {
   }
 
   #corrupt(cause: DocumentError, bytes: Buffer): RegistryCorruptError {
-    const backupPath = keepAside(this.#path, bytes, this.newFile());
+    const backupPath = keepAside(this.#path, bytes, newFileIn(dirname(this.#path)));
     return new RegistryCorruptError({
       what: `The port registry ${this.#path} cannot be read: ${cause.message}.`,
       state:

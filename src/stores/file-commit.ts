@@ -13,6 +13,7 @@ import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
 import type { NeighbourGate } from "./neighbour-gate.ts";
+import type { OpenFile } from "./open-file.ts";
 import { DocumentError, parseDocument } from "./parse-document.ts";
 import { createFile, guarded, osCode } from "./safe-file.ts";
 import type { Update } from "./store.ts";
@@ -24,6 +25,8 @@ const SWEEP_EVERY = 64;
 const FIRST_WRITE_MS = 15;
 const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignments": []\n}\n');
 
+/** Reads the document; the argument waits until the Python tool has finished writing. */
+export type Read = (awaitNeighbour: () => Promise<void>) => Promise<Snapshot>;
 /** What a commit is built on, and the head that it replaces. */
 type Ground = { readonly base: Snapshot; readonly head: CommitToken };
 /** One change on its way into the document: read, applied, published and checked, over again until nobody came first. */
@@ -32,13 +35,13 @@ export class FileCommit implements Disposable {
   readonly #chain: CommitChain;
   readonly #reader: DocumentReader;
   readonly #gate: NeighbourGate;
-  readonly #readSnapshot: () => Promise<Snapshot>;
+  readonly #readSnapshot: Read;
   readonly #opened: Snapshot[] = [];
 
   constructor(
     location: string,
     parts: { readonly chain: CommitChain; readonly reader: DocumentReader; readonly gate: NeighbourGate },
-    readSnapshot: () => Promise<Snapshot>,
+    readSnapshot: Read,
   ) {
     this.#location = location;
     this.#chain = parts.chain;
@@ -50,6 +53,7 @@ export class FileCommit implements Disposable {
   async run<T>(change: Change<T>): Promise<Update<T> & { isChanged: boolean }> {
     await this.#shut();
     let ground = await this.#begin();
+    if (this.#gate.noteWriter(ground.base.bytes) && (await this.#shut())) ground = await this.#begin();
     let pending: Pending<T> = NOTHING_PENDING;
     for (;;) {
       const { base, head } = ground;
@@ -66,6 +70,7 @@ export class FileCommit implements Disposable {
         ? stillPending(pending, { ...next, read: base.document, ...published }, overtaken)
         : NOTHING_PENDING;
       if (overtaken === undefined || isDone(pending)) return { ...next.update, isChanged: true };
+      this.#gate.noteActivity();
       debug("the Python tool wrote at the same time as revision %d", published.revision);
       ground = { base: overtaken.newest, head: published };
     }
@@ -81,7 +86,7 @@ export class FileCommit implements Disposable {
   }
 
   async #read(): Promise<Snapshot> {
-    const snapshot = await guarded(this.#location, this.#readSnapshot);
+    const snapshot = await guarded(this.#location, () => this.#readSnapshot(() => this.#gate.awaitExit()));
     this.#opened.push(snapshot);
     return snapshot;
   }
@@ -96,16 +101,20 @@ export class FileCommit implements Disposable {
   async #publish(head: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
     if (base.file === undefined) {
       // First an empty one: the Python tool makes one as well, and must not replace what counts.
-      await guarded(this.#location, async () => createFile(this.#location, FIRST_DOCUMENT, this.#reader.newFile()));
+      await guarded(this.#location, async () => createFile(this.#location, FIRST_DOCUMENT));
       await delay(FIRST_WRITE_MS);
       return undefined;
     }
-    await this.#shut();
-    if (base.file.changedBytes() !== undefined) return undefined;
-    return guarded(this.#location, () => this.#commit(head, document, base));
+    const { file } = base;
+    return guarded(this.#location, () => this.#commit(head, document, base, file));
   }
 
-  async #commit(from: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
+  async #commit(
+    from: CommitToken,
+    document: RegistryDocument,
+    base: Snapshot,
+    file: OpenFile,
+  ): Promise<CommitToken | undefined> {
     this.#chain.checkDirectory();
     let bytes = base.bytes;
     const bytesOf = (token: CommitToken) => {
@@ -118,6 +127,13 @@ export class FileCommit implements Disposable {
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
       throw cause;
+    }
+    await this.#shut();
+    // As late as possible: what the Python tool writes into the old file from here on is found only afterwards.
+    if (file.changedBytes() !== undefined) {
+      this.#gate.noteActivity();
+      this.#chain.discard(next);
+      return undefined;
     }
     if (!this.#chain.claim(from, next)) return undefined;
     if (!this.#chain.publish(next) && !(await this.#wasPublished(next))) return undefined;

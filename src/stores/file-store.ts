@@ -4,8 +4,8 @@ import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
 import type { RegistryDocument } from "./document.ts";
-import { DocumentReader, type Snapshot } from "./document-reader.ts";
-import { FileCommit } from "./file-commit.ts";
+import { DocumentReader } from "./document-reader.ts";
+import { FileCommit, type Read } from "./file-commit.ts";
 import { NeighbourGate } from "./neighbour-gate.ts";
 import { guarded, makePrivateDirectory, osCode } from "./safe-file.ts";
 import type { Cleared, Store, Update } from "./store.ts";
@@ -40,9 +40,7 @@ export class FileStore implements Store {
   async read(): Promise<RegistryDocument> {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     try {
-      const { document, file } = await guarded(this.location, () =>
-        this.#reader.read(async () => void (await gate.shut())),
-      );
+      const { document, file } = await guarded(this.location, () => this.#reader.read(() => gate.awaitExit()));
       file?.close();
       return document;
     } finally {
@@ -51,18 +49,18 @@ export class FileStore implements Store {
   }
 
   async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
-    return this.#change(change, () => this.#reader.read());
+    return this.#change(change, (awaitNeighbour) => this.#reader.read(awaitNeighbour));
   }
 
   async replaceUnreadable<T>(change: Change<T>): Promise<T> {
-    return this.#change(change, () => this.#reader.readOrEmpty());
+    return this.#change(change, (awaitNeighbour) => this.#reader.readOrEmpty(awaitNeighbour));
   }
 
   async clearObstacles(): Promise<readonly Cleared[]> {
     return clearObstacles(this.location);
   }
 
-  async #change<T>(change: Change<T>, read: () => Promise<Snapshot>): Promise<T> {
+  async #change<T>(change: Change<T>, read: Read): Promise<T> {
     await guarded(this.location, () => this.#prepareDirectory());
     const done = await this.#turnstile.pass(() => this.#commit(change, read));
     if (done.isChanged && this.#isDurable)
@@ -70,7 +68,7 @@ export class FileStore implements Store {
     return done.result;
   }
 
-  async #commit<T>(change: Change<T>, read: () => Promise<Snapshot>): Promise<Update<T> & { isChanged: boolean }> {
+  async #commit<T>(change: Change<T>, read: Read): Promise<Update<T> & { isChanged: boolean }> {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     using commit = new FileCommit(this.location, { chain: this.#chain, reader: this.#reader, gate }, read);
     return await commit.run(change);

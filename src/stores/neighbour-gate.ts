@@ -3,6 +3,13 @@ import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
 import { lockNeighbour, mayBeInside, NeighbourBusyError, type NeighbourLock } from "./neighbour-lock.ts";
 
+/** So long after its last sign of life the Python tool counts as at work. */
+const ACTIVE_MS = 2_000;
+const LINE_FEED = 0x0a;
+
+/** When the Python tool was last seen at work on a registry. */
+const lastActivity = new Map<string, number>();
+
 /** Keeps the Python tool away from the document while one change of ours is made; its lock is taken only when needed. */
 export class NeighbourGate {
   readonly #registryPath: string;
@@ -17,12 +24,14 @@ export class NeighbourGate {
   }
 
   /**
-   * Where the tool may be at work, waits until it has left and keeps it out. Returns true if so: what was read before
-   * may be outdated. `state`: what a caller has to know when it does not leave in time.
+   * Where the tool is at work, or was a moment ago, waits until it has left and keeps it out. Returns true if so: what
+   * was read before may be outdated. `state`: what a caller has to know when it does not leave in time.
    * @throws PortAssignmentTimeoutError
    */
   async shut(state = "Nothing was changed."): Promise<boolean> {
-    if (this.isShut || !mayBeInside(this.#registryPath)) return false;
+    if (this.isShut) return false;
+    if (mayBeInside(this.#registryPath)) this.noteActivity();
+    else if (!this.#isActive) return false;
     this.open();
     try {
       this.#lock = await lockNeighbour(this.#registryPath, this.#deadline - performance.now());
@@ -30,6 +39,27 @@ export class NeighbourGate {
       throw cause instanceof NeighbourBusyError ? this.#timeout(state, cause) : cause;
     }
     return true;
+  }
+
+  /** For a reader: waits where the tool is at work. */
+  async awaitExit(): Promise<void> {
+    if (mayBeInside(this.#registryPath)) await this.shut();
+  }
+
+  /** Notes who wrote a document last: the tool ends its files without a line break. Returns true if it was the tool. */
+  noteWriter(document: Buffer): boolean {
+    const isTheirs = document.length > 0 && document.at(-1) !== LINE_FEED;
+    if (isTheirs) this.noteActivity();
+    return isTheirs;
+  }
+
+  /** The tool is at work: for a while its lock is taken beforehand, so that both write one after the other. */
+  noteActivity(): void {
+    lastActivity.set(this.#registryPath, performance.now());
+  }
+
+  get #isActive(): boolean {
+    return performance.now() - (lastActivity.get(this.#registryPath) ?? Number.NEGATIVE_INFINITY) < ACTIVE_MS;
   }
 
   /** True while the tool is kept out for certain. */

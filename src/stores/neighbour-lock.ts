@@ -5,7 +5,7 @@ import createDebug from "debug";
 import { RegistryAccessError } from "../errors/errors.ts";
 import { fileNames } from "./file-names.ts";
 import { isFlocked } from "./flock-table.ts";
-import { osCode } from "./safe-file.ts";
+import { createFile, osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
 
@@ -39,8 +39,9 @@ export function mayBeInside(documentPath: string): boolean {
 }
 
 /**
- * Takes the Python tool's lock; undefined where that tool does not use the registry, or nothing on this system can take
- * it. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
+ * Takes the Python tool's lock, for a registry which that tool uses; undefined where nothing on this system can take it.
+ * A file that is missing is made, as the tool does. It is never removed: older releases of filelock would not notice,
+ * and let two in. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
  * @throws NeighbourBusyError, RegistryAccessError
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<NeighbourLock | undefined> {
@@ -105,6 +106,7 @@ function openLock(path: string): number | undefined {
   if (process.platform === "win32") return undefined;
   const { O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   // Another user may have made it, and flock(2) takes a file that can only be read; NFS wants to write.
+  createFile(path, Buffer.alloc(0));
   for (const access of [O_RDWR, O_RDONLY]) {
     try {
       return fs.openSync(path, access | O_NOFOLLOW | O_NONBLOCK);

@@ -62,11 +62,19 @@ export function writeNewFile(path: string, content: Buffer, owner: NewFile, isDu
   }
 }
 
-/** Makes a file with this content at once, unless one is there. */
-export function createFile(path: string, content: Buffer, owner: NewFile): void {
+/** Who may open a new file of a registry: only this user, unless the directory is shared by a group. */
+export function newFileIn(directory: string): NewFile {
+  const stat = fs.statSync(directory, { throwIfNoEntry: false });
+  if (stat === undefined) return { mode: 0o600 };
+  return { mode: 0o600 | (stat.mode & 0o020 ? 0o060 : 0), uid: stat.uid, gid: groupFor(stat) };
+}
+
+/** Makes a file with this content at once, unless something is there. */
+export function createFile(path: string, content: Buffer): void {
+  if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const prepared = `${path}.${randomBytes(6).toString("hex")}`;
   try {
-    writeNewFile(prepared, content, owner, false);
+    writeNewFile(prepared, content, newFileIn(dirname(path)), false);
     fs.linkSync(prepared, path);
   } catch (cause) {
     if (osCode(cause) === "EEXIST") return;

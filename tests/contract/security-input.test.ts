@@ -87,7 +87,7 @@ describe("a document that somebody prepared", () => {
     await registry.open().assignPort(registry.project("shop"));
     await registry.open().cleanupStale();
     const made = fs.readdirSync(registry.directory).filter((name) => !before.includes(name));
-    expect(made.sort()).toEqual(["port-registry.json.commit", "projects"]);
+    expect(made.sort()).toEqual(["port-registry.json.commit", "port-registry.lock", "projects"]);
   });
 
   it("cannot have a container removed that does not carry this registry's own label", async () => {
