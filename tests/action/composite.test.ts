@@ -10,7 +10,7 @@ async function endJob(job: FakeJob, ...mains: readonly StepResult[]): Promise<vo
   for (const { state } of mains.toReversed()) expect((await job.post(state, INSIDE)).code).toBe(0);
 }
 
-test("two uses inside one composite action have two ports, the same ones in every run", async () => {
+test("A1: two uses inside one composite action have two ports, the same ones in every run", async () => {
   const host = await FakeHost.create();
   const ports = [];
   for (const _ of ["first run", "second run"]) {

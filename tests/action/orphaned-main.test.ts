@@ -13,7 +13,7 @@ async function actionsIn(job: JobContainer): Promise<string[]> {
   return list.split("\n").filter((line) => line.includes("/dist/"));
 }
 
-test.runIf(isLinux)("post ends the main that was cancelled in a job container, before it releases", async () => {
+test.runIf(isLinux)("A7: post ends the main that was cancelled in a job container, before it releases", async () => {
   const host = await FakeHost.create();
   const job = await JobContainer.start(host);
   const slow = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };

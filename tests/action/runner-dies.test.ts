@@ -21,7 +21,7 @@ async function mainEnded(stateFile: string): Promise<void> {
   await eventually(async () => ((await observeProcess(main)) === "gone" ? true : undefined), 20_000);
 }
 
-test("a main whose runner dies while the engine is asked takes nothing, and ends", async () => {
+test("A7: a main whose runner dies while the engine is asked takes nothing, and ends", async () => {
   const host = await FakeHost.create();
   const job = host.job({ env: { PATH: await hangingDocker(host, "image inspect") } });
   const stateFile = join(host.directory, "state");
@@ -75,13 +75,16 @@ test("post releases and ends although nobody reads its output any more", async (
   expect(host.assignments).toEqual([]);
 });
 
-test.each(["loop", "output"])("post that is stuck in a busy %s ends at its limit, and fails no job", async (where) => {
-  const host = await FakeHost.create();
-  const job = host.job({ env: { STUCK_IN: where } });
-  const { child, ended } = startPost(host, job, {}, STUCK);
-  // A reader that is there and does not read.
-  child.stdout?.pause();
-  const begin = performance.now();
-  expect(await ended).toEqual([0, null]);
-  expect(performance.now() - begin).toBeLessThan(20_000);
-});
+test.each(["loop", "output"])(
+  "A3: post that is stuck in a busy %s ends at its limit, and fails no job",
+  async (where) => {
+    const host = await FakeHost.create();
+    const job = host.job({ env: { STUCK_IN: where } });
+    const { child, ended } = startPost(host, job, {}, STUCK);
+    // A reader that is there and does not read.
+    child.stdout?.pause();
+    const begin = performance.now();
+    expect(await ended).toEqual([0, null]);
+    expect(performance.now() - begin).toBeLessThan(20_000);
+  },
+);

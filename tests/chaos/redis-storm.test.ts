@@ -61,7 +61,7 @@ async function storm(name: string, server: RedisServer, weather?: (storm: Weathe
   expect(Math.min(counts.acquisitions, blows("kills") + blows("stops"))).toBeGreaterThan(3);
 }
 
-describe("a storm on a Redis server", { timeout: durationMs(15_000) + 120_000 }, () => {
+describe("D9: a storm on a Redis server", { timeout: durationMs(15_000) + 120_000 }, () => {
   test("of processes that are killed and stopped", async () => {
     await storm("redis storm", await RedisServer.start());
   });

@@ -41,7 +41,7 @@ async function madeBy(machine: TestRegistry, idle: IdleProcess, project = "a") {
   return { holder, assignment, generation, container: machine.engine.run({ name, labels, hostPorts: [port] }) };
 }
 
-describe("a project's own container keeps its port for it", () => {
+describe("S5: a project's own container keeps its port for it", () => {
   test.each(["running", "exited"])("by its name, made by hand: %s", async (state) => {
     const machine = await TestRegistry.create();
     const [first] = machine.range;
@@ -98,7 +98,7 @@ describe("a project's own container keeps its port for it", () => {
   });
 });
 
-describe("what dead holders left behind is removed before its port is handed out", () => {
+describe("S5: what dead holders left behind is removed before its port is handed out", () => {
   test.each(["the same project's run", "a port-only use beside a manual hold"])("to %s", async (which) => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
@@ -140,7 +140,7 @@ describe("what dead holders left behind is removed before its port is handed out
   });
 });
 
-describe("nobody takes itself for the only user of a container", () => {
+describe("C5: nobody takes itself for the only user of a container", () => {
   const release = (machine: TestRegistry) => machine.open().releasePort(machine.project("a"));
   const clear = (machine: TestRegistry) => machine.open().clearAll();
   const lose = async (machine: TestRegistry) => {

@@ -23,7 +23,7 @@ describe("iris-ports whose messages nobody reads", () => {
     expect(await exitCode(["release", "shop"])).toBe(6);
   });
 
-  it("goes on to hold the port of the command that it runs, and ends with that command's exit code", async () => {
+  it("L4: goes on to hold the port of the command that it runs, and ends with that command's exit code", async () => {
     const script = "setTimeout(() => process.exit(7), 1_000)";
     const run = exitCode(["run", "--project", "shop", "--", process.execPath, "-e", script], { DEBUG: "iris-ports:*" });
     await eventually(async () => (await sandbox.run(["port", "shop"])).exitCode === 0 || undefined);

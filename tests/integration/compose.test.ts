@@ -53,7 +53,7 @@ class Checkout implements Disposable {
   }
 }
 
-it("docker compose keeps the ports of two worktrees of one repository through down and up", async () => {
+it("L8: docker compose keeps the ports of two worktrees of one repository through down and up", async () => {
   using sandbox = await CliSandbox.create();
   const range = await webPortRange(10);
   const image = await ensureStandin();

@@ -30,7 +30,7 @@ async function holderElsewhere(expiresInMs: number): Promise<ProcessHolder> {
   };
 }
 
-test("the port of a host that vanished is free again when its lease has ended, and not before", async () => {
+test("S7: the port of a host that vanished is free again when its lease has ended, and not before", async () => {
   const server = await RedisServer.start();
   const range = await freePorts(1);
   const registry = await open(server.url(), range);
@@ -50,7 +50,7 @@ test("a holder of this host keeps its port for longer than a lease, because it r
   await expect.poll(expiry, { timeout: 10_000 }).toBeGreaterThan((first?.getTime() ?? 0) + LEASE_MS);
 });
 
-test("the server's clock counts: one that is an hour ahead or behind changes nothing", async () => {
+test("S7: the server's clock counts: one that is an hour ahead or behind changes nothing", async () => {
   const server = await RedisServer.start();
   const registry = await open(server.url(), await freePorts(2), 90_000);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });

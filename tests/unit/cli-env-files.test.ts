@@ -18,7 +18,7 @@ const assignment: PortAssignment = {
 };
 const endpoint = { host: "127.0.0.1", namespace: "USER", username: "_SYSTEM" };
 
-describe("the marked block", () => {
+describe("L8: the marked block", () => {
   const options: BlockOptions = {
     place: "end",
     isForced: false,
