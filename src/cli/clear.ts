@@ -3,27 +3,27 @@ import type { ListedAssignment } from "../registry/assignment.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { assignmentTable } from "../report/assignment-table.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
-import { confirm, hasSomebodyToAsk } from "./confirm.ts";
+import { canAsk, confirm } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 
 /**
- * `iris-ports clear`: gives every port back, after asking. Returns the exit code.
+ * `iris-ports clear`: releases every port, after asking. Returns the exit code.
  * @throws InvalidArgumentError without a terminal to ask on
  */
 export async function clear(options: GlobalOptions & { yes?: boolean; json?: boolean }): Promise<number> {
   const registry = openRegistry(options);
   const terminal = standardOutput();
   if (!options.yes) {
-    if (!hasSomebodyToAsk()) throw noTerminal();
+    if (!canAsk()) throw noTerminal();
     const answer = await confirmClearing(await registry.listAll());
     if (answer !== "yes") return answer === "interrupted" ? EXIT_CODES.interrupted : EXIT_CODES.ok;
   }
   const cleared = await registry.clearAll();
   if (options.json) terminal.write(`${plainJson(cleared.map(assignmentJson))}\n`);
   else if (cleared.length === 0) terminal.write(`No assignments in ${plainText(registry.registryPath)}.\n`);
-  else terminal.write(`${cleared.length === 1 ? "1 port was" : `${cleared.length} ports were`} given back.\n`);
+  else terminal.write(`Released ${cleared.length === 1 ? "1 port" : `${cleared.length} ports`}.\n`);
   return EXIT_CODES.ok;
 }
 
@@ -31,16 +31,16 @@ async function confirmClearing(assignments: readonly ListedAssignment[]) {
   if (assignments.length === 0) return "yes";
   const asking = standardError();
   asking.write(assignmentTable(assignments, asking, new Date()));
-  const answer = await confirm("Give all of them back? Projects that are running may then collide. [y/N] ");
+  const answer = await confirm("Release all of them? Projects that are running may then collide. [y/N] ");
   if (answer !== "yes") asking.write("Nothing was changed.\n");
   return answer;
 }
 
 function noTerminal(): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: "clear gives back every port and asks first, but there is no terminal to ask on.",
+    what: "clear releases every port and asks first, but there is no terminal to ask on.",
     state: "Nothing was changed.",
-    remedy: "see what would go with `iris-ports list`, then run `iris-ports clear --yes`.",
+    remedy: "see what would be released with `iris-ports list`, then run `iris-ports clear --yes`.",
     argument: "--yes",
     value: undefined,
   });

@@ -34,6 +34,8 @@ export const webPort = () => new Option("--web-port", "also a port for the web s
 export const wait = () => new Option("--wait <duration>", "queue for a port when all are taken, e.g. 90s, 5m");
 export const namespace = () => new Option("--namespace <name>", "the IRIS namespace (default: USER)");
 export const username = () => new Option("--username <name>", "the IRIS user (default: _SYSTEM)");
+export const projectOption = () =>
+  new Option("--project <path>", "the project's directory (default: the working directory)");
 export const yes = () => new Option("-y, --yes", "do not ask");
 export const repeated = (flags: string, description: string) =>
   new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value]);

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 
 /** False in scripts and pipes: then nobody would see the question, which goes to standard error. */
-export function hasSomebodyToAsk(): boolean {
+export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 

@@ -4,7 +4,7 @@ import { checkUp } from "../registry/doctor/checkup.ts";
 import type { Finding } from "../registry/doctor/finding.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import type { Style } from "../text/table.ts";
-import { confirm, hasSomebodyToAsk } from "./confirm.ts";
+import { canAsk, confirm } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { type Repair, repair, repairJson, repairText } from "./repair.ts";
@@ -25,7 +25,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   const terminal = standardOutput();
   const before = await look(options);
   if (!options.repair) return report(before, undefined, terminal, options);
-  if (!options.yes && !hasSomebodyToAsk()) throw noTerminal();
+  if (!options.yes && !canAsk()) throw noTerminal();
   const registry = openRegistry(options);
   if (!options.yes) {
     const asking = standardError();

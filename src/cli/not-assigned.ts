@@ -8,13 +8,15 @@ export function notAssigned(
   { registryPath }: PortRegistry,
   project: string | undefined,
   instance: string | undefined,
+  remedy: "assign" | "up" = "assign",
 ): PortNotAssignedError {
   const identity = identifyProject(project, instance);
-  const assign = commandText(["assign", ...projectWords(identity.projectPath, identity.instance)], registryPath);
+  const words = projectWords(identity.projectPath, identity.instance);
+  const command = commandText(remedy === "up" ? ["up", "--project", ...words] : ["assign", ...words], registryPath);
   return new PortNotAssignedError({
     what: `Project ${identity.projectKey} has no port assigned.`,
     state: `Registry ${registryPath}.`,
-    remedy: `assign one: ${assign}`,
+    remedy: `${remedy === "up" ? "start its IRIS" : "assign one"}: ${command}`,
     project: identity.projectKey,
   });
 }

@@ -5,9 +5,14 @@ import { resolveRegistryPath } from "../settings/config.ts";
 export type GlobalOptions = { readonly registry?: string; readonly range?: string };
 
 /** The registry that the options, else the environment, name. @throws InvalidArgumentError */
-export function openRegistry({ registry, range }: GlobalOptions): PortRegistry {
-  return new PortRegistry({
+export function openRegistry(options: GlobalOptions): PortRegistry {
+  return new PortRegistry(registryOptions(options));
+}
+
+/** The same as options of a registry. @throws InvalidArgumentError */
+export function registryOptions({ registry, range }: GlobalOptions) {
+  return {
     ...(registry !== undefined && { registryPath: resolveRegistryPath(registry, "--registry") }),
     ...(range !== undefined && { portRange: range }),
-  });
+  };
 }

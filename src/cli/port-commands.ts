@@ -7,6 +7,7 @@ import {
   PROJECT,
   type Program,
   port,
+  projectOption,
   repeated,
   username,
   wait,
@@ -62,7 +63,7 @@ export function addPortCommands(context: Program): void {
   })
     .usage("[options] -- <command> [args...]")
     .argument("<command...>")
-    .option("--project <path>", "the project's directory (default: the working directory)")
+    .addOption(projectOption())
     .addOption(port())
     .addOption(webPort())
     .addOption(instance())

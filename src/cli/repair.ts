@@ -24,7 +24,7 @@ export function repairText({ unreadable, cleared, restored, skipped, stale }: Re
       : [`replaced the unreadable document; its bytes are kept as ${unreadable.keptAs}`]),
     ...cleared.map(({ path, keptAs }) => (keptAs === undefined ? `removed ${path}` : `moved ${path} to ${keptAs}`)),
     ...restored.map(({ projectKey, port }) => `restored port ${port} of ${projectKey} from its container`),
-    ...skipped.map(({ containerName, reason }) => `passed container ${containerName} over: ${reason}`),
+    ...skipped.map(({ containerName, reason }) => `skipped container ${containerName}: ${reason}`),
     ...stale.map(({ projectKey, port }) => `removed as stale: port ${port} of ${projectKey}`),
   ];
   if (lines.length === 0) return "There was nothing to repair.\n";

@@ -3,14 +3,14 @@ import { InvalidArgumentError } from "../errors/errors.ts";
 import { shown } from "../settings/config.ts";
 
 /**
- * Without `--`, the options of the command that `run` is given would be read as ours: `run echo --version` would print
- * our version, and run nothing. @throws InvalidArgumentError
+ * Without `--`, the options of the command would be read as options of `run`: `run echo --version` would print the version
+ * of iris-ports, and run nothing. @throws InvalidArgumentError
  */
 export function checkSeparator(program: Command, args: readonly string[]): void {
   const [command, word] = wordsBeforeSeparator(program, args);
   if (command !== "run" || word === undefined) return;
   throw new InvalidArgumentError({
-    what: `run takes its command behind \`--\`, and ${shown(word)} stands before it.`,
+    what: `run needs \`--\` before its command, but ${shown(word)} comes before it.`,
     state: "Nothing was run, and no port was taken.",
     remedy: "put `--` between the options of run and the command, e.g. `iris-ports run --port 1975 -- npm test`.",
     argument: "command",

@@ -55,7 +55,7 @@ describe("doctor", () => {
     fs.rmdirSync(shop);
     expect(await complaintsOf(registry)).toEqual([
       `warn assignments: port ${registry.range[0]} is assigned to <dir>/projects/shop, a directory that does not exist`,
-      "warn containers: elsewhere is made for project <dir>/projects/shop, but counts as foreign: it belongs to registry /other/r.json",
+      "warn containers: elsewhere looks like <dir>/projects/shop's, but counts as foreign: the registry /other/r.json made it",
     ]);
   });
 

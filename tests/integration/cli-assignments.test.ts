@@ -130,7 +130,7 @@ describe("iris-ports", () => {
     it("gives everything back with --yes", async () => {
       await sandbox.run(["assign", "a"]);
       await sandbox.run(["assign", "b"]);
-      expect(await stdoutOf("clear", "--yes")).toBe("2 ports were given back.\n");
+      expect(await stdoutOf("clear", "--yes")).toBe("Released 2 ports.\n");
       expect(await stdoutOf("clear", "--yes")).toMatch(/^No assignments in /);
       expect(await sandbox.json("clear", "--yes")).toEqual([]);
     });

@@ -30,10 +30,10 @@ describe("L6: iris-ports, when something is wrong,", () => {
     [["run"], /missing required argument/],
     [
       ["run", "echo", "hello", "--version"],
-      /^iris-ports: run takes its command behind `--`, and "echo" stands before it/,
+      /^iris-ports: run needs `--` before its command, but "echo" comes before it/,
     ],
-    [["--range", "1-2", "run", "--project", "shop", "--port=1", "npm", "--help"], /and "npm" stands before it/],
-    [["run", "npm", "--", "test"], /and "npm" stands before it/],
+    [["--range", "1-2", "run", "--project", "shop", "--port=1", "npm", "--help"], /but "npm" comes before it/],
+    [["run", "npm", "--", "test"], /but "npm" comes before it/],
     [["list", "too", "many"], /too many arguments/],
     [["assign", "--port", "abc"], /--port is not a port: "abc"/],
     [["assign", "--port", "70000"], /--port is not a port: 70000/],

@@ -133,7 +133,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
 
   it("clears after a yes", async () => {
-    expect(await inTerminal("clear", { answer: "y\r" })).toMatch(/1 port was given back/);
+    expect(await inTerminal("clear", { answer: "y\r" })).toMatch(/Released 1 port/);
     expect(await sandbox.json("list")).toEqual([]);
   });
 
@@ -171,7 +171,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
 
   it("asks beside the result, which may go to a file", async () => {
     const file = join(sandbox.directory, "cleared.json");
-    expect(await inTerminal(`clear --json > '${file}'`, { answer: "y\r" })).toMatch(/Give all of them back\?/);
+    expect(await inTerminal(`clear --json > '${file}'`, { answer: "y\r" })).toMatch(/Release all of them\?/);
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject([{ status: "released" }]);
   });
 });

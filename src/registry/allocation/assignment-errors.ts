@@ -91,8 +91,9 @@ export function inUseError(
   { projectKey, projectPath, instance, port }: PortAssignment,
   users: readonly Holder[],
   registryPath: string,
+  refused: "release" | "down" = "release",
 ): PortConflictError {
-  const command = commandText(["release", ...projectWords(projectPath, instance), "--force"], registryPath);
+  const command = commandText([refused, ...projectWords(projectPath, instance), "--force"], registryPath);
   return new PortConflictError({
     what: `Port ${port} was not released: project ${projectKey} is in use.`,
     state: users.map((user) => `  held by ${describeHolder(user)}`).join("\n"),

@@ -7,7 +7,7 @@ import { describeOccupant, nameListener } from "../allocation/assignment-errors.
 import { findOccupant } from "../allocation/occupancy.ts";
 import { entriesOf, withoutGone } from "../document/edit-document.ts";
 import type { PortOccupant } from "../errors.ts";
-import { isLeftover, ownershipOf } from "../evidence/ownership.ts";
+import { isLabelledFor, isLeftover, ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import type { EngineReport, Survey } from "../evidence/survey.ts";
 import { type PortProbe, quietProbe } from "../host/port-probe.ts";
@@ -27,8 +27,6 @@ export type Scene = {
   readonly now: Date;
 };
 
-/** What docker compose notes on its containers. */
-const COMPOSE_DIRECTORY = "com.docker.compose.project.working_dir";
 /** So many names fit into a line. */
 const SHOWN_NAMES = 5;
 
@@ -81,20 +79,25 @@ function checkDirectories({ document, registryPath }: Scene): readonly Finding[]
     );
 }
 
-/** Containers that look like a project's own, but belong to another registry, so that their ports count as taken. */
-function checkForeignContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
+/** Containers that look like a project's own, but are not: their ports count as taken. */
+function checkForeignContainers({ document, survey }: Scene): readonly Finding[] {
   if (!survey.engine.isReachable) return [];
-  const projects = new Set(entriesOf(document).map(({ assignment }) => assignment.projectPath));
-  return survey.engine.containers
-    .filter(({ labels }) => projects.has(labels[LABEL_PROJECT] || (labels[COMPOSE_DIRECTORY] ?? "")))
-    .filter(({ labels }) => (labels[LABEL_REGISTRY] || registryPath) !== registryPath)
-    .map(({ name, labels }) =>
-      warn(
-        "containers",
-        `${name} is made for project ${labels[LABEL_PROJECT]}, but counts as foreign: it belongs to registry ${labels[LABEL_REGISTRY]}`,
-        `use that registry, or remove the container: docker rm --force ${shellQuoted(name)}`,
-      ),
-    );
+  const { containers } = survey.engine;
+  return entriesOf(document).flatMap(({ assignment }) =>
+    containers
+      .filter(({ name, labels, hostPorts }) => {
+        const isMeant = labels[LABEL_PROJECT]
+          ? isLabelledFor({ labels }, assignment)
+          : name === assignment.containerName;
+        return isMeant || hostPorts.includes(assignment.port);
+      })
+      .flatMap((container) => {
+        const ownership = ownershipOf(container, assignment, { ...survey, document });
+        if (ownership.kind !== "foreign") return [];
+        const text = `${container.name} looks like ${assignment.projectKey}'s, but counts as foreign: ${ownership.reason}`;
+        return [warn("containers", text, `docker rm --force ${shellQuoted(container.name)}`)];
+      }),
+  );
 }
 
 /** Containers of this registry that nobody uses, and those of which the document knows nothing. */

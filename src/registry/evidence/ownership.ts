@@ -76,7 +76,7 @@ function foreign(reason: string) {
 }
 
 /** True where the container's labels name this project and instance. */
-export function isLabelledFor({ labels }: EngineContainer, { projectPath, instance }: Owner): boolean {
+export function isLabelledFor({ labels }: Pick<EngineContainer, "labels">, { projectPath, instance }: Owner): boolean {
   return labels[LABEL_PROJECT] === projectPath && (labels[LABEL_INSTANCE] || undefined) === instance;
 }
 
