@@ -6,6 +6,7 @@ import { canonicalProject } from "../src/registry/project.ts";
 import { claimPort } from "./claim-port.ts";
 import { clean } from "./clean.ts";
 import { giveBack, sayGivenBack } from "./give-back.ts";
+import { runInitScripts } from "./init-scripts.ts";
 import { type Inputs, type IrisInputs, readInputs } from "./inputs/inputs.ts";
 import { ensureImage } from "./iris-image.ts";
 import { waitUntilReady } from "./iris-readiness.ts";
@@ -16,7 +17,7 @@ import { isPostDone } from "./job/orphaned-main.ts";
 import { hasRunnerEnded, seenWorker } from "./job/runner.ts";
 import { type Claim, saveClaim, saveFailure, saveOutcome } from "./job/state.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
-import { exportAssignment, exportIris, maskPassword } from "./output/export.ts";
+import { exportAssignment, exportIris, maskSecrets } from "./output/export.ts";
 import { say, warn } from "./output/log.ts";
 import { codeOf, reportError } from "./output/report-error.ts";
 import { runIris } from "./start-iris.ts";
@@ -27,7 +28,7 @@ export async function assign(): Promise<void> {
     // First of all: once the runner has died, another process may be this one's parent.
     const worker = await seenWorker();
     const inputs = readInputs();
-    if (inputs.iris !== undefined) maskPassword(inputs.iris);
+    if (inputs.iris !== undefined) maskSecrets(inputs.iris);
     const { job } = inputs;
     const open = openRegistry({ ...inputs, isInContainer: job.isInContainer });
     const claim = await claimOf(open, inputs);
@@ -102,10 +103,12 @@ async function startIn(step: Step, first: Acquisition, iris: IrisInputs): Promis
   const reach = await reachOf(engine, inputs.job.isInContainer);
   checkExposure(reach, iris);
   const start = { ...step, iris, hasWebPort: inputs.hasWebPort, bindAddress: reach.bindAddress };
-  const { acquisition, containerId } = await runIris(first, { ...start, interruption: interrupted.signal });
+  const { acquisition, containerId, isNew } = await runIris(first, { ...start, interruption: interrupted.signal });
   const { containerName, port } = acquisition.assignment;
   interrupted.check();
-  await waitUntilReady(engine.cli, { id: containerId, name: containerName }, iris, interrupted.signal);
+  const container = { id: containerId, name: containerName };
+  await waitUntilReady(engine.cli, container, iris, interrupted.signal);
+  if (isNew) await runInitScripts(engine.cli, container, iris, interrupted.signal);
   const startedInMs = performance.now() - startedAt;
   const host = await firstReachable(reach.hosts, port);
   if (host === undefined)

@@ -36,6 +36,7 @@ function argumentsOf(
   const published = [[port, iris.containerPort], ...(webPort === undefined ? [] : [[webPort, IRIS_WEB_PORT]])];
   return [
     "create",
+    ...iris.containerOptions,
     ...["--name", containerName],
     ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
     ...published.flatMap(([host, container]) => ["--publish", `${address}${host}:${container}`]),

@@ -22,6 +22,12 @@ export async function irisLabels(
 }
 
 /** A test of the library that names the same user and password joins, one with others is refused. */
-export function irisParts({ username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD }: IrisInputs): Part[] {
-  return [loginPart(username, password)];
+export function irisParts(iris: IrisInputs): Part[] {
+  const { username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD } = iris;
+  return [
+    loginPart(username, password),
+    { name: "licence key", value: iris.licenseKey ?? "", isDefault: iris.licenseKey === undefined },
+    { name: "CPF merge file", value: iris.cpfMerge ?? "", isDefault: iris.cpfMerge === undefined },
+    { name: "container options", value: iris.containerOptions, isDefault: iris.containerOptions.length === 0 },
+  ];
 }

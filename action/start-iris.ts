@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { EngineContainer } from "../src/docker/engine.ts";
 import { isNameTaken, isPortRefused } from "../src/docker/engine-error-kinds.ts";
 import { ContainerMismatchError, ContainerStartError } from "../src/errors/errors.ts";
+import { IRIS_CPF_MERGE_PATH, IRIS_CPF_MERGE_VARIABLE } from "../src/iris/image.ts";
 import { differingParts } from "../src/lifecycle/fingerprint.ts";
 import { decideStart } from "../src/lifecycle/start-decision.ts";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
@@ -11,6 +12,7 @@ import { observeMaker } from "../src/registry/evidence/survey.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
 import { ContainerEnv } from "./container-env.ts";
+import { copyConfiguration } from "./container-files.ts";
 import { createArguments } from "./create-arguments.ts";
 import type { IrisInputs } from "./inputs/inputs.ts";
 import { irisParts } from "./iris-labels.ts";
@@ -34,7 +36,12 @@ export type IrisStart = OpenRegistry & {
 type Found = { readonly containerId: string; readonly isOwn: boolean };
 
 /** A container that runs, though nobody knows yet whether IRIS in it lets anybody in. */
-export type RunningIris = { readonly acquisition: Acquisition; readonly containerId: string };
+export type RunningIris = {
+  readonly acquisition: Acquisition;
+  readonly containerId: string;
+  /** Made by this start, not joined or started again. */
+  readonly isNew: boolean;
+};
 
 /**
  * Runs the image on the assigned port; where the engine refuses that port, on the next.
@@ -51,7 +58,7 @@ export async function runIris(first: Acquisition, start: IrisStart): Promise<Run
       say(`A container with the name ${containerName} is there that this registry did not make; taking another port.`);
     } else {
       const refusal = await startContainer(found, acquisition, start);
-      if (refusal === undefined) return { acquisition, containerId: found.containerId };
+      if (refusal === undefined) return { acquisition, containerId: found.containerId, isNew: found.isOwn };
       say(`The engine refuses port ${port}, so something outside the registry has it: ${refusal}`);
     }
     refusedPorts.push(port);
@@ -67,6 +74,7 @@ async function startContainer(
   { engine, iris, interruption }: IrisStart,
 ): Promise<string | undefined> {
   const { port, webPort, containerName } = assignment;
+  if (isOwn) await copyConfiguration(engine.cli, containerId, iris, interruption);
   const started = await engine.cli.ask(["start", containerId], iris.startTimeoutMs, { signal: interruption });
   if (started.exitCode === 0) return undefined;
   // One that was found holds what others want to keep.
@@ -88,7 +96,8 @@ async function createOrJoin(acquisition: Acquisition, start: IrisStart): Promise
   const { engine, store, registry, iris, holder, interruption } = start;
   const { assignment, generation } = acquisition;
   const { registryPath } = registry;
-  using environment = new ContainerEnv(iris.containerEnv);
+  const merge = iris.cpfMerge === undefined ? {} : { [IRIS_CPF_MERGE_VARIABLE]: IRIS_CPF_MERGE_PATH };
+  using environment = new ContainerEnv({ ...iris.containerEnv, ...merge });
   const { args, shown } = await createArguments({ ...start, acquisition, registryPath, environment });
   const deadline = performance.now() + iris.startTimeoutMs;
   say(`docker ${shown}`);

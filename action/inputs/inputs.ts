@@ -1,11 +1,13 @@
 import { getInput } from "@actions/core";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
-import { DEFAULT_IRIS_USERNAME, IRIS_STARTUP_TIMEOUT_MS } from "../../src/iris/image.ts";
+import { DEFAULT_IRIS_USERNAME, IRIS_CPF_MERGE_VARIABLE, IRIS_STARTUP_TIMEOUT_MS } from "../../src/iris/image.ts";
 import { validNamespace, validPassword, validUsername } from "../../src/iris/names.ts";
 import { IRIS_SUPERSERVER_PORT } from "../../src/iris/ports.ts";
 import { projectKey } from "../../src/registry/project.ts";
 import { hasControlCharacter, resolvePortRange, resolveRegistryPath } from "../../src/settings/config.ts";
 import { currentJob, type Job } from "../job/job.ts";
+import { readContainerOptions } from "./container-options.ts";
+import { type ListedFile, readFileList, readFileOrContent } from "./file-or-content.ts";
 import {
   checkEnvName,
   invalidInput,
@@ -44,6 +46,12 @@ export type IrisInputs = {
   readonly pull: "missing" | "always" | "never";
   readonly containerPort: number;
   readonly containerEnv: Readonly<Record<string, string>>;
+  /** Further options of `docker create`, one word each. */
+  readonly containerOptions: readonly string[];
+  readonly licenseKey: string | undefined;
+  readonly cpfMerge: string | undefined;
+  /** Run once, in a container that this step makes. */
+  readonly initScripts: readonly ListedFile[];
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly namespace: string | undefined;
@@ -55,6 +63,7 @@ export type IrisInputs = {
  * @throws InvalidArgumentError
  */
 export function readInputs(): Inputs {
+  const job = readJob();
   const instance = line("instance");
   if (instance !== undefined) projectKey("/", instance);
   const preferredPort = line("preferred-port");
@@ -73,9 +82,9 @@ export function readInputs(): Inputs {
     envName: checkEnvName("env-name", line("env-name") ?? "IRIS_PORT"),
     hasWebPort: readChoice("web-port", line("web-port") ?? "false", ["true", "false"]) === "true",
     maxJobMs: readInteger("max-job-minutes", line("max-job-minutes") ?? "360", 1, LONGEST_JOB_MINUTES) * 60_000,
-    iris: readIris(),
+    iris: readIris(job.workspace),
     matrix: readMatrix(getInput("matrix")),
-    job: readJob(),
+    job,
   };
 }
 
@@ -84,7 +93,7 @@ export function readJob(): Job {
   return currentJob(line("job-check-run-id"), readMatrix(getInput("matrix")));
 }
 
-function readIris(): IrisInputs | undefined {
+function readIris(workspace: string): IrisInputs | undefined {
   // Read also where there is no image, so that a mistake does not wait for the day when there is one.
   const username = line("username");
   const password = getInput("password", { trimWhitespace: false }) || undefined;
@@ -108,11 +117,19 @@ function readIris(): IrisInputs | undefined {
       HIGHEST_PORT,
     ),
     containerEnv: readContainerEnv("container-env", getInput("container-env")),
+    containerOptions: readContainerOptions("container-options", getInput("container-options")),
+    licenseKey: readFileOrContent("license-key", getInput("license-key"), { workspace, isSecret: true }),
+    cpfMerge: readFileOrContent("cpf-merge", getInput("cpf-merge"), { workspace }),
+    initScripts: readFileList("init-scripts", getInput("init-scripts"), workspace),
     username: password === undefined ? undefined : validUsername(username ?? DEFAULT_IRIS_USERNAME),
     password,
     namespace: namespace === undefined ? undefined : validNamespace(namespace),
     startTimeoutMs: readStartTimeoutMs(line("start-timeout")),
   };
+  if (iris.cpfMerge !== undefined && iris.containerEnv[IRIS_CPF_MERGE_VARIABLE] !== undefined) {
+    const problem = `sets ${IRIS_CPF_MERGE_VARIABLE}, which \`cpf-merge\` needs`;
+    throw invalidInput("container-env", IRIS_CPF_MERGE_VARIABLE, problem, "give only one of the two.");
+  }
   if (image === undefined) return undefined;
   // A leading hyphen would be an option of the docker command.
   if (!/^[A-Za-z0-9][\w.:/@-]{0,499}$/.test(image)) {

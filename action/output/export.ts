@@ -5,6 +5,7 @@ import type { PortAssignment } from "../../src/registry/assignment.ts";
 import { assignmentJson } from "../../src/report/assignment-json.ts";
 import type { Inputs, IrisInputs } from "../inputs/inputs.ts";
 
+const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
 const PROJECT_NAME = "IRIS_PORTS_PROJECT";
 
@@ -59,8 +60,11 @@ function exportBeside(envName: string, variables: Readonly<Record<string, string
   for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
 }
 
-/** Has the runner hide the password in the log of the whole job, in every form in which it is handed on. */
-export function maskPassword({ password }: IrisInputs): void {
+/** Has the runner hide the password and the licence key in the log of the whole job, in every form they are handed on. */
+export function maskSecrets({ password, licenseKey }: IrisInputs): void {
+  // Short lines of a key, such as its section's name, are no secret and may occur anywhere.
+  const lines = licenseKey?.split("\n").filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
+  for (const line of lines) setSecret(line);
   // The well-known default is no secret, and hiding "SYS" would garble every log that speaks of %SYS.
   if (password === undefined || password === DEFAULT_IRIS_PASSWORD) return;
   setSecret(password);

@@ -6,6 +6,7 @@ import {
   DEFAULT_IRIS_NAMESPACE,
   DEFAULT_IRIS_PASSWORD,
   DEFAULT_IRIS_USERNAME,
+  IRIS_CPF_MERGE_PATH,
   IRIS_CPF_MERGE_VARIABLE,
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
@@ -20,8 +21,6 @@ import { checkFile } from "./options/copied-sources.ts";
 import { RegistryContainer } from "./registry-container.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
 import { IrisWaitStrategy } from "./wait/iris-wait-strategy.ts";
-
-const CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
 /**
  * An InterSystems IRIS container on its project's host port. `start()` resolves once IRIS accepts sessions and the user
@@ -84,8 +83,8 @@ export class IrisRegistryContainer extends RegistryContainer {
   withCpfMerge(merge: string): this {
     if (!merge.includes("\n")) checkFile(merge, "cpfMerge");
     const content = merge.includes("\n") ? merge : readFileSync(merge, "utf8");
-    this.withEnvironment({ [IRIS_CPF_MERGE_VARIABLE]: CPF_MERGE_PATH });
-    return this.withCopyContentToContainer([{ content, target: CPF_MERGE_PATH, mode: 0o644 }]);
+    this.withEnvironment({ [IRIS_CPF_MERGE_VARIABLE]: IRIS_CPF_MERGE_PATH });
+    return this.withCopyContentToContainer([{ content, target: IRIS_CPF_MERGE_PATH, mode: 0o644 }]);
   }
 
   /** The web server gets a registry port as well: 52773 + (port - 1972). Otherwise it gets a random one. */

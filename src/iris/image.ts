@@ -14,6 +14,8 @@ export const DEFAULT_IRIS_NAMESPACE = "USER";
 export const IRIS_LICENSE_KEY_PATH = "/usr/irissys/mgr/iris.key";
 /** The environment variable that names the configuration merge file inside the container. */
 export const IRIS_CPF_MERGE_VARIABLE = "ISC_CPF_MERGE_FILE";
+/** Where we put that file. */
+export const IRIS_CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
 /** How long a start may take, in milliseconds: 15 to 90 s are usual, a busy CI host takes longer. */
 export const IRIS_STARTUP_TIMEOUT_MS = 180_000;

@@ -49,6 +49,12 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["container-env", "LD_PRELOAD=/x", "`container-env`"],
   ["container-env", "=x", "`container-env`"],
   ["container-env", "A-B=x", "`container-env`"],
+  ["container-env", "ISC_CPF_MERGE_FILE=/x", "which `cpf-merge` needs"],
+  ["container-options", "--name=other", "`container-options` has an option that is not allowed"],
+  ["container-options", "another-image", "`container-options` has a word that is no option"],
+  ["license-key", "no-such.key", "`license-key` names no file"],
+  ["cpf-merge", "no-such.cpf", "`cpf-merge` names a file that cannot be read"],
+  ["init-scripts", "no-such.sql", "`init-scripts` names a file that cannot be read"],
   ["image", "--privileged", "`image` is not a reference"],
   ["image", "a b", "`image` is not a reference"],
   ["image", "$(reboot)", "`image` is not a reference"],
@@ -71,7 +77,8 @@ test("E1: an input that cannot be used is refused with what to do, before anythi
   const job = host.job();
   const check = async ([input, value, words]: (typeof REFUSED)[number]) => {
     const login = input === "username" ? {} : { username: "tester", password: "secret" };
-    const main = await job.main({ inputs: { ...login, [input]: value } });
+    const merge = input === "container-env" ? { "cpf-merge": "[config]\nlocale=x" } : {};
+    const main = await job.main({ inputs: { ...login, ...merge, [input]: value } });
     const about = `${input} ${JSON.stringify(value)}: ${main.stdout}`;
     expect(main, about).toMatchObject({ code: 1, stderr: "", outputs: {}, env: {}, state: {} });
     const errors = commandsIn(main);
