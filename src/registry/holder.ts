@@ -16,6 +16,8 @@ export type ProcessIdentity = {
   readonly pid: number;
   /** When the process started, in the system's own measure, or `unknown`. */
   readonly startTime: string;
+  /** A worker thread of the process, as the system tells it from others; undefined for the main one. */
+  readonly thread?: string;
 };
 
 type HolderBase = {
@@ -65,7 +67,7 @@ type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContai
 type ManualHolderOptions = HolderOptions & Partial<Pick<ManualHolder, "expiresAt" | "directory">>;
 
 /**
- * This process as a holder, until it ends. Without an `id`, every call gives the same holder; give each of several
+ * This process as a holder, until it ends; in a worker thread, that thread. Without an `id`, every call gives the same holder; give each of several
  * independent users in one process its own id.
  * @example
  * ```ts
@@ -77,8 +79,13 @@ type ManualHolderOptions = HolderOptions & Partial<Pick<ManualHolder, "expiresAt
  */
 export async function processHolder(options: HolderOptions = {}): Promise<ProcessHolder> {
   const description = [process.title, ...process.argv.slice(1, 2)].join(" ");
-  return holderOf(await currentProcess(), { description, ...options });
+  const identity = await currentProcess();
+  ownId ??= holderOf(identity).id;
+  return holderOf(identity, { id: ownId, description, ...options });
 }
+
+/** The same also where a part of the identity could not be read at first, and can later. */
+let ownId: string | undefined;
 
 /** Any process as a holder, until it ends; two holders of one process are one. */
 export function holderOf(identity: ProcessIdentity, options: HolderOptions = {}): ProcessHolder {
@@ -111,16 +118,17 @@ export function jobHolder(
 export function processText(holder: Holder): string | undefined {
   const identity = holder.kind === "manual" ? undefined : holder.process;
   if (identity === undefined) return undefined;
-  return [identity.host, identity.bootId, identity.pidNamespace, identity.pid, identity.startTime].join("|");
+  const { host, bootId, pidNamespace, pid, startTime, thread } = identity;
+  return [host, bootId, pidNamespace, pid, startTime, ...(thread === undefined ? [] : [thread])].join("|");
 }
 
 /** Reads {@link processText}; undefined for anything else. */
 export function parseProcessText(text: string | undefined): ProcessIdentity | undefined {
-  const [host, bootId, pidNamespace, pidText, startTime, ...rest] = (text ?? "").split("|");
+  const [host, bootId, pidNamespace, pidText, startTime, thread, ...rest] = (text ?? "").split("|");
   const pid = Number(pidText);
   if (!host || !bootId || !pidNamespace || !startTime || rest.length > 0 || !Number.isSafeInteger(pid) || pid < 1)
     return undefined;
-  return { host, bootId, pidNamespace, pid, startTime };
+  return { host, bootId, pidNamespace, pid, startTime, ...(thread && { thread }) };
 }
 
 /**

@@ -28,6 +28,7 @@ export type HolderRecord = {
     readonly pid_namespace: string;
     readonly pid: number;
     readonly start_time: string;
+    readonly thread?: string;
   };
 };
 

@@ -136,6 +136,7 @@ function checkDirectory(directory: ReadonlyMap<string, unknown>, where: string):
 
 function checkProcess(identity: ReadonlyMap<string, unknown>, where: string): void {
   for (const key of ["host", "boot_id", "pid_namespace", "start_time"]) asText(identity.get(key), `${where}.${key}`);
+  if (identity.has("thread")) asText(identity.get("thread"), `${where}.thread`);
   if (!Number.isSafeInteger(identity.get("pid")) || (identity.get("pid") as number) < 1)
     throw new DocumentError(`${where}.pid is not a process id`);
 }

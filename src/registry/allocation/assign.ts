@@ -12,7 +12,7 @@ import {
 import { ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
-import type { Holder } from "../holder.ts";
+import { type Holder, processText } from "../holder.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
 import { newGeneration, takePort, usersOf } from "./take-port.ts";
@@ -196,6 +196,7 @@ function isSameHolder(before: Holder | undefined, holder: Holder): boolean {
     before !== undefined &&
     !before.isLeaving &&
     (before.usesContainer ?? false) === (holder.usesContainer ?? false) &&
-    before.expiresAt?.getTime() === holder.expiresAt?.getTime()
+    before.expiresAt?.getTime() === holder.expiresAt?.getTime() &&
+    processText(before) === processText(holder)
   );
 }

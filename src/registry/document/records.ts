@@ -71,6 +71,7 @@ function readHolder(record: HolderRecord): Holder {
     pidNamespace: process.pid_namespace,
     pid: process.pid,
     startTime: process.start_time,
+    ...(process.thread === undefined ? {} : { thread: process.thread }),
   };
   return { ...base, kind: record.kind === "job" ? "job" : "process", process: identity };
 }
@@ -95,6 +96,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
             pid_namespace: process.pidNamespace,
             pid: process.pid,
             start_time: process.startTime,
+            ...(process.thread === undefined ? {} : { thread: process.thread }),
           },
         }),
   };

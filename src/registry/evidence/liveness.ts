@@ -1,5 +1,6 @@
 import { osCode } from "../../stores/safe-file.ts";
 import type { Holder, ProcessIdentity } from "../holder.ts";
+import { observeNested, observeThread } from "../host/linux-processes.ts";
 import { currentMachine, currentProcess, ENDED, startTimeOf, UNKNOWN } from "../host/process-identity.ts";
 
 /** Whether somebody is provably there (`alive`), provably not (`gone`), or neither. */
@@ -10,8 +11,8 @@ export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
 
 /**
  * Gone is only what is proven: on this host, another boot; or in this pid namespace, no such pid, or a pid that started
- * at another time. Other hosts and pid namespaces cannot be looked into. One boot is one machine, whatever name it has:
- * a laptop's changes with the network, and a container has its own.
+ * at another time. Other hosts cannot be looked into, other pid namespaces only from the first one. One boot is one
+ * machine, whatever name it has: a laptop's changes with the network, and a container has its own.
  */
 export const observeProcess: Liveness = async (identity) => {
   const here = await currentMachine();
@@ -19,8 +20,11 @@ export const observeProcess: Liveness = async (identity) => {
   const isOtherBoot = identity.bootId !== here.bootId;
   if (identity.host !== here.host && (isOtherBoot || !areBootsKnown)) return "unknown";
   if (isOtherBoot) return areBootsKnown ? "gone" : "unknown";
-  if (identity.pidNamespace !== here.pidNamespace) return "unknown";
-  return observePid(identity);
+  if (identity.pidNamespace === UNKNOWN || here.pidNamespace === UNKNOWN) return "unknown";
+  if (identity.pidNamespace !== here.pidNamespace)
+    return process.platform === "linux" ? observeNested(identity, here.pidNamespace, UNKNOWN) : "unknown";
+  const verdict = await observePid(identity);
+  return verdict === "alive" && identity.thread !== undefined ? observeThread(identity.pid, identity.thread) : verdict;
 };
 
 async function observePid({ pid, startTime: expected }: ProcessIdentity): Promise<Verdict> {

@@ -3,8 +3,11 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import createDebug from "debug";
+import { osCode } from "../../stores/safe-file.ts";
 import type { ProcessIdentity } from "../holder.ts";
+import { currentThread, linuxStartTime } from "./linux-processes.ts";
 
 const debug = createDebug("iris-ports:liveness");
 const run = promisify(execFile);
@@ -16,13 +19,16 @@ export const ENDED = "ended";
 /** What tells one boot of one machine, and one pid namespace of it, from another. */
 type Machine = Pick<ProcessIdentity, "host" | "bootId" | "pidNamespace">;
 
-let machine: Promise<Machine> | undefined;
-let self: Promise<ProcessIdentity> | undefined;
+let machine: Machine | undefined;
+let self: ProcessIdentity | undefined;
 
-/** This process; the same object every time. */
-export function currentProcess(): Promise<ProcessIdentity> {
-  self ??= identifyProcess(process.pid);
-  return self;
+/** This process, and within it the thread where that is not the main one; the same object every time. */
+export async function currentProcess(): Promise<ProcessIdentity> {
+  if (self !== undefined) return self;
+  const thread = isMainThread || process.platform !== "linux" ? undefined : currentThread();
+  const identity = { ...(await identifyProcess(process.pid)), ...(thread === undefined ? {} : { thread }) };
+  if (machine !== undefined && identity.startTime !== UNKNOWN) self = identity;
+  return identity;
 }
 
 /** A process of this host, as it is now; `startTime` is `unknown` where it has ended or the system does not tell. */
@@ -30,10 +36,12 @@ export async function identifyProcess(pid: number): Promise<ProcessIdentity> {
   return { ...(await currentMachine()), pid, startTime: await startTimeOf(pid) };
 }
 
-/** This machine in its present boot. */
-export function currentMachine(): Promise<Machine> {
-  machine ??= readMachine();
-  return machine;
+/** This machine in its present boot. What could not be read is read again next time: it may have failed for a moment. */
+export async function currentMachine(): Promise<Machine> {
+  if (machine !== undefined) return machine;
+  const { isComplete, ...read } = await readMachine();
+  if (isComplete) machine = read;
+  return read;
 }
 
 /**
@@ -42,7 +50,7 @@ export function currentMachine(): Promise<Machine> {
  */
 export async function startTimeOf(pid: number): Promise<string> {
   try {
-    if (process.platform === "linux") return linuxStartTime(pid);
+    if (process.platform === "linux") return linuxStartTime(pid, UNKNOWN, ENDED);
     if (process.platform === "win32") return await windowsStartTime(pid);
     // The same locale and time zone for every asker: the text is compared, not understood.
     return (
@@ -54,14 +62,6 @@ export async function startTimeOf(pid: number): Promise<string> {
   }
 }
 
-function linuxStartTime(pid: number): string {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The command's name stands in parentheses and may itself contain spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return ENDED;
-  return fields[19] ?? UNKNOWN;
-}
-
 async function windowsStartTime(pid: number): Promise<string> {
   const script = `(Get-Process -Id ${pid}).StartTime.ToUniversalTime().ToString('s')`;
   const { stdout } = await run("powershell.exe", ["-NoProfile", "-NonInteractive", "-Command", script], {
@@ -70,21 +70,20 @@ async function windowsStartTime(pid: number): Promise<string> {
   return stdout.trim() || UNKNOWN;
 }
 
-async function readMachine(): Promise<Machine> {
+async function readMachine(): Promise<Machine & { readonly isComplete: boolean }> {
   if (process.platform === "linux") {
+    const id = readLine("/etc/machine-id");
+    const bootId = readLine("/proc/sys/kernel/random/boot_id");
+    const pidNamespace = readText(() => fs.readlinkSync("/proc/self/ns/pid"));
     return {
-      host: machineId() ?? hostname(),
-      bootId: readLine("/proc/sys/kernel/random/boot_id") ?? UNKNOWN,
-      pidNamespace: readLinkText("/proc/self/ns/pid") ?? UNKNOWN,
+      host: id.text === undefined ? hostname() : digest(id.text),
+      bootId: bootId.text ?? UNKNOWN,
+      pidNamespace: pidNamespace.text ?? UNKNOWN,
+      isComplete: id.isCertain && bootId.isCertain && pidNamespace.isCertain,
     };
   }
   const host = (await hardwareId()) ?? hostname();
-  return { host, bootId: await bootIdElsewhere(), pidNamespace: process.platform };
-}
-
-function machineId(): string | undefined {
-  const id = readLine("/etc/machine-id");
-  return id && digest(id);
+  return { host, bootId: await bootIdElsewhere(), pidNamespace: process.platform, isComplete: true };
 }
 
 /** On macOS, where the host name changes with the network. */
@@ -115,20 +114,18 @@ async function bootIdElsewhere(): Promise<string> {
   }
 }
 
-function readLine(path: string): string | undefined {
-  try {
-    return fs.readFileSync(path, "utf8").trim() || undefined;
-  } catch (cause) {
-    debug("%s cannot be read: %o", path, cause);
-    return undefined;
-  }
+function readLine(path: string): ReadText {
+  return readText(() => fs.readFileSync(path, "utf8").trim() || undefined);
 }
 
-function readLinkText(path: string): string | undefined {
+/** `isCertain`: it was read, or is not there; a failure of another kind may pass. */
+type ReadText = { readonly text: string | undefined; readonly isCertain: boolean };
+
+function readText(read: () => string | undefined): ReadText {
   try {
-    return fs.readlinkSync(path);
+    return { text: read(), isCertain: true };
   } catch (cause) {
-    debug("%s cannot be read: %o", path, cause);
-    return undefined;
+    debug("%o", cause);
+    return { text: undefined, isCertain: ["ENOENT", "EACCES", "EPERM"].includes(osCode(cause)) };
   }
 }
