@@ -6,6 +6,7 @@ import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./docum
 import { keepAside } from "./kept-bytes.ts";
 import { OpenFile } from "./open-file.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
+import { recordsInFile } from "./reconcile.ts";
 import { type NewFile, newFileIn } from "./safe-file.ts";
 import type { Unreadable } from "./store.ts";
 
@@ -76,7 +77,9 @@ export class DocumentReader {
 
   /** What was just published need not be parsed. */
   remember(published: Omit<Snapshot, "file" | "unreadable">): void {
-    this.#last = published;
+    const { assignments } = published.document;
+    // Else it would be parsed into something else.
+    this.#last = recordsInFile(assignments) === assignments ? published : undefined;
   }
 
   #parse(file: OpenFile): ParsedDocument | DocumentError {

@@ -1,3 +1,5 @@
+import { recordsInFile } from "./reconcile.ts";
+
 /** The newest `schema_version` this code understands; it is shared with the Python tool `iris-devtester`. */
 export const SCHEMA_VERSION = "1.0";
 
@@ -111,7 +113,7 @@ export function serializeDocument(document: RegistryDocument, token: CommitToken
   ];
   const top = [
     [line("schema_version", SCHEMA_VERSION)],
-    block("assignments", "[]", document.assignments.map(bytesOf), "    "),
+    block("assignments", "[]", recordsInFile(document.assignments).map(bytesOf), "    "),
     ...membersOf(document.unknown.top).map((member) => [member]),
     [Buffer.from('"iris_ports": {\n    '), ...joined(own, ",\n    "), Buffer.from("\n  }")],
   ];

@@ -9,7 +9,7 @@ import {
   type ServerRecord,
   type WaiterRecord,
 } from "./document.ts";
-import { reconcileDetails, restoreDropped } from "./reconcile.ts";
+import { reconcileDetails, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
 
 /** A document with the token it carried; none where another tool made the file. */
 export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
@@ -38,20 +38,20 @@ export function parseDocument(text: string): ParsedDocument {
   checkSchema(root.get("schema_version"));
   const assignments = asArray(root.get("assignments"), "assignments").map(parseAssignment);
   const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : new Map<string, unknown>();
-  const entries = new Map(assignments.map((record) => [record.project_path, record]));
-  if (entries.size < assignments.length) throw new DocumentError("a project has two assignments");
+  if (new Set(assignments.map((record) => record.project_path)).size < assignments.length)
+    throw new DocumentError("a project has two assignments");
   const allDetails = mapOf(own.get("details"), "iris_ports.details", parseDetail);
   for (const [key, { instance }] of allDetails)
     if (instance !== undefined && !key.endsWith(`#${instance}`))
       throw new DocumentError(`instance ${JSON.stringify(instance)} is not what ${JSON.stringify(key)} ends with`);
   const allHolders = mapOf(own.get("holders"), "iris_ports.holders", parseHolders);
-  checkPortsDistinct(assignments);
-  const restored = restoreDropped(entries, allDetails, allHolders);
-  const details = reconcileDetails(new Map([...entries, ...restored]), allDetails);
+  checkPortsDistinct(withoutPlaceholders(assignments));
+  const restored = restoreHeld(assignments, allDetails, allHolders);
+  const details = reconcileDetails(restored, allDetails);
   const holders = new Map([...allHolders].filter(([key]) => details.has(key)));
   return {
     document: {
-      assignments: restored.size === 0 ? assignments : [...assignments, ...restored.values()],
+      assignments: restored.assignments,
       holders,
       details,
       history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),

@@ -1,22 +1,56 @@
 import type { AssignmentRecord, DetailRecord, HolderRecord } from "./document.ts";
 
 /**
- * The entries that another tool removed while processes or jobs of ours relied on them: they are put back, unless their port has
- * been given to another project since. The Python tool removes what it cannot match with a container of its own.
+ * The Python tool gives a project another port when its port is in use, as it is while the project's own IRIS runs.
+ * Holders of ours keep the former port: in memory the project has it, and the tool's record goes by this key. In the
+ * file the tool finds its own record under the project's name, and ours under {@link HELD}, so that it passes our port
+ * over.
  */
-export function restoreDropped(
-  entries: ReadonlyMap<string, AssignmentRecord>,
+const MOVED = "#(moved by iris-devtester)";
+const HELD = "#(held by iris-ports)";
+
+/** The file's records by key, without those that only keep a port from the Python tool. */
+export function withoutPlaceholders(records: readonly AssignmentRecord[]): readonly AssignmentRecord[] {
+  return records.filter(({ project_path: key }) => !key.endsWith(HELD));
+}
+
+/** The records as the file has them. */
+export function recordsInFile(assignments: readonly AssignmentRecord[]): readonly AssignmentRecord[] {
+  const moved = new Set(assignments.map(({ project_path: key }) => key).filter((key) => key.endsWith(MOVED)));
+  if (moved.size === 0) return assignments;
+  return assignments.map((record) => {
+    const key = record.project_path;
+    if (moved.has(key)) return { ...record, project_path: key.slice(0, -MOVED.length) };
+    return moved.has(key + MOVED) ? { ...record, project_path: key + HELD } : record;
+  });
+}
+
+/** The assignments in memory, and of whom the records are that were put back. */
+type Restored = { readonly assignments: readonly AssignmentRecord[]; readonly keys: ReadonlySet<string> };
+
+/**
+ * Puts back the entries that the Python tool removed or moved while holders of ours relied on them, unless their port
+ * has been given to another project since: a port with a live holder stays reserved for it.
+ */
+export function restoreHeld(
+  file: readonly AssignmentRecord[],
   details: ReadonlyMap<string, DetailRecord>,
   holders: ReadonlyMap<string, readonly HolderRecord[]>,
-): ReadonlyMap<string, AssignmentRecord> {
-  const taken = new Set([...entries.values()].map(({ port }) => port));
-  const restored = new Map<string, AssignmentRecord>();
-  for (const [key, { port, manual, foreign }] of details) {
-    // A person may have given it back with that tool; a process or a job has not.
-    const first = holders.get(key)?.find(({ kind }) => kind !== "manual");
-    if (first === undefined || foreign || entries.has(key) || taken.has(port)) continue;
+): Restored {
+  const placeholders = new Set(file.map(({ project_path: key }) => key).filter((key) => key.endsWith(HELD)));
+  const assignments = new Map(withoutPlaceholders(file).map((record) => [record.project_path, record]));
+  const taken = new Set([...assignments.values()].map(({ port }) => port));
+  const keys = new Set<string>();
+  for (const [key, { port, manual }] of details) {
+    const entry = assignments.get(key);
+    // A manual holder may have given the port back with that tool; a process or a job has not.
+    const isAny = entry !== undefined || placeholders.has(key + HELD);
+    const first = holders.get(key)?.find(({ kind }) => isAny || kind !== "manual");
+    if (first === undefined || entry?.port === port || taken.has(port)) continue;
     taken.add(port);
-    restored.set(key, {
+    keys.add(key);
+    if (entry !== undefined) assignments.set(key + MOVED, { ...entry, project_path: key + MOVED });
+    assignments.set(key, {
       project_path: key,
       port,
       assigned_at: first.since,
@@ -25,14 +59,15 @@ export function restoreDropped(
       container_name: null,
     });
   }
-  return restored;
+  return { assignments: [...assignments.values()], keys };
 }
 
 /** The details that still speak of their entry: not those of one that another tool has given up, or moved, since. */
 export function reconcileDetails(
-  entries: ReadonlyMap<string, AssignmentRecord>,
+  { assignments, keys: restored }: Restored,
   details: ReadonlyMap<string, DetailRecord>,
 ): ReadonlyMap<string, DetailRecord> {
+  const entries = new Map(assignments.map((record) => [record.project_path, record]));
   const taken = new Set([...entries.values()].map(({ port }) => port));
   const reconciled = new Map<string, DetailRecord>();
   for (const [key, detail] of details) {
@@ -41,7 +76,9 @@ export function reconcileDetails(
     const { web_port: webPort, ...rest } = detail;
     const isWebPortOurs = webPort !== undefined && !taken.has(webPort);
     if (isWebPortOurs) taken.add(webPort);
-    const kept = webPort === undefined || isWebPortOurs ? detail : rest;
+    const { foreign: _, ...own } = webPort === undefined || isWebPortOurs ? detail : rest;
+    // What was put back is ours alone: that tool has given it up.
+    const kept = detail.foreign && !restored.has(key) ? { ...own, foreign: detail.foreign } : own;
     // Only another tool writes a time without an offset: it has made the entry anew, and may rely on it.
     const isRemade = !detail.foreign && !/(Z|[+-]\d\d:\d\d)$/.test(entry.assigned_at);
     reconciled.set(key, isRemade ? { ...kept, foreign: true } : kept);

@@ -120,13 +120,19 @@ describe("D2: beside the Python tool", () => {
     expect((await registry.assignPort(machine.project("b"), { preferredPort: port })).port).toBe(port);
   });
 
-  test("an entry that it released and made anew on another port has none of our holders", async () => {
+  test("an entry that it made anew on another port leaves our holders theirs, until they release it", async () => {
     const machine = await TestRegistry.create(3);
+    machine.now = new Date();
     const registry = machine.open();
-    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
-    await python(machine, "release", machine.project("a"));
+    const project = machine.project("a");
+    await registry.assignPort(project, { holder: manualHolder() });
+    await python(machine, "release", project);
     const port = await assignByPython(machine, "a");
-    expect(await registry.inspect(machine.project("a"))).toMatchObject({ port, holders: [] });
+    expect(await registry.inspect(project)).toMatchObject({ port: machine.range[0], holders: [{ kind: "manual" }] });
+    await expect(registry.assignPort("/b", { preferredPort: port })).rejects.toMatchObject({ code: "PORT_CONFLICT" });
+    await registry.releasePort(project);
+    expect(await registry.inspect(project)).toMatchObject({ port, holders: [] });
+    expect(machine.json().assignments).toMatchObject([{ project_path: project, port }]);
   });
 
   test("an entry that it released and made anew on the same port is its own: no holder of ours makes it stale", async () => {
