@@ -23,12 +23,17 @@ export function medianMs(runs: number, call: () => void): number {
 }
 
 /** {@link medianMs} for asynchronous calls. */
-export async function medianMsAsync(runs: number, call: (index: number) => Promise<unknown>): Promise<number> {
+export async function medianMsAsync(
+  runs: number,
+  call: (index: number) => Promise<unknown>,
+  options: { readonly after?: () => Promise<unknown> } = {},
+): Promise<number> {
   const times: number[] = [];
   for (let index = 0; index < runs; index++) {
     const startedAt = performance.now();
     await call(index);
     times.push(performance.now() - startedAt);
+    await options.after?.();
   }
   return quantile(times.slice(Math.floor(runs / 10)), 0.5);
 }
@@ -36,6 +41,12 @@ export async function medianMsAsync(runs: number, call: (index: number) => Promi
 export function quantile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN;
+}
+
+/** Makes a directory that may exist already. */
+export function makeDirectory(path: string): string {
+  fs.mkdirSync(path, { recursive: true });
+  return path;
 }
 
 /** A directory of this run's own, removed when it goes out of scope. */

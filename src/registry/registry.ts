@@ -171,16 +171,14 @@ export class PortRegistry {
     const { projectKey: key } = identifyProject(project, options.instance);
     this.#renewal?.leave(key, options.holder.id);
     const isGone = await goneHolders(this.#surroundings, key);
-    return this.#surroundings.store.update(async (newest) => {
-      const { document, ...leave } = beginLeaveIn(
-        newest,
-        key,
-        options.holder.id,
-        isGone,
-        options.isContainerKept ?? false,
-      );
-      return { document, result: leave };
-    });
+    const { holder, isContainerKept = false } = options;
+    return this.#surroundings.store.update(
+      async (newest) => {
+        const { document, ...leave } = beginLeaveIn(newest, key, holder.id, isGone, isContainerKept);
+        return { document, result: leave };
+      },
+      { isLockOptional: true },
+    );
   }
 
   /**
@@ -204,11 +202,14 @@ export class PortRegistry {
     this.#renewal?.leave(key, options.holder?.id);
     const isGone = await goneHolders(this.#surroundings, key);
     const { holder, isUseRespected } = options;
-    const { assignment, users } = await this.#surroundings.store.update(async (newest) => {
-      const now = this.#surroundings.clock();
-      const { document, ...result } = releaseIn(newest, key, { holderId: holder?.id, isUseRespected }, isGone, now);
-      return { document, result };
-    });
+    const { assignment, users } = await this.#surroundings.store.update(
+      async (newest) => {
+        const now = this.#surroundings.clock();
+        const { document, ...result } = releaseIn(newest, key, { holderId: holder?.id, isUseRespected }, isGone, now);
+        return { document, result };
+      },
+      { isLockOptional: true },
+    );
     if (assignment !== undefined && users.length > 0) throw inUseError(assignment, users, this.registryPath);
     if (assignment !== undefined) return assignment;
     throw new PortNotAssignedError({

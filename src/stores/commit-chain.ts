@@ -52,6 +52,20 @@ export class CommitChain {
     return renameIfThere(this.#data(token), this.#documentPath);
   }
 
+  /** Makes the renames of a published version durable. Windows cannot open a directory, and has no need to. */
+  flush(): void {
+    if (process.platform === "win32") return;
+    const fd = fs.openSync(dirname(this.#documentPath), "r");
+    try {
+      fs.fsyncSync(fd);
+    } catch (cause) {
+      // Some file systems (CIFS, shared folders of virtual machines) do not support it, and the commit is published.
+      if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(osCode(cause))) throw cause;
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
   /** True while a claimed version waits to be published. */
   isPending(token: CommitToken): boolean {
     // Not existsSync(): a file that cannot be looked at (EACCES, ESTALE) must not pass for one that is gone.

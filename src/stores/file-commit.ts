@@ -12,6 +12,7 @@ import {
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
+import { isLasting } from "./lasting.ts";
 import type { NeighbourGate } from "./neighbour-gate.ts";
 import type { OpenFile } from "./open-file.ts";
 import { DocumentError, parseDocument } from "./parse-document.ts";
@@ -29,6 +30,8 @@ const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignment
 export type Read = (awaitNeighbour: () => Promise<void>) => Promise<Snapshot>;
 /** What a commit is built on, and the head that it replaces. */
 type Ground = { readonly base: Snapshot; readonly head: CommitToken };
+/** The update, and whether what was published concerns more than processes of this boot. */
+type Done<T> = Update<T> & { readonly isLasting: boolean };
 /** One change on its way into the document: read, applied, published and checked, over again until nobody came first. */
 export class FileCommit implements Disposable {
   readonly #location: string;
@@ -50,26 +53,39 @@ export class FileCommit implements Disposable {
     this.#readSnapshot = readSnapshot;
   }
 
-  async run<T>(change: Change<T>): Promise<Update<T> & { isChanged: boolean }> {
-    await this.#shut();
-    let ground = await this.#begin();
-    if (this.#gate.noteWriter(ground.base.bytes) && (await this.#shut())) ground = await this.#begin();
+  /** Carries the change through. */
+  async run<T>(change: Change<T>): Promise<Done<T>> {
+    const done = await this.#run(change, false);
+    if (done === undefined) throw new Error("a commit that is tried until it succeeds has ended without a result");
+    return done;
+  }
+
+  /** Makes one attempt; undefined where another commit came first. */
+  async tryOnce<T>(change: Change<T>): Promise<Done<T> | undefined> {
+    return this.#run(change, true);
+  }
+
+  async #run<T>(change: Change<T>, isOneAttempt: boolean): Promise<Done<T> | undefined> {
+    let ground = await this.#firstGround();
     let pending: Pending<T> = NOTHING_PENDING;
+    let isAnyLasting = false;
     for (;;) {
       const { base, head } = ground;
       const next = await applied(change, base, pending);
       if (next.document === base.document && base.unreadable === undefined)
-        return { ...next.update, isChanged: pending.made !== undefined };
+        return { ...next.update, isLasting: isAnyLasting };
       const published = await this.#publish(head, next.document, base);
       if (published === undefined) {
+        if (isOneAttempt && pending === NOTHING_PENDING) return undefined;
         ground = await guarded(this.#location, () => this.#settle());
         continue;
       }
+      isAnyLasting ||= isLasting(base.document, next.document);
       const overtaken = await this.#overtaken(base);
       pending = overtaken
         ? stillPending(pending, { ...next, read: base.document, ...published }, overtaken)
         : NOTHING_PENDING;
-      if (overtaken === undefined || isDone(pending)) return { ...next.update, isChanged: true };
+      if (overtaken === undefined || isDone(pending)) return { ...next.update, isLasting: isAnyLasting };
       this.#gate.noteActivity();
       debug("the Python tool wrote at the same time as revision %d", published.revision);
       ground = { base: overtaken.newest, head: published };
@@ -89,6 +105,12 @@ export class FileCommit implements Disposable {
     const snapshot = await guarded(this.#location, () => this.#readSnapshot(() => this.#gate.awaitExit()));
     this.#opened.push(snapshot);
     return snapshot;
+  }
+
+  async #firstGround(): Promise<Ground> {
+    await this.#shut();
+    const ground = await this.#begin();
+    return this.#gate.noteWriter(ground.base.bytes) && (await this.#shut()) ? this.#begin() : ground;
   }
 
   async #begin(): Promise<Ground> {

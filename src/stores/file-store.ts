@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import { dirname } from "node:path";
 import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
@@ -7,8 +6,8 @@ import type { RegistryDocument } from "./document.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { FileCommit, type Read } from "./file-commit.ts";
 import { NeighbourGate } from "./neighbour-gate.ts";
-import { guarded, makePrivateDirectory, osCode } from "./safe-file.ts";
-import type { Cleared, Store, Update } from "./store.ts";
+import { guarded, makePrivateDirectory } from "./safe-file.ts";
+import type { Cleared, Store, Update, UpdateOptions } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
 type FileStoreOptions = {
@@ -48,8 +47,8 @@ export class FileStore implements Store {
     }
   }
 
-  async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T> {
-    return this.#change(change, (awaitNeighbour) => this.#reader.read(awaitNeighbour));
+  async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>, options: UpdateOptions = {}): Promise<T> {
+    return this.#change(change, (awaitNeighbour) => this.#reader.read(awaitNeighbour), options.isLockOptional);
   }
 
   async replaceUnreadable<T>(change: Change<T>): Promise<T> {
@@ -60,36 +59,26 @@ export class FileStore implements Store {
     return clearObstacles(this.location);
   }
 
-  async #change<T>(change: Change<T>, read: Read): Promise<T> {
+  async #change<T>(change: Change<T>, read: Read, isLockOptional = false): Promise<T> {
     await guarded(this.location, () => this.#prepareDirectory());
-    const done = await this.#turnstile.pass(() => this.#commit(change, read));
-    if (done.isChanged && this.#isDurable)
-      await guarded(this.location, async () => syncDirectory(dirname(this.location)));
+    // One attempt: the commit chain decides, and only the loser needs the lock.
+    const tried =
+      isLockOptional && this.#turnstile.isPassable
+        ? await this.#commit((commit) => commit.tryOnce(change), read)
+        : undefined;
+    const done = tried ?? (await this.#turnstile.pass(() => this.#commit((commit) => commit.run(change), read)));
+    if (done.isLasting && this.#isDurable) await guarded(this.location, async () => this.#chain.flush());
     return done.result;
   }
 
-  async #commit<T>(change: Change<T>, read: Read): Promise<Update<T> & { isChanged: boolean }> {
+  async #commit<R>(work: (commit: FileCommit) => Promise<R>, read: Read): Promise<R> {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     using commit = new FileCommit(this.location, { chain: this.#chain, reader: this.#reader, gate }, read);
-    return await commit.run(change);
+    return await work(commit);
   }
 
   async #prepareDirectory(): Promise<void> {
     makePrivateDirectory(dirname(this.location));
     this.#chain.checkDirectory();
-  }
-}
-
-/** Makes the renames durable. Windows cannot open a directory, and has no need to. */
-function syncDirectory(path: string): void {
-  if (process.platform === "win32") return;
-  const fd = fs.openSync(path, "r");
-  try {
-    fs.fsyncSync(fd);
-  } catch (cause) {
-    // Some file systems (CIFS, shared folders of virtual machines) know no such thing, and the commit is published.
-    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(osCode(cause))) throw cause;
-  } finally {
-    fs.closeSync(fd);
   }
 }

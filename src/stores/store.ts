@@ -3,6 +3,15 @@ import type { RegistryDocument } from "./document.ts";
 /** What a change makes of the document; without one, or with the very object it was given, nothing is written. */
 export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
 
+/** How a document is updated. */
+export type UpdateOptions = {
+  /**
+   * The change looks at nothing outside the document, so that it may be tried beside another change: the commit that
+   * comes second is made again on the newer document.
+   */
+  readonly isLockOptional?: boolean;
+};
+
 /** A document that could not be read: why, and where its bytes are kept. */
 export type Unreadable = { readonly reason: string; readonly keptAs: string };
 
@@ -23,13 +32,14 @@ export type Store = {
    */
   read(): Promise<RegistryDocument>;
   /**
-   * Applies `change` to the newest document and publishes the result. One change runs at a time in the normal case, but
+   * Applies `change` to the newest document and publishes the result. One change runs at a time in the normal case
+   * (unless its lock is optional), but
    * `change` may be called again on a newer document when another commit came first: it must have no lasting effects.
    * Resolves only when the commit is published: no later commit is built on an older document.
    * @throws PortAssignmentTimeoutError when the lock was not obtained in time
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
    */
-  update<T>(change: (document: RegistryDocument) => Promise<Update<T>>): Promise<T>;
+  update<T>(change: (document: RegistryDocument) => Promise<Update<T>>, options?: UpdateOptions): Promise<T>;
   /**
    * The same commit, fenced alike, except that a document which cannot be read counts as an empty one and is replaced:
    * its bytes are kept aside first, and `change` is told where. One that can be read is changed as ever.

@@ -45,14 +45,17 @@ const queues = new Map<string, Promise<unknown>>();
 export class Turnstile {
   readonly #registryPath: string;
   readonly #lockPath: string;
+  readonly #neighbourPath: string;
   readonly #ownerPath: string;
   readonly #timeoutMs: number;
   readonly #queue: TicketQueue;
 
   constructor(registryPath: string, ownerDirectory: string, timeoutMs: number) {
     this.#registryPath = registryPath;
-    this.#lockPath = fileNames(registryPath).lock;
-    this.#queue = new TicketQueue(fileNames(registryPath).queue);
+    const names = fileNames(registryPath);
+    this.#lockPath = names.lock;
+    this.#neighbourPath = names.neighbourLock;
+    this.#queue = new TicketQueue(names.queue);
     this.#ownerPath = join(ownerDirectory, OWNER_NOTE);
     this.#timeoutMs = timeoutMs;
   }
@@ -83,6 +86,14 @@ export class Turnstile {
       done.resolve();
       if (queues.get(this.#lockPath) === turn) queues.delete(this.#lockPath);
     }
+  }
+
+  /**
+   * True where a commit may be tried without the lock: nobody has waited for long, and the Python tool, which knows
+   * only locks, is not in use.
+   */
+  get isPassable(): boolean {
+    return this.#queue.state() !== "due" && fs.lstatSync(this.#neighbourPath, { throwIfNoEntry: false }) === undefined;
   }
 
   async #inTime(before: Promise<unknown>, deadline: number): Promise<void> {

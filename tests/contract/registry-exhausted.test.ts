@@ -4,7 +4,7 @@ import { PortExhaustedError } from "../../src/registry/errors.ts";
 import { manualHolder, processHolder } from "../../src/registry/holder.ts";
 import type { PortRegistry } from "../../src/registry/registry.ts";
 import { listenOn } from "../helpers/listener.ts";
-import { IdleProcess } from "../helpers/processes.ts";
+import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
 const WAIT = { waitTimeoutMs: 15_000 };
@@ -34,7 +34,9 @@ describe("R4: when all ports are taken", () => {
     expect(message).toContain(`${machine.project("b")}#two: manual`);
     expect(message).toContain(`IRIS_PORT_RANGE=${first}-${first + 4}`);
     expect(message).toContain(`To fix: `);
-    expect(message).toContain(`iris-ports release '${machine.project("a")}'`);
+    // Not the one that a living process holds.
+    expect(message).toContain(`iris-ports release ${machine.project("b")} --instance two`);
+    expect(message).not.toContain(`iris-ports release ${machine.project("a")}`);
   });
 
   test("stale assignments are cleaned first, and their ports given away", async () => {
@@ -76,7 +78,11 @@ describe("R4: when all ports are taken", () => {
 
 describe("R14: the queue", () => {
   /** Somebody with a place in the queue, who got it before this returns. */
-  async function waiter(registry: PortRegistry, project: string, options: { portRange?: unknown } = {}) {
+  async function waiter(
+    registry: PortRegistry,
+    project: string,
+    options: { portRange?: unknown; waitTimeoutMs?: number } = {},
+  ) {
     const positions: number[] = [];
     const queued = Promise.withResolvers<void>();
     const holder = await processHolder({ id: `waiter ${Math.random()}` });
@@ -181,9 +187,43 @@ describe("R14: the queue", () => {
     await registry.releasePort(machine.project("a"));
     const { iris_ports, ...rest } = machine.json();
     machine.write({ ...rest, iris_ports: { ...iris_ports, waiters } });
-    await expect(registry.assignPort(machine.project("c"))).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    const timesListed = machine.engine.timesListed;
     machine.passTime(10_000);
     expect((await registry.assignPort(machine.project("c"))).port).toBe(machine.range[0]);
+    expect(machine.engine.timesListed).toBe(timesListed + 1);
+  });
+
+  test("passes over those who do not take the ports that are reserved for them, e.g. because they are suspended", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const args = [machine.path, machine.range.join("-"), machine.project("b"), "--wait", 60_000];
+    const suspended = Program.node("assigner.ts", args);
+    await expect.poll(() => machine.json().iris_ports.waiters, { timeout: 30_000 }).toHaveLength(1);
+    suspended.child.kill("SIGSTOP");
+    const waiting = await waiter(machine.open(), machine.project("c"));
+    await registry.releasePort(machine.project("a"));
+    expect((await waiting.assignment).port).toBe(machine.range[0]);
+    await registry.releasePort(machine.project("c"));
+    expect((await registry.assignPort(machine.project("newcomer"))).port).toBe(machine.range[0]);
+    await registry.releasePort(machine.project("newcomer"));
+    suspended.child.kill("SIGCONT");
+    expect(JSON.parse(String(await suspended.nextLine()))).toMatchObject({ port: machine.range[0] });
+  });
+
+  test("a refusal counts the ports that are reserved for more waiters than one can wait for", async () => {
+    const machine = await TestRegistry.create(1);
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const waiting = await waiter(machine.open(), machine.project("b"), { waitTimeoutMs: 200 });
+    const { iris_ports, ...rest } = machine.json();
+    await expect(waiting.assignment).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    const [place] = iris_ports.waiters;
+    const waiters = [1, 2, 3, 4, 5].map((id) => ({ ...place, id: `${id}`, project: `/${id}` }));
+    machine.write({ ...rest, assignments: [], iris_ports: { ...iris_ports, holders: {}, details: {}, waiters } });
+    const refused = registry.assignPort(machine.project("c"));
+    await expect(refused).rejects.toMatchObject({ code: "PORT_EXHAUSTED", assignments: [] });
+    await expect(refused).rejects.toThrow(/taken or reserved[\s\S]*reserved for those who wait: 1/);
   });
 
   test("whose time ends during a wait looks once more before giving up", async () => {

@@ -29,10 +29,12 @@ async function withAssignment(): Promise<TestRegistry> {
   return registry;
 }
 
+let tries = 0;
+// A project of its own each time: one that has a port already needs no lock.
 const tryAssign = (registry: TestRegistry) =>
   registry
     .open({ lockTimeoutMs: 300 })
-    .assignPort(registry.project("other"))
+    .assignPort(registry.project(`other-${tries++}`))
     .catch((error: unknown) => error);
 
 // Making a link needs a privilege there.

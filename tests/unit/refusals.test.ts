@@ -19,7 +19,15 @@ const assignment: PortAssignment = {
   status: "active",
   containerName: "iris_00000000_1972",
 };
-const nothing = { portRange: [1972, 1973], assignments: [], occupants: [], freeOutside: [], waiting: 0 } as const;
+const nothing = {
+  portRange: [1972, 1973],
+  assignments: [],
+  occupants: [],
+  freeOutside: [],
+  waiting: 0,
+  reserved: 0,
+  removed: 0,
+} as const;
 const engine = { isReachable: true, endpoint: "unix:///e", id: "E", containers: [] } as const;
 
 describe("a refusal", () => {
@@ -44,8 +52,17 @@ describe("a refusal", () => {
   test("of an exhausted range says what is known, and no more", () => {
     const error = exhaustedError({ ...nothing, engine });
     expect(error.message).toContain("Free outside the range: none up to 2023");
+    expect(error.what).toBe("All ports from 1972 to 1973 are taken.");
     expect(error.remedy).not.toContain("widen");
     expect(error.remedy).not.toContain("iris-ports release");
+  });
+
+  test("of an exhausted range counts what was removed, and what is reserved", () => {
+    const error = exhaustedError({ ...nothing, engine, waiting: 3, reserved: 1, removed: 2 });
+    expect(error.what).toBe(
+      "All ports from 1972 to 1973 are taken or reserved, also after 2 stale assignments were removed.",
+    );
+    expect(error.message).toContain("Free, but reserved for those who wait: 1");
   });
 
   test("of an exhausted range says who waits, and that the engine was silent", () => {

@@ -1,24 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
-import createDebug from "debug";
 import { checkDurationMs } from "../../settings/config.ts";
-import { entryOf, withoutWaiter, withWaiter } from "../document/edit-document.ts";
-import { timeText, toHolderRecord } from "../document/records.ts";
-import { cleanUp, withoutLeftoversOf } from "../evidence/clean.ts";
-import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
-import { type Holder, processHolder } from "../holder.ts";
+import type { RegistryDocument } from "../../stores/document.ts";
+import { entryOf } from "../document/edit-document.ts";
+import { cleanUp, hasStale, withoutLeftoversOf } from "../evidence/clean.ts";
+import { lookAround, type RegistryContext, type Survey, withProbe } from "../evidence/survey.ts";
+import type { Holder } from "../holder.ts";
+import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
 import { ambiguousError, conflictError, graceError, leavingError, otherPortError } from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
-import type { AssignOutcome, AssignRequest, Grant } from "./request.ts";
-import { QUEUE_LOOK_MS, WaitBudget } from "./wait-budget.ts";
-
-const debug = createDebug("iris-ports:acquire");
+import { leaveQueue, QUEUE_POLL_MS, unassigned, waitInQueue } from "./port-queue.ts";
+import { type AssignOutcome, type AssignRequest, type Grant, wantedRange } from "./request.ts";
+import { WaitBudget } from "./wait-budget.ts";
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
 /** Removing a container takes less; after that it is worth while to look whether it is gone already. */
 const LEAVE_LOOK_MS = 5_000;
-const QUEUE_POLL_MS = 100;
 const GRACE_POLL_MS = 1_000;
 /** Waited for without being asked to. */
 const SHORT_GRACE_MS = 5_000;
@@ -68,18 +66,6 @@ export async function acquirePort(
   }
 }
 
-async function leaveQueue({ store }: RegistryContext, waiterId: string): Promise<void> {
-  try {
-    await store.update(async (newest) => {
-      const document = withoutWaiter(newest, waiterId);
-      return { document, result: undefined };
-    });
-  } catch (cause) {
-    // The caller hears of the failure that came first; the place in the queue ends with this process at the latest.
-    debug("the place in the queue was not given up: %o", cause);
-  }
-}
-
 async function decideInTurn(
   context: RegistryContext,
   request: AssignRequest,
@@ -87,9 +73,11 @@ async function decideInTurn(
   options: AssignOptions,
 ): Promise<Acquisition> {
   const budget = new WaitBudget(checkDurationMs(options.waitTimeoutMs ?? 0, "waitTimeoutMs"));
+  const asked = { ...request, passedOver: budget.passedOver };
   let isEngineNeeded = false;
   for (;;) {
-    const { outcome, survey } = await budget.with(() => attempt(context, request, decide, isEngineNeeded));
+    const seen = await budget.with(() => attempt(context, asked, decide, isEngineNeeded));
+    const { outcome } = seen;
     if (outcome.kind === "assigned") {
       const { kind: _, ...grant } = outcome;
       return { ...grant, holder: request.holder };
@@ -97,15 +85,15 @@ async function decideInTurn(
     if (outcome.kind === "leaving") isEngineNeeded = budget.leavingMs > LEAVE_LOOK_MS;
     else budget.endLeaving();
     if (outcome.kind === "engine-needed") isEngineNeeded = true;
-    else if (!(await budget.with(() => hasNewChance(outcome, survey, context, request, budget, options.onWait))))
-      throw await refusal(outcome, context, request, survey);
+    else if (!(await budget.with(() => hasNewChance(outcome, seen, context, request, budget, options.onWait))))
+      throw await refusal(outcome, context, request, seen, budget.removed);
   }
 }
 
 /** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
 async function hasNewChance(
   refused: Refusal,
-  { engine }: Survey,
+  { document, survey }: Attempt,
   context: RegistryContext,
   request: AssignRequest,
   budget: WaitBudget,
@@ -122,22 +110,28 @@ async function hasNewChance(
     await delay(Math.min(leftMs, GRACE_POLL_MS));
     return true;
   }
-  if (kind !== "conflict" && kind !== "exhausted") return false;
-  // Without the engine's word nothing is stale, and one that hangs takes its time to say nothing.
-  const clean = async () => {
-    await cleanUp(context);
-    budget.cleaned();
+  if (refused.kind !== "conflict" && refused.kind !== "exhausted") return false;
+  const isReserved = budget.observeReservations(refused.reservedFor ?? []);
+  if (budget.isCleaningDue && hasStale(document, survey, context.clock())) {
+    budget.cleaned((await cleanUp(context)).length);
     return true;
-  };
-  const isJudgeable = engine.isReachable || isEngineAbsent(engine);
-  if (isJudgeable && budget.isFresh) return clean();
-  if (!budget.isWaiting) return false;
-  await waitInQueue(context, request, budget, onWait);
-  return isJudgeable && budget.isCleaningDue ? clean() : true;
+  }
+  if (budget.isWaiting) await waitInQueue(context, request, budget, onWait);
+  else if (isReserved) await delay(QUEUE_POLL_MS);
+  else return false;
+  return true;
 }
 
-/** Looks around, then decides on the newest document. */
-async function attempt(context: RegistryContext, request: AssignRequest, decide: Decision, isEngineNeeded: boolean) {
+/** An attempt's outcome, with the document and the survey that decided it. */
+type Attempt = { readonly outcome: AssignOutcome; readonly document: RegistryDocument; readonly survey: Survey };
+
+/** Looks around, then decides on the newest document: without the lock where no port has to be probed. */
+async function attempt(
+  context: RegistryContext,
+  request: AssignRequest,
+  decide: Decision,
+  isEngineNeeded: boolean,
+): Promise<Attempt> {
   const { store, clock } = context;
   const before = await store.read();
   const isNew = entryOf(before, request.projectKey) === undefined;
@@ -145,21 +139,37 @@ async function attempt(context: RegistryContext, request: AssignRequest, decide:
   // The start of a container does it itself, under the container's name.
   const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
-  const outcome = await store.update(async (newest) => {
-    const decided = await decide(newest, request, survey, probe, clock());
-    return { document: decided.document, result: decided.outcome };
-  });
-  return { outcome, survey };
+  const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
+    const { document, outcome } = await decide(newest, request, survey, look, clock());
+    return { document, result: { outcome, document, survey } };
+  };
+  if (!isNew || unassigned(before, wantedRange(request)) === 0) {
+    try {
+      return await store.update(decideWith(probe && unprobed), { isLockOptional: true });
+    } catch (error) {
+      if (!(error instanceof ProbeNeeded)) throw error;
+    }
+  }
+  return store.update(decideWith(probe));
 }
+
+/** Two probes of one port would see each other: this one asks for the lock. */
+class ProbeNeeded extends Error {}
+
+const unprobed: PortProbe = async () => {
+  throw new ProbeNeeded();
+};
 
 type Refusal = Exclude<AssignOutcome, { kind: "assigned" | "engine-needed" }>;
 
 async function refusal(
   outcome: Refusal,
-  { store, probe, clock }: RegistryContext,
+  context: RegistryContext,
   request: AssignRequest,
-  survey: Survey,
+  { document, survey }: Attempt,
+  removed: number,
 ): Promise<Error> {
+  const { store, clock } = context;
   switch (outcome.kind) {
     case "ambiguous":
       return ambiguousError(outcome.assignment);
@@ -171,44 +181,12 @@ async function refusal(
       return graceError(store.location, outcome.until, clock());
     case "conflict":
       return conflictError(outcome.port, outcome.occupant, { ...request, registryPath: store.location });
-    case "exhausted":
-      return exhaustedError(
-        await store.update(async (newest) => {
-          const view = { document: newest, survey, probe, asker: request };
-          return { result: await describeExhaustion(view, request, clock()) };
-        }),
-        store.location,
+    case "exhausted": {
+      const found = { occupants: outcome.occupants, reserved: outcome.reservedFor.length, removed };
+      const exhaustion = await withProbe(context, (probe) =>
+        describeExhaustion({ document, survey, probe, asker: request }, request, found, clock()),
       );
+      return exhaustedError(exhaustion, store.location);
+    }
   }
-}
-
-/** Takes or keeps a place in the queue, and waits until a look is worth while. */
-async function waitInQueue(
-  { store, clock }: RegistryContext,
-  request: AssignRequest,
-  budget: WaitBudget,
-  onWait: AssignOptions["onWait"],
-): Promise<void> {
-  const now = clock();
-  // Whoever is to hold the port, the one that waits is this process; who cannot see it sees its budget end.
-  const expiresAt = new Date(now.getTime() + budget.leftMs + QUEUE_LOOK_MS);
-  const ticket = {
-    id: request.waiterId,
-    project: request.projectKey,
-    range: request.preferredPort === undefined ? request.portRange : onlyPort(request.preferredPort),
-    since: timeText(now),
-    holder: toHolderRecord({ ...(await processHolder()), expiresAt }),
-  };
-  const position = await store.update(async (newest) => {
-    const document = withWaiter(newest, ticket);
-    const place = document.waiters.findIndex((waiter) => waiter.id === ticket.id);
-    return { document, result: place + 1 };
-  });
-  onWait?.({ position, waitedMs: budget.waitedMs });
-  if (store.shared === undefined) await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
-  else await store.shared.awaitChange(Math.min(QUEUE_LOOK_MS, budget.leftMs));
-}
-
-function onlyPort(port: number): readonly [number, number] {
-  return [port, port];
 }

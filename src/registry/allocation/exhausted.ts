@@ -11,35 +11,40 @@ import type { AssignRequest } from "./request.ts";
 const OFFERED_PORTS = 3;
 const LOOKED_AT_PORTS = 50;
 
-/** What an exhausted range looks like: made under the lock, because ports are probed for it. */
+/** What an exhausted range looks like. */
 export type Exhaustion = {
   readonly portRange: readonly [number, number];
   readonly assignments: readonly ListedAssignment[];
   readonly occupants: readonly PortOccupant[];
   readonly freeOutside: readonly number[];
+  /** How many wait for a port. */
   readonly waiting: number;
+  /** How many free ports are reserved for those who wait. */
+  readonly reserved: number;
+  /** How many stale assignments were removed before the last look. */
+  readonly removed: number;
   readonly engine: EngineReport;
 };
 
-/** Looks who has every port of the range, and which ports beyond it are free. */
-export async function describeExhaustion(view: PortView, request: AssignRequest, now: Date): Promise<Exhaustion> {
+/** Describes an exhausted range by the document and the survey that decided it; `view.probe` looks for free ports beyond it. */
+export async function describeExhaustion(
+  view: PortView,
+  request: AssignRequest,
+  found: { readonly occupants: readonly PortOccupant[]; readonly reserved: number; readonly removed: number },
+  now: Date,
+): Promise<Exhaustion> {
   const { document, survey } = view;
   const { portRange } = request;
-  const [first, last] = portRange;
-  const occupants: PortOccupant[] = [];
-  for (let port = first; port <= last; port++) {
-    const occupant = await findOccupant(port, view);
-    if (occupant !== undefined && occupant.kind !== "assignment") occupants.push(occupant);
-  }
+  const [, last] = portRange;
   const freeOutside: number[] = [];
   const end = Math.min(last + LOOKED_AT_PORTS, 65535);
   for (let port = last + 1; port <= end && freeOutside.length < OFFERED_PORTS; port++)
     if ((await findOccupant(port, view)) === undefined) freeOutside.push(port);
-  const assignments = inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined));
   return {
+    ...found,
+    occupants: found.occupants.toSorted((a, b) => a.port - b.port),
     portRange,
-    assignments,
-    occupants,
+    assignments: inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined)),
     freeOutside,
     waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length,
     engine: survey.engine,
@@ -48,7 +53,7 @@ export async function describeExhaustion(view: PortView, request: AssignRequest,
 
 /** Says who has every port, what else is in the way, and what can be done. */
 export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): PortExhaustedError {
-  const { portRange, assignments, freeOutside, waiting, engine } = exhaustion;
+  const { portRange, assignments, freeOutside, waiting, reserved, removed, engine } = exhaustion;
   const [first, last] = portRange;
   const occupants = exhaustion.occupants.map(nameListener);
   const isJudged = engine.isReachable || isEngineAbsent(engine);
@@ -56,6 +61,7 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
     ...assignments.map(assignmentLine),
     ...occupants.map((occupant) => `  ${occupant.port}  ${describeOccupant(occupant)} (no assignment)`),
     ...(waiting > 0 ? [`  ${waiting} waiting for a port`] : []),
+    ...(reserved > 0 ? [`  Free, but reserved for those who wait: ${reserved}`] : []),
     ...(isJudged
       ? []
       : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
@@ -65,9 +71,11 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
   // A port that a process or a job uses is not offered.
   const idle = assignments.find(({ holders }) => holders.every(({ kind }) => kind === "manual"));
   const release = idle ? [`release one (${releaseCommand(idle.projectPath, idle.instance, registryPath)})`] : [];
-  const cleaned = isJudged ? "; stale assignments were already cleaned" : "";
+  const cleaned =
+    removed > 0 ? `, also after ${removed} stale assignment${removed > 1 ? "s were" : " was"} removed` : "";
+  const taken = reserved > 0 ? "taken or reserved" : "taken";
   return new PortExhaustedError({
-    what: `All ports from ${first} to ${last} are taken${cleaned}.`,
+    what: `All ports from ${first} to ${last} are ${taken}${cleaned}.`,
     state: lines.join("\n"),
     remedy: `${[...release, ...wider, "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}.`,
     portRange,

@@ -17,7 +17,14 @@ export type AssignRequest = {
   readonly refusedPorts: readonly number[];
   /** The place in the queue, for somebody who waits. */
   readonly waiterId: string;
+  /** The ids of earlier waiters that do not take up what is reserved for them. */
+  readonly passedOver?: ReadonlySet<string>;
 };
+
+/** The ports that the request could be given. */
+export function wantedRange({ preferredPort, portRange }: AssignRequest): readonly [number, number] {
+  return preferredPort === undefined ? portRange : [preferredPort, preferredPort];
+}
 
 /** An assigned port. */
 export type Grant = {
@@ -36,12 +43,22 @@ export type AssignOutcome =
   | { readonly kind: "engine-needed" }
   /** The last user of the project's container is just removing it. */
   | { readonly kind: "leaving"; readonly assignment: PortAssignment }
-  | { readonly kind: "conflict"; readonly port: number; readonly occupant: PortOccupant }
+  | {
+      readonly kind: "conflict";
+      readonly port: number;
+      readonly occupant: PortOccupant;
+      readonly reservedFor?: readonly string[];
+    }
   /** The project holds another port than the preferred one. */
   | { readonly kind: "other-port"; readonly assignment: PortAssignment }
   /** Another project and instance have the same key. */
   | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
-  | { readonly kind: "exhausted" }
+  /** With what occupies ports that no assignment explains, and the waiters for whom the free ports are reserved. */
+  | {
+      readonly kind: "exhausted";
+      readonly occupants: readonly PortOccupant[];
+      readonly reservedFor: readonly string[];
+    }
   /** The store's server may have lost acknowledged changes: holders assert what they hold until then. */
   | { readonly kind: "grace"; readonly until: Date };
 

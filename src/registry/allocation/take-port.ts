@@ -13,7 +13,7 @@ import { containerName } from "../project.ts";
 import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { findOccupant, ownContainerPort } from "./occupancy.ts";
-import type { Assigned, AssignView } from "./request.ts";
+import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
 import { webPortOf } from "./web-port.ts";
 
 /** Takes a port that nobody has, for a project that has none; others who hold the assignment move along. */
@@ -22,12 +22,9 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   const { preferredPort, projectKey } = request;
   const graceUntil = graceOf(document, now);
   if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };
-  const port = preferredPort ?? (await firstFree(view, now));
-  if (port === undefined) return { document, outcome: { kind: "exhausted" } };
-  if (preferredPort !== undefined) {
-    const occupant = (await firstOccupant(preferredPort, view)) ?? earlierWaiter(preferredPort, view, now);
-    if (occupant !== undefined) return { document, outcome: { kind: "conflict", port: occupant.port, occupant } };
-  }
+  const choice = preferredPort === undefined ? await firstFree(view, now) : await preferred(preferredPort, view, now);
+  if (typeof choice !== "number") return { document, outcome: choice };
+  const port = choice;
   const assignment: PortAssignment = {
     projectPath: request.projectPath,
     ...(request.instance === undefined ? {} : { instance: request.instance }),
@@ -63,7 +60,7 @@ function graceOf({ server }: RegistryDocument, now: Date): Date | undefined {
   return until !== undefined && until > now ? until : undefined;
 }
 
-async function firstFree(view: AssignView, now: Date): Promise<number | undefined> {
+async function firstFree(view: AssignView, now: Date): Promise<number | AssignOutcome> {
   const { document, request } = view;
   const order = portsInOrder({
     range: request.portRange,
@@ -73,13 +70,27 @@ async function firstFree(view: AssignView, now: Date): Promise<number | undefine
   }).filter((port) => !request.refusedPorts.includes(port));
   const earlier = waitersBefore(view, now);
   const free: number[] = [];
+  const occupants: PortOccupant[] = [];
   for (const port of order) {
-    if ((await firstOccupant(port, view)) !== undefined) continue;
-    free.push(port);
+    const occupant = await firstOccupant(port, view);
+    if (occupant === undefined) free.push(port);
+    else if (occupant.kind !== "assignment") occupants.push(occupant);
     // Only so many can be reserved: no need to probe the rest.
     if (free.length > earlier.length) break;
   }
-  return withoutReserved(free, earlier)[0];
+  const [port] = withoutReserved(free, earlier);
+  if (port !== undefined) return port;
+  const reservedFor = earlier.filter(({ range: [first, last] }) => free.some((one) => first <= one && one <= last));
+  return { kind: "exhausted", occupants, reservedFor: reservedFor.slice(0, free.length).map(({ id }) => id) };
+}
+
+async function preferred(port: number, view: AssignView, now: Date): Promise<number | AssignOutcome> {
+  const occupant = await firstOccupant(port, view);
+  if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };
+  const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
+  if (waiter === undefined) return port;
+  const waiting = { kind: "assignment", port, name: waiter.project + WAITS_FOR_IT } as const;
+  return { kind: "conflict", port, occupant: waiting, reservedFor: [waiter.id] };
 }
 
 /**
@@ -92,14 +103,9 @@ function waitersBefore({ document, request }: AssignView, now: Date): readonly W
   const before = place < 0 ? document.waiters : document.waiters.slice(0, place);
   const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
   return before
+    .filter(({ id }) => !request.passedOver?.has(id))
     .filter(({ holder }) => holder.expires_at === undefined || Date.parse(holder.expires_at) > now.getTime())
     .filter(({ project }) => !served.has(project) && served.add(project));
-}
-
-/** Somebody who has waited longer for just this port. */
-function earlierWaiter(port: number, view: AssignView, now: Date): PortOccupant | undefined {
-  const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
-  return waiter && { kind: "assignment", port, name: waiter.project + WAITS_FOR_IT };
 }
 
 async function firstOccupant(port: number, view: AssignView): Promise<PortOccupant | undefined> {

@@ -8,12 +8,20 @@ const RETRY_MS = 100;
 /** How often somebody who waits looks for what nobody announces: a holder that died. */
 export const QUEUE_LOOK_MS = 2_000;
 
+/** A waiter takes a free port within a few looks: one that lets it lie for longer is stopped, or cannot reach it. */
+const RESERVATION_MS = 1_000;
+/** How long a caller that does not queue waits for waiters to take their ports. */
+const RESERVATION_PATIENCE_MS = 3_000;
+
 /** How long somebody has waited, and how long they will. */
 export class WaitBudget {
   readonly #startedAt = performance.now();
   readonly #waitTimeoutMs: number;
   #cleanedAt = Number.NEGATIVE_INFINITY;
+  #removed = 0;
   #leavingSince: number | undefined;
+  readonly #reservedSince = new Map<string, number>();
+  readonly #passedOver = new Set<string>();
 
   constructor(waitTimeoutMs: number) {
     this.#waitTimeoutMs = waitTimeoutMs;
@@ -44,18 +52,36 @@ export class WaitBudget {
     }
   }
 
-  /** True until the first cleaning. */
-  get isFresh(): boolean {
-    return this.#cleanedAt === Number.NEGATIVE_INFINITY;
-  }
-
-  /** True when a holder may have died since the last cleaning. */
+  /** True until the first cleaning, and when a holder may have died since the last. */
   get isCleaningDue(): boolean {
     return performance.now() - this.#cleanedAt > QUEUE_LOOK_MS;
   }
 
-  cleaned(): void {
+  cleaned(removed: number): void {
     this.#cleanedAt = performance.now();
+    this.#removed += removed;
+  }
+
+  /** How many stale assignments were removed. */
+  get removed(): number {
+    return this.#removed;
+  }
+
+  /** Told for which waiters a free port is reserved at this moment; true while it is worth while to look again soon. */
+  observeReservations(waiterIds: readonly string[]): boolean {
+    const now = performance.now();
+    for (const id of this.#reservedSince.keys()) if (!waiterIds.includes(id)) this.#reservedSince.delete(id);
+    for (const id of waiterIds) {
+      const since = this.#reservedSince.get(id) ?? now;
+      this.#reservedSince.set(id, since);
+      if (now - since > RESERVATION_MS) this.#passedOver.add(id);
+    }
+    return waiterIds.length > 0 && this.waitedMs < RESERVATION_PATIENCE_MS;
+  }
+
+  /** The waiters that did not take up their reservations. */
+  get passedOver(): ReadonlySet<string> {
+    return this.#passedOver;
   }
 
   /** How long somebody has been seen leaving without a break. */

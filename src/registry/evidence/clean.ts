@@ -47,6 +47,16 @@ export async function withoutLeftoversOf(
   return isAny ? withoutOrphans(context, survey, options, isTheirs) : survey;
 }
 
+/** Whether a cleaning could remove anything, by what was seen already. */
+export function hasStale(document: RegistryDocument, survey: Survey, now: Date): boolean {
+  const isStale = entriesOf(document).some((entry) =>
+    judge(entry, survey, now, undefined).evidence.every(({ kind, verdict }) => verdict === "gone" || kind === "port"),
+  );
+  if (isStale || !survey.engine.isReachable) return isStale;
+  const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
+  return survey.engine.containers.some((container) => isLeftover(container, { ...survey, document: living }));
+}
+
 /** Removes the orphans, and what is left of the survey without them. */
 async function withoutOrphans(
   context: RegistryContext,

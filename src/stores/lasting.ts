@@ -1,0 +1,19 @@
+import type { HolderRecord, RegistryDocument } from "./document.ts";
+
+/**
+ * Whether a change concerns what a restart of the machine does not end: manual holders, those that end at a time of
+ * their own, and what others keep in the document. What only concerns processes means nothing after a power failure.
+ */
+export function isLasting(before: RegistryDocument, after: RegistryDocument): boolean {
+  if (before.unknown !== after.unknown) return true;
+  const keys = new Set([...before.holders.keys(), ...after.holders.keys()]);
+  for (const key of keys) {
+    const [old, young] = [before.holders.get(key), after.holders.get(key)];
+    if (old !== young && [...(old ?? []), ...(young ?? [])].some(outlivesBoot)) return true;
+  }
+  return false;
+}
+
+function outlivesBoot({ process, expires_at }: HolderRecord): boolean {
+  return process === undefined || expires_at !== undefined;
+}
