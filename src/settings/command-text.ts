@@ -1,8 +1,8 @@
 import { isRedisUrl, resolveRegistryPath } from "./config.ts";
 
 /**
- * A command of `iris-ports` that works as printed: every word quoted for the shell, and with `--registry` where the
- * environment alone would lead to another registry.
+ * A command of `iris-ports` that works as printed: every word quoted for the shell, and with `--registry` if the
+ * environment would lead to another registry.
  */
 export function commandText(words: readonly string[], registryPath?: string): string {
   const implied = impliedRegistry();
@@ -17,7 +17,7 @@ export function projectWords(projectPath: string, instance: string | undefined):
   return instance === undefined ? [projectPath] : [projectPath, "--instance", instance];
 }
 
-/** A word as a shell reads it back: quoted only where it has to be. */
+/** A word for a shell, quoted only if necessary. */
 export function shellQuoted(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   return process.platform === "win32" ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
@@ -27,7 +27,7 @@ function impliedRegistry(): string | undefined {
   try {
     return resolveRegistryPath();
   } catch {
-    // The environment names no registry, so that the command has to.
+    // The environment names no valid registry, so the command must name it.
     return undefined;
   }
 }

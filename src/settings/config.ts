@@ -4,15 +4,15 @@ import { inspect } from "node:util";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { realPath } from "./real-path.ts";
 
-/** The default first and last port of the range, both included. */
+/** The default range: first and last port, both included. */
 export const DEFAULT_PORT_RANGE = [1972, 1981] as const;
 /** How long an assignment waits for the registry's lock by default, in milliseconds. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 5_000;
-/** What a timer of Node can wait, in milliseconds: almost 25 days. */
+/** The longest time that a Node timer can wait, in milliseconds: almost 25 days. */
 const LONGEST_DURATION_MS = 2 ** 31 - 1;
 const SHOWN_LENGTH = 200;
 
-/** Every environment variable that iris-ports reads, by what it means; empty ones count as not set. */
+/** Every environment variable that iris-ports reads. Empty variables count as not set. */
 export function environment() {
   const read = (name: string) => process.env[name] || undefined;
   return {
@@ -32,7 +32,7 @@ export function environment() {
   };
 }
 
-/** Undefined where the system knows none: a user without an entry, as containers often have. */
+/** The home directory; undefined for users without an entry in the system, as in many containers. */
 function homeDirectory(): string | undefined {
   try {
     const home = homedir();
@@ -43,10 +43,10 @@ function homeDirectory(): string | undefined {
 }
 
 /**
- * Where the document is: the argument, else `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json`, which is
- * the Python tool's. Symbolic links on the way to the file are resolved, so that one registry has one name; the file
- * itself is never followed. The URL of a Redis server is returned as it is.
- * @param argument what the caller knows the path as, for messages
+ * The path of the document: the argument, else `IRIS_PORT_REGISTRY`, else the Python tool's
+ * `~/.iris-devtester/port-registry.json`. Symbolic links in its directories are resolved, so that one registry has one
+ * name; the file itself is not followed. The URL of a Redis server is returned unchanged.
+ * @param argument the name of the argument, for messages
  * @throws InvalidArgumentError for anything but an absolute path
  */
 export function resolveRegistryPath(path?: string, argument = "registryPath"): string {
@@ -76,7 +76,7 @@ function checkRegistryPath(value: unknown, argument: string): string {
   // A relative path names another registry in every working directory, and two registries hand out the same ports.
   if (!isFullPath(value)) throw relativeRegistry(value, argument);
   const real = canonicalFile(resolve(value));
-  // The Python tool's lock is the document's name with the extension .lock: it would empty the document.
+  // The Python tool's lock has the document's name with the extension .lock; taking it would empty this document.
   if (extname(real) === ".lock")
     throw new InvalidArgumentError({
       what: `${argument} ends in .lock, the name of the Python tool's lock file: ${shown(value)}.`,
@@ -105,20 +105,20 @@ function relativeRegistry(value: string, argument: string): InvalidArgumentError
   });
 }
 
-/** True for a path that means the same in every working directory; on Windows that includes the drive. */
+/** True for a path that does not depend on the working directory; on Windows it includes the drive. */
 function isFullPath(path: string): boolean {
   return process.platform === "win32" ? /^([a-z]:[\\/]|[\\/]{2}[^\\/])/i.test(path) : isAbsolute(path);
 }
 
 /**
- * False for text that does not stand for exactly one sequence of bytes: Node replaces what is not UTF-8 in a path by
+ * False for text that does not correspond to exactly one sequence of bytes: Node replaces invalid UTF-8 in a path by
  * U+FFFD, and a lone surrogate has no encoding.
  */
 export function isLossless(text: string): boolean {
   return text.isWellFormed() && !text.includes("\uFFFD");
 }
 
-/** True for a value that names a Redis or Valkey server and not a file. */
+/** True for the URL of a Redis or Valkey server. */
 export function isRedisUrl(value: string): boolean {
   return /^(rediss?|redis\+unix):/i.test(value);
 }
@@ -187,12 +187,12 @@ export function checkDurationMs(value: unknown, argument: string): number {
   });
 }
 
-/** True where a text has characters that could break a line, a terminal or a label: C0, DEL, C1. */
+/** True if a text contains control characters (C0, DEL, C1), which could break a line, a terminal or a label. */
 export function hasControlCharacter(text: string): boolean {
   return /\p{Cc}/u.test(text);
 }
 
-/** A value as a message shows it; quoted where it is text. */
+/** A value to print in a message; text is quoted. */
 export function shown(value: unknown): string {
   const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;

@@ -68,7 +68,7 @@ export class CommitChain {
 
   /** True while a claimed version waits to be published. */
   isPending(token: CommitToken): boolean {
-    // Not existsSync(): a file that cannot be looked at (EACCES, ESTALE) must not pass for one that is gone.
+    // Not existsSync(): a file that cannot be read (EACCES, ESTALE) must not pass for one that is gone.
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
   }
 

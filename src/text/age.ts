@@ -5,7 +5,7 @@ const UNITS = [
   ["s", 1_000],
 ] as const;
 
-/** How long ago, in its largest unit: `5 d`, `3 h`, `12 min`, `8 s`. A time in the future is now. */
+/** An age in its largest unit: `5 d`, `3 h`, `12 min`, `8 s`. A time in the future gives `0 s`. */
 export function formatAge(since: Date, now: Date): string {
   const ms = Math.max(0, now.getTime() - since.getTime());
   const [unit, size] = UNITS.find(([, unitMs]) => ms >= unitMs) ?? ["s", 1_000];

@@ -1,7 +1,7 @@
 /**
- * Text that came from outside (a path, a container's name, an engine's message) as it may be shown in a terminal or in
- * the log of a CI job: control and direction-changing characters, by which it could rewrite what is on the screen, are
- * spelled out, and so is what a GitHub runner would obey. The joiner of emoji sequences is harmless.
+ * External text (a path, a container's name, an engine's message), made safe for a terminal and the log of a CI job:
+ * control and direction-changing characters, which could rewrite the screen, are escaped, and so are commands that a
+ * GitHub runner would obey. The joiner of emoji sequences is harmless and stays.
  * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
  */
 export function plainText(text: string): string {
@@ -13,7 +13,7 @@ export function plainLines(text: string): string {
   return text.split(/\r?\n/).map(plainText).join("\n");
 }
 
-/** JSON that is safe to look at, and means the same. */
+/** JSON of the same value that is safe to print. */
 export function plainJson(value: unknown): string {
   const spellOut = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(value, undefined, 2)
@@ -21,14 +21,14 @@ export function plainJson(value: unknown): string {
     .replaceAll(/(?<=##)\[/g, spellOut);
 }
 
-/** How many columns of a terminal a text takes. @see https://www.unicode.org/reports/tr11/ */
+/** The number of terminal columns of a text. @see https://www.unicode.org/reports/tr11/ */
 export function columnsOf(text: string): number {
   let columns = 0;
   for (const { segment } of GRAPHEMES.segment(text)) columns += WIDE.test(segment) ? 2 : 1;
   return columns;
 }
 
-/** Cut to at most `columns`, at the end or (where the end says more, as in a path) at the beginning. */
+/** Cuts a text to at most `columns`, at the end or, for texts such as paths, at the start. */
 export function truncate(text: string, columns: number, side: "start" | "end"): string {
   if (columnsOf(text) <= columns) return text;
   const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
@@ -46,10 +46,10 @@ function spelledOut(character: string): string {
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
-/** `::command` where a line begins, `##[command]` anywhere. */
+/** Commands of a GitHub runner: `::command` at the start of a line, `##[command]` anywhere. */
 const RUNNER_COMMAND = /(?<=^\s*):(?=:)|(?<=##)\[/g;
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
-/** Within JSON.stringify's own line breaks; characters beyond U+FFFF need no escape. */
+/** Characters to escape between JSON.stringify's own line breaks; those beyond U+FFFF need no escape. */
 const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200d\u{10000}-\u{10ffff}])\p{Cf}/gu;
 const GRAPHEMES = new Intl.Segmenter();
 const WIDE =

@@ -1,20 +1,20 @@
 import { columnsOf, truncate } from "./plain-text.ts";
 
-/** A way to make text stand out; how is the caller's business. */
+/** A kind of emphasis; the caller decides how it looks. */
 export type Style = "heading" | "strong" | "good" | "warning" | "bad" | "faint";
-/** Makes text stand out, or returns it as it is. */
+/** Adds emphasis to a text, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string;
 
-/** A column: its heading, and where its texts may be cut when the terminal is too narrow. */
+/** A column: its heading, and which side of its texts may be cut if the terminal is too narrow. */
 export type Column = { readonly heading: string; readonly cut?: "start" | "end"; readonly align?: "right" };
 /** One field of a row. */
 export type Cell = { readonly text: string; readonly style?: Style };
 
-/** A column is never cut to less than this. */
+/** The smallest width to which a column is cut. */
 const MIN_COLUMN_WIDTH = 8;
 const GAP = "  ";
 
-/** A table of aligned columns; with a `width`, columns that may be cut are, until it fits. */
+/** A table of aligned columns. With a `width`, columns with `cut` are shortened until the table fits. */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
@@ -43,7 +43,7 @@ function naturalWidths(columns: readonly Column[], rows: readonly (readonly Cell
   );
 }
 
-/** Takes from the widest column that may be cut until the table fits, or nothing can be taken any more. */
+/** Shortens the widest column with `cut` until the table fits, or no column can be shortened. */
 function shrink(columns: readonly Column[], natural: readonly number[], width: number | undefined): number[] {
   const widths = [...natural];
   if (width === undefined) return widths;

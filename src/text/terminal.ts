@@ -2,7 +2,7 @@ import type { Paint } from "./table.ts";
 
 /** Where a command writes its result. */
 export type Terminal = {
-  /** False where the output is piped: then nothing is shortened. */
+  /** False if the output is piped; nothing is shortened then. */
   readonly isInteractive: boolean;
   readonly width: number | undefined;
   readonly paint: Paint;

@@ -96,7 +96,7 @@ describe("doctor", () => {
     const registry = await withAssignment();
     fs.rmSync(registry.path);
     expect(await complaintsOf(registry)).toEqual([
-      "warn document: <dir>/port-registry.json is gone, after 1 version of it were written",
+      "warn document: <dir>/port-registry.json is missing, although 1 version of it existed",
     ]);
   });
 
@@ -127,7 +127,7 @@ describe("doctor", () => {
         .trim()}`,
     ]);
     fs.writeFileSync(join(lock, "planted"), "");
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn lock: .* holds files")]);
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn lock: .* contains files")]);
     fs.utimesSync(lock, past, past);
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail lock: .* keeps everybody out")]);
   });
@@ -141,7 +141,7 @@ describe("doctor", () => {
     fs.mkdirSync(prepared);
     fs.utimesSync(prepared, 0, 0);
     expect(await complaintsOf(registry)).toEqual([
-      "warn commits: 2 files of killed processes were left behind",
+      "warn commits: 2 files of killed processes are left",
       "warn commits: not put there by iris-ports: <dir>/port-registry.json.commit/notes.txt",
     ]);
     const [head = ""] = fs.readdirSync(commits).filter((name) => name.startsWith("head."));
@@ -166,12 +166,12 @@ describe("doctor", () => {
     fs.chmodSync(registry.directory, 0o777);
     fs.chmodSync(`${registry.path}.commit`, 0o777);
     expect(await complaintsOf(registry)).toEqual([
-      "fail directory: everybody on this host may change <dir>",
-      "fail document: everybody on this host may change <dir>/port-registry.json",
-      "fail commits: everybody on this host may change <dir>/port-registry.json.commit",
+      "fail directory: every user of this host may change <dir>",
+      "fail document: every user of this host may change <dir>/port-registry.json",
+      "fail commits: every user of this host may change <dir>/port-registry.json.commit",
     ]);
     fs.chmodSync(registry.directory, 0o1777);
-    expect((await complaintsOf(registry))[0]).toBe("warn directory: everybody on this host may add to <dir>");
+    expect((await complaintsOf(registry))[0]).toBe("warn directory: every user of this host may add files to <dir>");
   });
 
   it.skipIf(process.platform === "win32")("sees that somebody may replace the directory itself", async () => {
@@ -182,7 +182,7 @@ describe("doctor", () => {
     const findings = await checkUp({ registryPath, engine: registry.engine });
     expect(findings.find(({ check }) => check === "directory")).toMatchObject({
       verdict: "fail",
-      text: `everybody on this host may replace what is in ${registry.directory}`,
+      text: `every user of this host may replace the content of ${registry.directory}`,
     });
   });
 
@@ -232,7 +232,7 @@ describe("doctor", () => {
       /^in use; its lock is taken with (flock|perl|python3)$/,
     );
     vi.stubEnv("PATH", "/nowhere");
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: in use, and nothing")]);
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: in use, but no program")]);
     fs.rmSync(lock);
     fs.symlinkSync("elsewhere", lock);
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: .* is no file")]);
@@ -281,7 +281,7 @@ describe("doctor", () => {
     await listenOn(first);
     registry.engine.run({ name: "stranger", hostPorts: [first + 1] });
     const [complaint = ""] = await complaintsOf(registry);
-    expect(complaint).toMatch(/^warn ports: .*: 0 assigned, 3 free, 2 taken by strangers: \d+ by /);
+    expect(complaint).toMatch(/^warn ports: .*: 0 assigned, 3 free, 2 used by others: \d+ by /);
     expect(complaint).toContain(`${first + 1} by container stranger`);
     if (process.platform === "linux") expect(complaint).toContain(`${first} by process ${process.pid}`);
   });

@@ -175,14 +175,10 @@ describe("D8: rebuild", () => {
   });
 
   it.each<[string, Record<string, string>, string]>([
-    ["a relative project", { "io.iris-ports.project": "shop" }, "names no project"],
-    ["a project with control characters", { "io.iris-ports.project": "/a\nb" }, "names no project"],
-    ["an instance that is none", { "io.iris-ports.instance": "../x" }, "names no instance"],
-    [
-      "a port it does not publish",
-      { "io.iris-ports.port": "22" },
-      "does not publish the port that its label names (22)",
-    ],
+    ["a relative project", { "io.iris-ports.project": "shop" }, "not a valid project"],
+    ["a project with control characters", { "io.iris-ports.project": "/a\nb" }, "not a valid project"],
+    ["an instance that is none", { "io.iris-ports.instance": "../x" }, "not a valid instance"],
+    ["a port it does not publish", { "io.iris-ports.port": "22" }, "does not publish the port in its label (22)"],
     ["a port that is none", { "io.iris-ports.port": "x" }, "does not publish the port"],
   ])("takes no assignment from a label with %s", async (_, forged, reason) => {
     const registry = await TestRegistry.create();

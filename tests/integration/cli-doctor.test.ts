@@ -78,7 +78,7 @@ describe("L5: iris-ports doctor", () => {
       ok    directory    <dir>/registry (0700)
       fail  document     <dir>/registry/port-registry.json cannot be read: it is not JSON (Expected property name or '}' in JSON at position 1 (line 1 column 2))
                          to fix: iris-ports doctor --repair
-      fail  lock         <dir>/registry/port-registry.json.lock is no lock, but lies in its place and keeps everybody out
+      fail  lock         <dir>/registry/port-registry.json.lock is not a lock and blocks every change of the registry
                          to fix: iris-ports doctor --repair
       ok    commits      <dir>/registry/port-registry.json.commit is made at the first assignment
       ok    python tool  not in use beside this registry

@@ -16,18 +16,18 @@ import type { KnownProject } from "../project.ts";
 import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
 import { containersWithout } from "./rebuild.ts";
 
-/** What the checks of a document's content look at. */
+/** The input of the checks of a document's content. */
 export type Scene = {
   readonly document: RegistryDocument;
   readonly survey: Survey;
   readonly registryPath: string;
   readonly portRange: readonly [number, number];
-  /** None where the ports open on another host. */
+  /** Undefined if the ports open on another host. */
   readonly probe: PortProbe | undefined;
   readonly now: Date;
 };
 
-/** So many names fit into a line. */
+/** How many names a line shows. */
 const SHOWN_NAMES = 5;
 
 /** Whether the engine answers. The registry works without it, but containers do not. */
@@ -41,7 +41,7 @@ export function checkEngine(engine: EngineReport, isLocal: boolean | undefined):
   return warn("engine", engine.reason, "check that `docker info` answers");
 }
 
-/** Whether everything that is assigned is alive, everything alive is assigned, and who else sits on the ports. */
+/** Finds stale assignments, containers without an assignment, and foreign users of the ports. */
 export async function checkAssignments(scene: Scene): Promise<readonly Finding[]> {
   const probe = scene.probe && (quietProbe() ?? scene.probe);
   return [
@@ -65,7 +65,7 @@ async function checkStale({ document, survey, registryPath, probe, now }: Scene)
   return warn("assignments", `stale: ${few(stale)}`, commandText(["clean"], registryPath));
 }
 
-/** Assignments of projects whose directory is gone: nobody will release them from there. */
+/** Assignments of projects whose directory no longer exists, so that they will not be released from there. */
 function checkDirectories({ document, registryPath }: Scene): readonly Finding[] {
   return entriesOf(document)
     .map(({ assignment }) => assignment)
@@ -100,7 +100,7 @@ function checkForeignContainers({ document, survey }: Scene): readonly Finding[]
   );
 }
 
-/** Containers of this registry that nobody uses, and those of which the document knows nothing. */
+/** Containers of this registry without users, and those without an assignment. */
 export function checkContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
   if (!survey.engine.isReachable) return [];
   const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
@@ -147,11 +147,11 @@ async function checkPorts({ document, survey, registryPath, portRange, probe }: 
   const summary = `${first}-${last}: ${occupants.length - strangers.length} assigned, ${free} free`;
   if (strangers.length === 0) return ok("ports", summary);
   const named = strangers.map(nameListener).map((stranger) => `${stranger.port} by ${describeOccupant(stranger)}`);
-  const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry passes these ports over";
-  return warn("ports", `${summary}, ${strangers.length} taken by strangers: ${few(named)}`, remedy);
+  const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry skips these ports";
+  return warn("ports", `${summary}, ${strangers.length} used by others: ${few(named)}`, remedy);
 }
 
-/** Those that have a port, and those that had one: a project's container keeps its port for it. */
+/** Projects that have or had a port: their containers keep the port for them. */
 function knownProjects(document: RegistryDocument): readonly KnownProject[] {
   const past = document.history.map(({ project }) => ({ projectPath: project, projectKey: project }));
   return [...entriesOf(document).map(({ assignment }) => assignment), ...past];

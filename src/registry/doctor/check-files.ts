@@ -4,7 +4,7 @@ import type { CommitState, DocumentState, LockState, RegistryFiles } from "../..
 import { checkAncestors, checkPermissions, modeText } from "./check-permissions.ts";
 import { count, type Finding, fail, ok, quoted, REPAIR, warn } from "./finding.ts";
 
-/** What is wrong with a registry's files, in the order in which they matter. */
+/** Problems of a registry's files, the most important first. */
 export async function checkFiles(files: RegistryFiles): Promise<readonly Finding[]> {
   return [
     ...checkDirectory(files.directory),
@@ -22,7 +22,9 @@ function checkDirectory(directory: FileState): readonly Finding[] {
   if (kind === "directory") return [ok("directory", `${path} (${modeText(directory)})`)];
   if (kind === "missing") return [ok("directory", `${path} is made at the first assignment`)];
   const elsewhere = "set IRIS_PORT_REGISTRY to a file in a directory that you can write";
-  return [fail("directory", `${path} is no directory that this user may open (${directory.code ?? kind})`, elsewhere)];
+  return [
+    fail("directory", `${path} is not a directory that this user may open (${directory.code ?? kind})`, elsewhere),
+  ];
 }
 
 function checkDocument({ document, content, commits }: RegistryFiles): readonly Finding[] {
@@ -59,17 +61,17 @@ function describeDocument(
 function missingDocument({ path }: FileState, { heads }: CommitState): Finding {
   const revision = Math.max(0, ...heads.map((head) => head.revision));
   if (revision === 0) return ok("document", `${path} is made at the first assignment`);
-  return warn("document", `${path} is gone, after ${count(revision, "version")} of it were written`, REPAIR);
+  return warn("document", `${path} is missing, although ${count(revision, "version")} of it existed`, REPAIR);
 }
 
 function checkLock({ file, isStale, isObstructed, owner }: LockState): Finding {
-  const by = owner === undefined ? "somebody unknown" : owner;
+  const by = owner === undefined ? "an unknown process" : owner;
   if (file.kind === "missing") return ok("lock", "free");
   if (file.kind === "inaccessible")
-    return fail("lock", `${file.path} cannot be looked at (${file.code})`, "see what is said of its directory");
+    return fail("lock", `${file.path} cannot be read (${file.code})`, "fix what is reported about its directory");
   if (file.kind !== "directory" || (isStale && isObstructed))
-    return fail("lock", `${file.path} is no lock, but lies in its place and keeps everybody out`, REPAIR);
-  if (isObstructed) return warn("lock", `${file.path} holds files, so that it cannot be given back`, REPAIR);
+    return fail("lock", `${file.path} is not a lock and blocks every change of the registry`, REPAIR);
+  if (isObstructed) return warn("lock", `${file.path} contains files, so it cannot be released`, REPAIR);
   if (!isStale) return ok("lock", `held at this moment; last taken by ${by}`);
   const since = file.stat?.mtime.toISOString();
   return warn("lock", `${file.path} has not been refreshed since ${since}; last taken by ${by}`, REPAIR);
@@ -78,10 +80,10 @@ function checkLock({ file, isStale, isObstructed, owner }: LockState): Finding {
 function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitState): readonly Finding[] {
   if (file.kind === "missing") return [ok("commits", `${file.path} is made at the first assignment`)];
   if (file.kind === "inaccessible")
-    return [fail("commits", `${file.path} cannot be looked at (${file.code})`, "see what is said of its directory")];
+    return [fail("commits", `${file.path} cannot be read (${file.code})`, "fix what is reported about its directory")];
   if (file.kind !== "directory")
-    return [fail("commits", `${file.path} is no directory, so that nothing can be changed`, REPAIR)];
-  const nextChange = "nothing to do: the next change of the registry puts it right";
+    return [fail("commits", `${file.path} is not a directory, so the registry cannot be changed`, REPAIR)];
+  const nextChange = "nothing to do: the next change of the registry fixes it";
   const problems = [
     ...checkPermissions("commits", file),
     ...(heads.length === 1
@@ -89,14 +91,14 @@ function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitStat
       : [warn("commits", `${file.path} has ${heads.length || "no"} heads; was it restored by hand?`, nextChange)]),
     ...(isPending ? [warn("commits", "a version was left unpublished by a process that was killed", nextChange)] : []),
     ...(leftovers.length > 0
-      ? [warn("commits", `${count(leftovers.length, "file")} of killed processes were left behind`, REPAIR)]
+      ? [warn("commits", `${count(leftovers.length, "file")} of killed processes are left`, REPAIR)]
       : []),
     ...(foreign.length > 0
       ? [
           warn(
             "commits",
             `not put there by iris-ports: ${foreign.join(", ")}`,
-            `look at it, then: rm ${foreign.map(quoted).join(" ")}`,
+            `check it, then: rm ${foreign.map(quoted).join(" ")}`,
           ),
         ]
       : []),
@@ -110,8 +112,8 @@ async function checkNeighbour(lock: FileState): Promise<Finding> {
   if (lock.kind !== "file")
     return warn(
       "python tool",
-      `${lock.path} is no file, and is not locked`,
-      `look at it, then: rm -r ${quoted(lock.path)}`,
+      `${lock.path} is not a file and cannot be locked`,
+      `check it, then: rm -r ${quoted(lock.path)}`,
     );
   const code = accessProblem(lock);
   if (code !== undefined)
@@ -119,5 +121,5 @@ async function checkNeighbour(lock: FileState): Promise<Finding> {
   const locker = await findLocker();
   if (locker !== undefined) return ok("python tool", `in use; its lock is taken with ${locker}`);
   const remedy = "install flock (util-linux), perl or python3";
-  return warn("python tool", "in use, and nothing on this system can take its lock", remedy);
+  return warn("python tool", "in use, but no program on this system can take its lock", remedy);
 }

@@ -6,25 +6,27 @@ const GROUP_WRITE = 0o020;
 const WORLD_WRITE = 0o002;
 const STICKY = 0o1000;
 
-/** Who else may change a file or directory of the registry, and whether this user may. */
+/** Finds other users who may change a file or directory of the registry, and whether this user may. */
 export function checkPermissions(check: string, file: FileState): readonly Finding[] {
   if (process.platform === "win32" || file.stat === undefined || file.kind === "link") return [];
   return [...checkAccess(check, file), ...checkWorld(check, file), ...checkOwner(check, file, file.stat)];
 }
 
-/** Whoever may rename a directory above can put another registry in its place. */
+/** A user who may rename a parent directory can put another registry in its place. */
 export function checkAncestors(check: string, directory: string): readonly Finding[] {
   if (process.platform === "win32") return [];
   const findings: Finding[] = [];
   for (let path = dirname(directory); ; path = dirname(path)) {
     const { stat } = fileState(path);
     if (stat?.isDirectory() && stat.mode & WORLD_WRITE && !(stat.mode & STICKY))
-      findings.push(fail(check, `everybody on this host may replace what is in ${path}`, `chmod o-w ${quoted(path)}`));
+      findings.push(
+        fail(check, `every user of this host may replace the content of ${path}`, `chmod o-w ${quoted(path)}`),
+      );
     if (path === dirname(path)) return findings;
   }
 }
 
-/** For people: `0700`, `2770, shared with group 1001`. */
+/** A mode to print: `0700`, `2770, shared with group 1001`. */
 export function modeText({ stat }: FileState): string {
   if (stat === undefined) return "";
   const mode = (stat.mode & 0o7777).toString(8).padStart(4, "0");
@@ -46,8 +48,8 @@ function checkWorld(check: string, { path, kind, stat }: FileState): readonly Fi
   const remedy = `chmod o-w ${quoted(path)}`;
   // As in /tmp: others may add files, but not take ours away.
   if (kind === "directory" && stat.mode & STICKY)
-    return [warn(check, `everybody on this host may add to ${path}`, remedy)];
-  return [fail(check, `everybody on this host may change ${path}`, remedy)];
+    return [warn(check, `every user of this host may add files to ${path}`, remedy)];
+  return [fail(check, `every user of this host may change ${path}`, remedy)];
 }
 
 function checkOwner(check: string, { path }: FileState, stat: NonNullable<FileState["stat"]>): readonly Finding[] {
@@ -56,7 +58,9 @@ function checkOwner(check: string, { path }: FileState, stat: NonNullable<FileSt
   if (self === undefined || isOurs || stat.mode & GROUP_WRITE) return [];
   if (self === 0) {
     const remedy = `run iris-ports as that user: sudo -u '#${stat.uid}' iris-ports doctor`;
-    return [warn(check, `${path} is user ${stat.uid}'s, who may not be able to open what root leaves there`, remedy)];
+    return [
+      warn(check, `${path} is user ${stat.uid}'s, who may not be able to open files that root creates there`, remedy),
+    ];
   }
   const remedy = "set IRIS_PORT_REGISTRY to a file of your own, unless you trust that user";
   return [warn(check, `${path} is user ${stat.uid}'s, who may change it at any time`, remedy)];

@@ -7,13 +7,13 @@ import { type Finding, warn } from "./finding.ts";
 export type Runner = {
   readonly pid: number;
   readonly uid: number;
-  /** None where another user's environment cannot be read. */
+  /** Undefined if it is another user's and cannot be read. */
   readonly environment: ReadonlyMap<string, string> | undefined;
-  /** The user's home directory, by the system's list of users. */
+  /** The user's home directory, from the system's list of users. */
   readonly home: string | undefined;
 };
 
-/** Whether the runners of this machine hand out ports from the registry that this command looks at. */
+/** Finds GitHub runners of this machine that use another registry than the one checked here. */
 export function checkRunners(registryPath: string, runners: readonly Runner[] = findRunners()): readonly Finding[] {
   return runners.flatMap((runner) => {
     const other = registryOf(runner);
@@ -61,7 +61,7 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    // It has ended, or belongs to another user: then it cannot be told.
+    // The process has ended, or belongs to another user: its environment is unknown.
     return undefined;
   }
 }

@@ -6,7 +6,7 @@ import { count, type Finding, fail, ok, warn } from "./finding.ts";
 
 const NO_CONTENT = { kind: "missing" } as const;
 
-/** Reads a registry that a server keeps, and says what is wrong with it. */
+/** Finds problems of a registry that is kept on a server. */
 export async function checkServer(
   store: Store,
 ): Promise<{ readonly content: DocumentState; readonly findings: readonly Finding[] }> {

@@ -5,7 +5,7 @@ import { type Finding, fail, ok } from "./finding.ts";
 
 const OLDEST_NODE = [22, 22] as const;
 
-/** Whether this Node.js is one that iris-ports supports. */
+/** Checks that iris-ports supports this version of Node.js. */
 export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
@@ -17,7 +17,7 @@ export function checkNode(version: string): Finding {
   );
 }
 
-/** Every option and environment value that no command could work with. */
+/** Finds invalid options and environment values. */
 export function checkSettings(options: { registryPath?: string; portRange?: string }): readonly Finding[] {
   const problems = [
     () => resolveRegistryPath(options.registryPath, "--registry"),

@@ -3,15 +3,15 @@ import { webPortOf } from "../allocation/web-port.ts";
 import { overlap, type PortRange, readSystemPorts, type SystemPorts } from "../host/system-ports.ts";
 import { type Finding, warn } from "./finding.ts";
 
-/** Community Edition refuses to start on more. @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACLOUD */
+/** The most processors with which Community Edition starts. @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACLOUD */
 const MOST_COMMUNITY_CORES = 20;
 
-/** What this machine does that gets in the way; nothing where its ports open elsewhere. */
+/** Problems of this machine; none if the ports open on another host. */
 export async function checkSystem(portRange: PortRange): Promise<readonly Finding[]> {
   return [...checkSystemPorts(portRange, await readSystemPorts()), ...checkCores(availableParallelism())];
 }
 
-/** Whether outgoing connections or Windows itself may take the registry's ports. */
+/** Checks whether outgoing connections or Windows itself may take the registry's ports. */
 export function checkSystemPorts(portRange: PortRange, system: SystemPorts): readonly Finding[] {
   const webRange: PortRange = [webPortOf(portRange[0]), webPortOf(portRange[1])];
   const hasWebPorts = webRange[1] <= 65_535;
@@ -47,7 +47,7 @@ function checkExcluded(range: PortRange, { excluded }: SystemPorts): readonly Fi
   ];
 }
 
-/** Whether Community images start here. */
+/** Checks whether Community images start on this machine. */
 export function checkCores(cores: number): readonly Finding[] {
   if (cores <= MOST_COMMUNITY_CORES) return [];
   return [

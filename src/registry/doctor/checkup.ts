@@ -17,7 +17,7 @@ import { checkNode, checkSettings } from "./check-settings.ts";
 import { checkSystem } from "./check-system.ts";
 import type { Finding } from "./finding.ts";
 
-/** Which registry is looked at, and which engine is asked. */
+/** The registry and the engine to check. */
 export type CheckupOptions = {
   /** @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
   readonly registryPath?: string;
@@ -27,15 +27,14 @@ export type CheckupOptions = {
 };
 
 /**
- * Looks at everything a registry depends on. Changes nothing, and never throws for what is wrong: that is what it is to
- * find.
+ * Checks everything a registry depends on. Changes nothing, and reports every problem as a finding instead of throwing.
  */
 export async function checkUp({ engine, ...options }: CheckupOptions): Promise<readonly Finding[]> {
   const before = [checkNode(process.versions.node), ...checkSettings(options)];
   const chosenRange = orUndefined(() => resolvePortRange(options.portRange));
   const portRange = chosenRange ?? DEFAULT_PORT_RANGE;
   const store = orUndefined(() => openStore({ ...options, lockTimeoutMs: 0, isDurable: false, engine }));
-  // Where no registry is named there is none to look at: the engine is asked all the same.
+  // Without a valid registry path, only the engine and the settings are checked.
   const { content, findings } = store === undefined ? NO_REGISTRY : await checkRegistry(store);
   const document = content.kind === "readable" ? content.document : EMPTY_DOCUMENT;
   const now = store?.shared?.now() ?? new Date();
@@ -73,7 +72,7 @@ async function checkRegistry(store: Store): Promise<Checked> {
   return { content: files.content, findings: await checkFiles(files) };
 }
 
-/** What cannot be read says nothing; what is corrupt can at least be rebuilt from the containers. */
+/** An unreadable document is not checked further; a corrupt one can be rebuilt from the containers, so those are checked. */
 async function checkContent({ kind }: DocumentState, scene: Scene): Promise<readonly Finding[]> {
   if (kind === "corrupt") return checkContainers(scene);
   return kind === "readable" || kind === "missing" ? checkAssignments(scene) : [];
@@ -83,7 +82,7 @@ function orUndefined<T>(resolve: () => T): T | undefined {
   try {
     return resolve();
   } catch (error) {
-    // The settings' own check has said so.
+    // The check of the settings has reported it.
     if (error instanceof IrisPortsError) return undefined;
     throw error;
   }

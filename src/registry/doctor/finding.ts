@@ -1,10 +1,10 @@
-/** What one check of a registry found. */
+/** The result of one check. */
 export type Finding = {
-  /** What was looked at, in a word. */
+  /** What was checked, in one or two words. */
   readonly check: string;
-  /** `fail`: something does not work, or others may tamper with it. `warn`: it works, but not as it should. */
+  /** `fail`: something does not work, or other users may tamper with it. `warn`: it works, but needs attention. */
   readonly verdict: "ok" | "warn" | "fail";
-  /** What was found, in one line. */
+  /** The finding, in one line. */
   readonly text: string;
   /** How to fix it, naming real commands. */
   readonly remedy?: string;
@@ -22,7 +22,7 @@ export function fail(check: string, text: string, remedy: string): Finding {
   return { check, verdict: "fail", text, remedy };
 }
 
-/** As a POSIX shell takes it for one word. */
+/** Quoted as one word of a POSIX shell. */
 export function quoted(path: string): string {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }
@@ -32,5 +32,5 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** What puts right nearly everything that is wrong with a registry's files. */
+/** The command that fixes most problems of a registry's files. */
 export const REPAIR = "iris-ports doctor --repair";

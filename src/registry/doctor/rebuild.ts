@@ -23,26 +23,26 @@ import {
 } from "../labels.ts";
 import { containerName, isInstanceName, projectKey } from "../project.ts";
 
-/** What a document lost, put back as far as the containers of this registry tell. */
+/** The result of a rebuild from the containers of this registry. */
 export type Rebuilt = {
-  /** The document that could not be read and was replaced. */
+  /** The copy of the unreadable document that was replaced. */
   readonly unreadable: Unreadable | undefined;
-  /** Files that were in the way, or left behind. */
+  /** Files that were moved aside or deleted because they blocked the registry. */
   readonly cleared: readonly Cleared[];
   readonly restored: readonly PortAssignment[];
-  /** Containers of this registry that could not be given an assignment, and why. */
+  /** Containers of this registry that got no assignment, and why. */
   readonly skipped: readonly { readonly containerName: string; readonly reason: string }[];
 };
 
 type Target = { readonly registryPath: string; readonly portRange: readonly [number, number]; readonly now: Date };
 
-/** Running containers speak first where two claim one port or one project. */
+/** If two containers claim one port or project, a running one wins. */
 const BEST_STATES = ["running", "paused", "restarting"];
 
 /**
- * Adds an assignment for each container of this registry that has none, as its labels tell. What the document has
- * stays, and is never contradicted; one that cannot be read is replaced, once its bytes are safe.
- * @throws ContainerEngineError when there is no document, the engine does not answer, and is not optional
+ * Adds an assignment for each container of this registry that has none, from its labels. Existing assignments stay and
+ * win over labels. An unreadable document is replaced after its bytes were copied.
+ * @throws ContainerEngineError when there is no document and the engine does not answer, unless it is optional
  */
 export async function rebuildDocument(
   context: RegistryContext,
@@ -50,7 +50,7 @@ export async function rebuildDocument(
   isEngineOptional: boolean,
 ): Promise<Rebuilt> {
   const { store, clock } = context;
-  // Before the containers are listed: whoever gives a port back meanwhile is not given it again.
+  // Read before the containers are listed, so that a port that is released meanwhile is not restored.
   const readable = await readIfPossible(context);
   const before = readable ?? EMPTY_DOCUMENT;
   const survey = await lookAround(context, before, true);
@@ -74,7 +74,7 @@ async function readIfPossible({ store }: RegistryContext): Promise<RegistryDocum
   }
 }
 
-/** In the document's place: it is about to be moved aside. */
+/** Stands in for the unreadable document, which is about to be moved aside. */
 function isLink(error: unknown): boolean {
   return error instanceof RegistryAccessError && osCode(error.cause) === "ELOOP";
 }
@@ -99,7 +99,7 @@ function restoreIn(
   return { document, restored, skipped };
 }
 
-/** The containers of this registry that somebody may rely on and that no assignment speaks of. */
+/** The containers of this registry that may be in use and have no assignment. */
 export function containersWithout(
   document: RegistryDocument,
   survey: Survey,
@@ -107,32 +107,32 @@ export function containersWithout(
 ): readonly EngineContainer[] {
   if (!survey.engine.isReachable) return [];
   const known = new Set(document.assignments.map((record) => record.project_path));
-  const isNobodys = (container: EngineContainer) =>
+  const isUnused = (container: EngineContainer) =>
     container.labels[LABEL_LIFETIME] === "holders" && survey.makerVerdictOf(container) === "gone";
   const rank = ({ state }: EngineContainer) => (BEST_STATES.includes(state) ? 0 : 1);
   return survey.engine.containers
     .filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath && !known.has(labelledKey(labels)))
-    .filter((container) => !isNobodys(container))
+    .filter((container) => !isUnused(container))
     .sort((a, b) => rank(a) - rank(b));
 }
 
-/** As the label says it; what cannot be an instance is sorted out later. */
+/** The key from the labels; an invalid instance is reported later. */
 function labelledKey(labels: EngineContainer["labels"]): string {
   const instance = labels[LABEL_INSTANCE];
   return `${labels[LABEL_PROJECT] ?? ""}${instance ? `#${instance}` : ""}`;
 }
 
-/** What is wrong with a container's labels: whoever may use the engine can write any. */
+/** The problem of a container's labels, which every user of the engine can set. */
 function labelProblem({ labels, hostPorts }: EngineContainer): string | undefined {
   const projectPath = labels[LABEL_PROJECT] ?? "";
   const instance = labels[LABEL_INSTANCE] || undefined;
-  if (!isAbsolute(projectPath) || hasControlCharacter(projectPath)) return "its label names no project";
-  if (instance !== undefined && !isInstanceName(instance)) return "its label names no instance";
+  if (!isAbsolute(projectPath) || hasControlCharacter(projectPath)) return "its label is not a valid project";
+  if (instance !== undefined && !isInstanceName(instance)) return "its label is not a valid instance";
   if (hostPorts.includes(Number(labels[LABEL_PORT]))) return undefined;
-  return `it does not publish the port that its label names (${labels[LABEL_PORT] ?? "none"})`;
+  return `it does not publish the port in its label (${labels[LABEL_PORT] ?? "none"})`;
 }
 
-/** The assignment a container's labels tell of. */
+/** The assignment that a container's labels describe. */
 function entryFrom(
   container: EngineContainer,
   survey: Survey,
@@ -153,7 +153,7 @@ function entryFrom(
     port,
     ...(hasWebPort ? { webPort } : {}),
     assignedAt: now,
-    // The registry chooses no others.
+    // The registry chooses ports of the range only.
     assignmentType: isInRange ? "auto" : "manual",
     status: "active",
     containerName: containerName(key, port),
@@ -169,9 +169,8 @@ function entryFrom(
 }
 
 /**
- * Who made the container, as a holder under the same id, so that it gives the port back as if nothing had been lost. A
- * maker that left no process behind is held for a job that cannot be seen: without any user, the next cleaning would
- * take the container for a leftover.
+ * The maker of the container as a holder with its former id, so that it can release the port as before. A maker without a
+ * known process becomes a job that cannot be observed: without any user, the next cleaning would remove the container.
  */
 function makerOf(container: EngineContainer, survey: Survey, since: Date): readonly Holder[] {
   const { labels } = container;

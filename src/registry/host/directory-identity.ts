@@ -7,24 +7,24 @@ import { currentMachine } from "./process-identity.ts";
 
 const debug = createDebug("iris-ports:liveness");
 
-/** A directory, and the file system it was seen on: an unmounted directory is missing, but not deleted. */
+/** A directory and its file system. A directory on an unmounted file system is missing, but not deleted. */
 export type DirectoryIdentity = {
   readonly path: string;
   /** The machine, as in {@link ProcessIdentity}. */
   readonly host: string;
-  /** The number of the file system's device. */
+  /** The device number of the file system. */
   readonly device: number;
 };
 
-/** The directory as it is now; undefined where it cannot be read. */
+/** The identity of a directory; undefined if it cannot be read. */
 export async function identifyDirectory(path: string): Promise<DirectoryIdentity | undefined> {
   const device = deviceOf(path);
   return typeof device === "number" ? { path, host: (await currentMachine()).host, device } : undefined;
 }
 
 /**
- * `gone` only where the nearest parent that exists is on the directory's own file system: on another one, the directory's
- * file system may only be unmounted.
+ * `gone` only if the nearest existing parent is on the directory's own file system. Otherwise the directory's file system
+ * may only be unmounted.
  */
 export async function observeDirectory({ path, host, device }: DirectoryIdentity): Promise<Verdict> {
   if (host !== (await currentMachine()).host) return "unknown";
@@ -40,7 +40,7 @@ function deviceOf(path: string): number | "missing" | "unreadable" {
     return statSync(path).dev;
   } catch (cause) {
     if (osCode(cause) === "ENOENT") return "missing";
-    debug("%s cannot be looked at: %o", path, cause);
+    debug("%s cannot be read: %o", path, cause);
     return "unreadable";
   }
 }

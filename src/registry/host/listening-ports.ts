@@ -7,8 +7,8 @@ const LISTEN = "0A";
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /**
- * Who listens on a port of this host, for messages: `process 4711 (node)` where the system tells this user, otherwise
- * `a process of this host`. Linux only.
+ * The process that listens on a port of this host, for messages: `process 4711 (node)` if the system tells this user,
+ * otherwise `a process of this host`. Linux only.
  */
 export function listenerName(port: number): string {
   try {
@@ -16,21 +16,21 @@ export function listenerName(port: number): string {
     const pid = inodes.size === 0 ? undefined : pidOfSocket(inodes);
     if (pid !== undefined) return `process ${pid} (${fs.readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`;
   } catch (cause) {
-    debug("who listens on %d cannot be told: %o", port, cause);
+    debug("the listener on %d is unknown: %o", port, cause);
   }
   return "a process of this host";
 }
 
 /**
- * The ports of this host that somebody listens on, seen without binding them: a bind would be seen by others as a
- * listener. Undefined where the system does not tell.
+ * The ports of this host with a listener, read from the system. Binding them instead would look like a listener to other
+ * probes. Undefined if the system does not tell.
  */
 export function listeningPorts(): ReadonlySet<number> | undefined {
   try {
     const rows = TABLES.flatMap(rowsOf).filter((columns) => columns[3] === LISTEN);
     return process.platform === "linux" ? new Set(rows.map(([, local = ""]) => portOf(local))) : undefined;
   } catch (cause) {
-    debug("who listens cannot be told: %o", cause);
+    debug("the listening ports are unknown: %o", cause);
     return undefined;
   }
 }
@@ -56,7 +56,7 @@ function pidOfSocket(inodes: ReadonlySet<string>): string | undefined {
   return pids.find((pid) => descriptors(pid).some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1] ?? "-")));
 }
 
-/** What a process has open; nothing where it is another user's or has just ended. */
+/** The open descriptors of a process; empty if it is another user's or has just ended. */
 function descriptors(pid: string): string[] {
   try {
     return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => linkText(`/proc/${pid}/fd/${fd}`));

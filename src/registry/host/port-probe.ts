@@ -2,19 +2,19 @@ import net from "node:net";
 import { osCode } from "../../stores/safe-file.ts";
 import { listeningPorts } from "./listening-ports.ts";
 
-/** Tells whether a port of this host could be bound right now. */
+/** Resolves to whether a port of this host can be bound now. */
 export type PortProbe = (port: number) => Promise<boolean>;
 
-// All four: on macOS and BSD a wildcard can be bound beside a listener on a single address, and the other way round;
-// a dual-stack listener on :: is not seen from 127.0.0.1 everywhere.
+// All four are needed: on macOS and BSD a wildcard address can be bound beside a listener on a single address, and the
+// other way round. A dual-stack listener on :: does not block 127.0.0.1 on every system.
 const ADDRESSES = ["0.0.0.0", "127.0.0.1", "::", "::1"];
-// The host has no such address: nobody can listen there either.
+// The host has no such address, so nothing can listen on it.
 const NO_SUCH_ADDRESS = ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"];
 
 /**
- * Binds the port on the wildcard and loopback addresses, IPv4 and IPv6, one after the other, and gives it back at once.
- * True says that nobody listened then: a port that is published by NAT alone is not seen, nor one that is bound a
- * moment later. Two probes of one port at a time would see each other.
+ * Binds the port on the wildcard and loopback addresses of IPv4 and IPv6, one after the other, and closes it at once.
+ * True means that nothing listened at that moment. A port published only through NAT is not detected. Two probes of one
+ * port at the same time would see each other.
  */
 export const bindProbe: PortProbe = async (port) => {
   for (const host of ADDRESSES) if (!(await canBind(port, host))) return false;
@@ -30,14 +30,14 @@ function canBind(port: number, host: string): Promise<boolean> {
 }
 
 function isFreeDespite(code: string, port: number): boolean {
-  // A port below 1024 is not for this user to bind, though it may be for the engine. On Windows it says that it is taken.
+  // This user may not bind a port below 1024, but the engine may. On Windows the error means that the port is taken.
   if (code === "EACCES" && process.platform !== "win32") return !listeningPorts()?.has(port);
   return NO_SUCH_ADDRESS.includes(code);
 }
 
 /**
- * A probe that binds nothing, so that others who probe at the same time do not see it; undefined where the system does
- * not tell who listens.
+ * A probe that binds nothing, so that probes of other processes do not see it; undefined if the system does not list
+ * listening ports.
  */
 export function quietProbe(): PortProbe | undefined {
   const listening = listeningPorts();

@@ -13,16 +13,16 @@ const debug = createDebug("iris-ports:liveness");
 const run = promisify(execFile);
 
 export const UNKNOWN = "unknown";
-/** Instead of a start time: the process has ended, only its parent has not asked for its exit code yet. */
+/** Takes the place of a start time if the process has ended but its parent has not read its exit code yet (a zombie). */
 export const ENDED = "ended";
 
-/** What tells one boot of one machine, and one pid namespace of it, from another. */
+/** Identifies one pid namespace in one boot of one machine. */
 type Machine = Pick<ProcessIdentity, "host" | "bootId" | "pidNamespace">;
 
 let machine: Machine | undefined;
 let self: ProcessIdentity | undefined;
 
-/** This process, and within it the thread where that is not the main one; the same object every time. */
+/** The identity of this process and, outside its main thread, of the thread; always the same object. */
 export async function currentProcess(): Promise<ProcessIdentity> {
   if (self !== undefined) return self;
   const thread = isMainThread || process.platform !== "linux" ? undefined : currentThread();
@@ -31,12 +31,12 @@ export async function currentProcess(): Promise<ProcessIdentity> {
   return identity;
 }
 
-/** A process of this host, as it is now; `startTime` is `unknown` where it has ended or the system does not tell. */
+/** The identity of a process of this host; `startTime` is `unknown` if it has ended or the system does not tell. */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity> {
   return { ...(await currentMachine()), pid, startTime: await startTimeOf(pid) };
 }
 
-/** This machine in its present boot. What could not be read is read again next time: it may have failed for a moment. */
+/** The identity of this machine in its present boot. After a failure it is read again next time. */
 export async function currentMachine(): Promise<Machine> {
   if (machine !== undefined) return machine;
   const { isComplete, ...read } = await readMachine();
@@ -45,19 +45,19 @@ export async function currentMachine(): Promise<Machine> {
 }
 
 /**
- * When a process started: on Linux clock ticks after the boot (proc_pid_stat(5), field 22), elsewhere the second, as
- * the system's own tool prints it. `unknown` where it cannot be told.
+ * When a process started: on Linux in clock ticks since the boot (proc_pid_stat(5), field 22), elsewhere to the second,
+ * as the system's own tool prints it. `unknown` if the system does not tell.
  */
 export async function startTimeOf(pid: number): Promise<string> {
   try {
     if (process.platform === "linux") return linuxStartTime(pid, UNKNOWN, ENDED);
     if (process.platform === "win32") return await windowsStartTime(pid);
-    // The same locale and time zone for every asker: the text is compared, not understood.
+    // A fixed locale and time zone, because the printed text is compared between processes.
     return (
       (await run("env", ["LC_ALL=C", "TZ=UTC0", "ps", "-o", "lstart=", "-p", String(pid)])).stdout.trim() || UNKNOWN
     );
   } catch (cause) {
-    debug("the start time of process %d cannot be told: %o", pid, cause);
+    debug("the start time of process %d is unknown: %o", pid, cause);
     return UNKNOWN;
   }
 }
@@ -86,7 +86,7 @@ async function readMachine(): Promise<Machine & { readonly isComplete: boolean }
   return { host, bootId: await bootIdElsewhere(), pidNamespace: process.platform, isComplete: true };
 }
 
-/** On macOS, where the host name changes with the network. */
+/** The machine's id on macOS, where the host name changes with the network. */
 async function hardwareId(): Promise<string | undefined> {
   if (process.platform !== "darwin") return undefined;
   try {
@@ -94,12 +94,12 @@ async function hardwareId(): Promise<string | undefined> {
     const id = /"IOPlatformUUID" = "([^"]+)"/.exec(stdout)?.[1];
     return id && digest(id);
   } catch (cause) {
-    debug("the machine cannot be told: %o", cause);
+    debug("the machine id is unknown: %o", cause);
     return undefined;
   }
 }
 
-// machine-id(5) asks not to show the id itself, but a digest of the application's own.
+// machine-id(5) asks applications to show a digest of their own instead of the id.
 function digest(id: string): string {
   return createHash("sha256").update(`iris-ports:${id}`).digest("hex").slice(0, 16);
 }
@@ -109,7 +109,7 @@ async function bootIdElsewhere(): Promise<string> {
   try {
     return (await run("sysctl", ["-n", "kern.bootsessionuuid"])).stdout.trim() || UNKNOWN;
   } catch (cause) {
-    debug("the boot cannot be told: %o", cause);
+    debug("the boot id is unknown: %o", cause);
     return UNKNOWN;
   }
 }

@@ -9,17 +9,17 @@ const run = promisify(execFile);
 /** First and last port, both included. */
 export type PortRange = readonly [first: number, last: number];
 
-/** What the system itself does with ports. */
+/** Ports that the system uses or excludes. */
 export type SystemPorts = {
-  /** Outgoing connections take their own port from here. */
+  /** The range from which outgoing connections take their local port. */
   readonly ephemeral: PortRange | undefined;
-  /** Ports that they leave out. */
+  /** Ports that outgoing connections skip. */
   readonly reserved: readonly PortRange[];
-  /** Ports that Windows lets nobody bind, as Hyper-V reserves them. */
+  /** Ports that Windows excludes from use, for example for Hyper-V. */
   readonly excluded: readonly PortRange[];
 };
 
-/** Reads what the system does with ports; unknown parts are empty. */
+/** Reads the system's settings of ports; unknown parts are empty. */
 export async function readSystemPorts(): Promise<SystemPorts> {
   const [ephemeral] = parsePortRanges(readProc("ip_local_port_range").replace(/\s+/, "-"));
   return {
@@ -29,12 +29,12 @@ export async function readSystemPorts(): Promise<SystemPorts> {
   };
 }
 
-/** `52773-52782,8080` as the kernel writes it. */
+/** Parses the kernel's format, `52773-52782,8080`. */
 export function parsePortRanges(text: string): readonly PortRange[] {
   return Array.from(text.matchAll(/(\d+)(?:-(\d+))?/g), ([, first, last = first]) => [Number(first), Number(last)]);
 }
 
-/** The table of `netsh interface ipv4 show excludedportrange protocol=tcp`, whose words are in the system's language. */
+/** Parses the table of `netsh interface ipv4 show excludedportrange protocol=tcp`, in any language. */
 export function parseExcludedPorts(text: string): readonly PortRange[] {
   return Array.from(text.matchAll(/^\s*(\d+)\s+(\d+)\s*\*?\s*$/gm), ([, first, last]) => [Number(first), Number(last)]);
 }
@@ -56,7 +56,7 @@ async function askNetsh(): Promise<string> {
     const args = ["interface", "ipv4", "show", "excludedportrange", "protocol=tcp"];
     return (await run("netsh", args, { windowsHide: true })).stdout;
   } catch (cause) {
-    debug("the excluded ports cannot be told: %o", cause);
+    debug("the excluded ports are unknown: %o", cause);
     return "";
   }
 }
