@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "..");
 const target = join(root, "dist", "lib");
 const scratch = join(root, "build", `lib-${process.pid}`);
 
-/** What `import` finds, by its name; the entry for vitest is a module for `import` itself. */
+/** The entries that both `import` and `require()` find. */
 const ENTRIES = ["index", "ports"];
 
 if (!process.argv.includes("--if-stale") || isStale()) build();
@@ -22,9 +22,14 @@ function build(): void {
   try {
     const source = stage("src", inCommonJs);
     const output = join(scratch, "new");
+    const forVitest = join(scratch, "vitest");
+    fs.renameSync(join(source, "vitest"), forVitest);
     compile(source, output, { module: "commonjs", moduleResolution: "bundler", verbatimModuleSyntax: false });
     fs.writeFileSync(join(output, "package.json"), '{ "type": "commonjs" }\n');
     for (const entry of ENTRIES) writeImportEntry(output, entry);
+    // An ES module, as vitest is.
+    compile(forVitest, join(output, "vitest"), { paths: { "iris-ports": [join(output, "index.d.mts")] } });
+    fs.writeFileSync(join(output, "vitest", "package.json"), '{ "type": "module" }\n');
     fs.chmodSync(join(output, "cli", "bin.js"), 0o755);
     fs.mkdirSync(join(root, "dist"), { recursive: true });
     if (fs.existsSync(target)) fs.renameSync(target, join(scratch, "old"));

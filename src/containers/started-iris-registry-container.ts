@@ -1,10 +1,5 @@
-import { readFileSync } from "node:fs";
 import { ContainerMismatchError } from "../errors/errors.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
-import { createNamespaceTask, dropNamespaceTask } from "../iris/session/namespaces.ts";
-import { objectScriptTask } from "../iris/session/object-script.ts";
-import type { SessionPlace } from "../iris/session/session-failure.ts";
-import { sqlTask } from "../iris/session/sql.ts";
 import type { SqlParameter } from "../iris/session/sql-parameters.ts";
 import type { SqlRow } from "../iris/session/sql-rows.ts";
 import {
@@ -16,8 +11,7 @@ import {
   portalUrl,
   webUrl,
 } from "../iris/urls.ts";
-import { checkFile } from "./options/copied-sources.ts";
-import { importSources, runTask } from "./session/iris-session.ts";
+import { IrisNamespace } from "./session/iris-namespace.ts";
 import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
 
 /** The login and the namespace of an IRIS. */
@@ -82,7 +76,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
    * ```
    */
   async runObjectScript(script: string | readonly string[], options: SessionOptions = {}): Promise<string> {
-    return await runTask(this, objectScriptTask(script, this.#place(options)));
+    return await this.#in(options).runObjectScript(script);
   }
 
   /**
@@ -99,7 +93,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
    * ```
    */
   async runSql(sql: string, params: readonly SqlParameter[] = [], options: SessionOptions = {}): Promise<SqlRow[]> {
-    return await runTask(this, sqlTask(sql, params, this.#place(options)));
+    return await this.#in(options).runSql(sql, params);
   }
 
   /**
@@ -107,8 +101,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
    * @throws InvalidArgumentError when there is no such file, or no statement in it
    */
   async runSqlFile(path: string, options: SessionOptions = {}): Promise<SqlRow[]> {
-    checkFile(path, "path");
-    return await this.runSql(readFileSync(path, "utf8"), [], options);
+    return await this.#in(options).runSqlFile(path);
   }
 
   /**
@@ -117,17 +110,17 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
    * @throws IrisSessionError with the compiler's `errors`
    */
   async importClasses(path: string, options: SessionOptions = {}): Promise<string[]> {
-    return await importSources(this, path, this.#place(options));
+    return await this.#in(options).importClasses(path);
   }
 
   /** Creates a namespace with its own database, unless it exists. */
   async createNamespace(namespace: string): Promise<void> {
-    await runTask(this, createNamespaceTask(namespace, this.#containerName));
+    await this.#in({}).createNamespace(namespace);
   }
 
   /** Deletes a namespace, its database, and everything in it. */
   async dropNamespace(namespace: string): Promise<void> {
-    await runTask(this, dropNamespaceTask(namespace, this.#containerName));
+    await this.#in({}).dropNamespace(namespace);
   }
 
   /** The namespace; `USER` unless `withNamespace()` set another. */
@@ -177,7 +170,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     return this.getName().replace(/^\//, "");
   }
 
-  #place({ namespace = this.getNamespace() }: SessionOptions): SessionPlace {
-    return { namespace, container: this.#containerName };
+  #in({ namespace = this.getNamespace() }: SessionOptions): IrisNamespace {
+    return new IrisNamespace(this, { ...this.#connection, namespace }, this.#containerName);
   }
 }

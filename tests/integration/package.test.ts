@@ -99,7 +99,14 @@ describe("the tarball", () => {
   test("holds the library with its types, the manual and the licence, and nothing else", () => {
     const paths = packedPackage().files.map(({ path }) => path);
     const others = paths.filter((path) => !/^dist\/lib\/(?!.*\.test\.).*(?<!\.map)\.(m?js|d\.m?ts)$/.test(path));
-    expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/lib/package.json", "package.json"]);
+    expect(others.sort()).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "dist/lib/package.json",
+      "dist/lib/vitest/package.json",
+      "package.json",
+    ]);
     expect(paths).toContain("dist/lib/index.d.ts");
   });
 

@@ -1,7 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, relative } from "node:path";
-import createDebug from "debug";
 import type { StartedTestContainer } from "testcontainers";
 import { engineWords } from "../../docker/engine-error-kinds.ts";
 import { ContainerEngineError } from "../../errors/errors.ts";
@@ -9,12 +7,11 @@ import { importTask } from "../../iris/session/classes.ts";
 import type { SessionTask } from "../../iris/session/object-script.ts";
 import { fileSessionCommand, sessionCommand } from "../../iris/session/session-command.ts";
 import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { withCopies } from "./copied-files.ts";
 import { sourceFiles } from "./source-files.ts";
 
-const debug = createDebug("iris-ports:session");
-
 /** What a session needs of the container that IRIS runs in. */
-export type SessionHost = Pick<StartedTestContainer, "exec" | "copyContentToContainer">;
+export type SessionHost = Pick<StartedTestContainer, "exec">;
 
 /**
  * Runs a task in a session of its own.
@@ -61,25 +58,5 @@ async function outputOf(
       remedy: "see whether the container still runs: docker ps --all",
       cause,
     });
-  }
-}
-
-type CopiedFile = { readonly name: string; readonly content: string | Buffer };
-
-/** Puts files into a directory of the container, which is removed when they were used. */
-async function withCopies<Result>(
-  host: SessionHost,
-  files: readonly CopiedFile[],
-  use: (paths: readonly string[]) => Promise<Result>,
-): Promise<Result> {
-  const directory = `/tmp/iris-ports-${randomBytes(6).toString("hex")}`;
-  const targets = files.map(({ name, content }) => ({ content, target: `${directory}/${name}`, mode: 0o644 }));
-  await host.copyContentToContainer(targets);
-  try {
-    return await use(targets.map(({ target }) => target));
-  } finally {
-    // The engine makes them as root, and IRIS runs as another user.
-    const { exitCode, output } = await host.exec(["rm", "-rf", directory], { user: "root" });
-    if (exitCode !== 0) debug("%s was not removed: %s", directory, output);
   }
 }

@@ -1,0 +1,11 @@
+import { test } from "iris-ports/vitest";
+import { expect } from "vitest";
+import { meet } from "./meeting.ts";
+
+test("the first worker sees its own rows only", async ({ iris }) => {
+  await iris.runSql("CREATE TABLE orders (item VARCHAR(20))");
+  await iris.runSql("INSERT INTO orders (item) VALUES (?)", ["first"]);
+  // Now both tables have their row, in the same IRIS.
+  await meet(iris, "first", "second");
+  expect(await iris.runSql("SELECT item FROM orders")).toEqual([{ item: "first" }]);
+});

@@ -1,0 +1,104 @@
+import { readFileSync } from "node:fs";
+import { getContainerRuntimeClient } from "testcontainers";
+import { createNamespaceTask, dropNamespaceTask } from "../../iris/session/namespaces.ts";
+import { objectScriptTask } from "../../iris/session/object-script.ts";
+import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { sqlTask } from "../../iris/session/sql.ts";
+import type { SqlParameter } from "../../iris/session/sql-parameters.ts";
+import type { SqlRow } from "../../iris/session/sql-rows.ts";
+import {
+  connectionOptions,
+  connectionUri,
+  type IrisConnection,
+  type IrisConnectionOptions,
+  jdbcUrl,
+} from "../../iris/urls.ts";
+import { checkFile } from "../options/copied-sources.ts";
+import { importSources, runTask, type SessionHost } from "./iris-session.ts";
+
+/** A namespace of an IRIS that runs in a container, to work in. */
+export class IrisNamespace {
+  readonly #host: SessionHost;
+  readonly #connection: IrisConnection;
+  readonly #place: SessionPlace;
+
+  constructor(host: SessionHost, connection: IrisConnection, containerName: string) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#place = { namespace: connection.namespace, container: containerName };
+  }
+
+  /** A namespace of a container that another process has started; its use keeps no container alive. */
+  static async of(container: string, connection: IrisConnection): Promise<IrisNamespace> {
+    const client = await getContainerRuntimeClient();
+    const handle = client.container.getById(container);
+    const host: SessionHost = { exec: (command, options) => client.container.exec(handle, [...command], options) };
+    return new IrisNamespace(host, connection, container);
+  }
+
+  getHost(): string {
+    return this.#connection.host;
+  }
+
+  getPort(): number {
+    return this.#connection.port;
+  }
+
+  getNamespace(): string {
+    return this.#connection.namespace;
+  }
+
+  getUsername(): string {
+    return this.#connection.username;
+  }
+
+  getPassword(): string {
+    return this.#connection.password;
+  }
+
+  /** `iris://user:password@host:port/NAMESPACE`; it holds the password. */
+  getConnectionUri(): string {
+    return connectionUri(this.#connection);
+  }
+
+  /** `jdbc:IRIS://host:port/NAMESPACE`, without user and password. */
+  getJdbcUrl(): string {
+    return jdbcUrl(this.#connection);
+  }
+
+  /** For `createConnection()` of `@intersystems/intersystems-iris-native`; they hold the password. */
+  getConnectionOptions(): IrisConnectionOptions {
+    return connectionOptions(this.#connection);
+  }
+
+  /** As `StartedIrisRegistryContainer.runObjectScript`. @throws IrisSessionError */
+  async runObjectScript(script: string | readonly string[]): Promise<string> {
+    return await runTask(this.#host, objectScriptTask(script, this.#place));
+  }
+
+  /** As `StartedIrisRegistryContainer.runSql`. @throws IrisSessionError */
+  async runSql(sql: string, params: readonly SqlParameter[] = []): Promise<SqlRow[]> {
+    return await runTask(this.#host, sqlTask(sql, params, this.#place));
+  }
+
+  /** As `StartedIrisRegistryContainer.runSqlFile`. @throws IrisSessionError */
+  async runSqlFile(path: string): Promise<SqlRow[]> {
+    checkFile(path, "path");
+    return await this.runSql(readFileSync(path, "utf8"));
+  }
+
+  /** As `StartedIrisRegistryContainer.importClasses`. @throws IrisSessionError */
+  async importClasses(path: string): Promise<string[]> {
+    return await importSources(this.#host, path, this.#place);
+  }
+
+  /** As `StartedIrisRegistryContainer.createNamespace`. @throws IrisSessionError */
+  async createNamespace(namespace: string): Promise<void> {
+    await runTask(this.#host, createNamespaceTask(namespace, this.#place.container));
+  }
+
+  /** As `StartedIrisRegistryContainer.dropNamespace`. @throws IrisSessionError */
+  async dropNamespace(namespace: string): Promise<void> {
+    await runTask(this.#host, dropNamespaceTask(namespace, this.#place.container));
+  }
+}
