@@ -129,7 +129,7 @@ describe("doctor", () => {
     fs.writeFileSync(join(lock, "planted"), "");
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn lock: .* contains files")]);
     fs.utimesSync(lock, past, past);
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail lock: .* keeps everybody out")]);
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail lock: .* blocks every change")]);
   });
 
   it("sees what killed processes left in the commit directory, and what does not belong there", async () => {
@@ -235,7 +235,7 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: in use, but no program")]);
     fs.rmSync(lock);
     fs.symlinkSync("elsewhere", lock);
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: .* is no file")]);
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: .* is not a file")]);
   });
 
   it("tells why the engine does not answer, and calls nothing stale then", async () => {
