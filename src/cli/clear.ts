@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors/errors.ts";
 import type { ListedAssignment } from "../registry/assignment.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { assignmentTable } from "../report/assignment-table.ts";
+import { commandText } from "../settings/command-text.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
@@ -16,7 +17,7 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
   const registry = openRegistry(options);
   const terminal = standardOutput();
   if (!options.yes) {
-    if (!canAsk()) throw noTerminal();
+    if (!canAsk()) throw noTerminal(registry.registryPath);
     const answer = await confirmClearing(await registry.listAll());
     if (answer !== "yes") return answer === "interrupted" ? EXIT_CODES.interrupted : EXIT_CODES.ok;
   }
@@ -36,11 +37,11 @@ async function confirmClearing(assignments: readonly ListedAssignment[]) {
   return answer;
 }
 
-function noTerminal(): InvalidArgumentError {
+function noTerminal(registryPath: string): InvalidArgumentError {
   return new InvalidArgumentError({
     what: "clear releases every port and asks first, but there is no terminal to ask on.",
     state: "Nothing was changed.",
-    remedy: "see what would be released with `iris-ports list`, then run `iris-ports clear --yes`.",
+    remedy: `see what would be released (${commandText(["list"], registryPath)}), then: ${commandText(["clear", "--yes"], registryPath)}`,
     argument: "--yes",
     value: undefined,
   });

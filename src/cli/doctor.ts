@@ -2,6 +2,7 @@ import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { checkUp } from "../registry/doctor/checkup.ts";
 import type { Finding } from "../registry/doctor/finding.ts";
+import { commandText } from "../settings/command-text.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import type { Style } from "../text/table.ts";
 import { canAsk, confirm } from "./confirm.ts";
@@ -25,8 +26,8 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   const terminal = standardOutput();
   const before = await look(options);
   if (!options.repair) return report(before, undefined, terminal, options);
-  if (!options.yes && !canAsk()) throw noTerminal();
   const registry = openRegistry(options);
+  if (!options.yes && !canAsk()) throw noTerminal(registry.registryPath);
   if (!options.yes) {
     const asking = standardError();
     asking.write(findingsText(before, asking));
@@ -75,11 +76,11 @@ function findingsText(findings: readonly Finding[], terminal: Terminal): string 
     .join("");
 }
 
-function noTerminal(): InvalidArgumentError {
+function noTerminal(registryPath: string): InvalidArgumentError {
   return new InvalidArgumentError({
     what: "doctor --repair asks before it changes anything, but there is no terminal to ask on.",
     state: "Nothing was changed.",
-    remedy: "see what is wrong with `iris-ports doctor`, then run `iris-ports doctor --repair --yes`.",
+    remedy: `see what is wrong (${commandText(["doctor"], registryPath)}), then: ${commandText(["doctor", "--repair", "--yes"], registryPath)}`,
     argument: "--yes",
     value: undefined,
   });

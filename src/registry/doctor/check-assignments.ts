@@ -13,7 +13,7 @@ import type { EngineReport, Survey } from "../evidence/survey.ts";
 import { type PortProbe, quietProbe } from "../host/port-probe.ts";
 import { LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
 import type { KnownProject } from "../project.ts";
-import { count, type Finding, ok, REPAIR, warn } from "./finding.ts";
+import { count, type Finding, ok, repairCommand, warn } from "./finding.ts";
 import { containersWithout } from "./rebuild.ts";
 
 /** The input of the checks of a document's content. */
@@ -119,7 +119,13 @@ export function checkContainers({ document, survey, registryPath }: Scene): read
         ]
       : []),
     ...(unassigned.length > 0
-      ? [warn("containers", `without an assignment: ${few(unassigned.map(({ name }) => name))}`, REPAIR)]
+      ? [
+          warn(
+            "containers",
+            `without an assignment: ${few(unassigned.map(({ name }) => name))}`,
+            repairCommand(registryPath),
+          ),
+        ]
       : []),
   ];
   const ours = survey.engine.containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);

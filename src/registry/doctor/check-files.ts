@@ -2,15 +2,16 @@ import { accessProblem, type FileState } from "../../stores/file-state.ts";
 import { findLocker } from "../../stores/neighbour-lock.ts";
 import type { CommitState, DocumentState, LockState, RegistryFiles } from "../../stores/registry-files.ts";
 import { checkAncestors, checkPermissions, modeText } from "./check-permissions.ts";
-import { count, type Finding, fail, ok, quoted, REPAIR, warn } from "./finding.ts";
+import { count, type Finding, fail, ok, quoted, repairCommand, warn } from "./finding.ts";
 
 /** Problems of a registry's files, the most important first. */
 export async function checkFiles(files: RegistryFiles): Promise<readonly Finding[]> {
+  const repair = repairCommand(files.document.path);
   return [
     ...checkDirectory(files.directory),
-    ...checkDocument(files),
-    checkLock(files.lock),
-    ...checkCommits(files.commits),
+    ...checkDocument(files, repair),
+    checkLock(files.lock, repair),
+    ...checkCommits(files.commits, repair),
     await checkNeighbour(files.neighbour),
   ];
 }
@@ -27,15 +28,15 @@ function checkDirectory(directory: FileState): readonly Finding[] {
   ];
 }
 
-function checkDocument({ document, content, commits }: RegistryFiles): readonly Finding[] {
+function checkDocument({ document, content, commits }: RegistryFiles, repair: string): readonly Finding[] {
   const problems = checkPermissions("document", document);
   switch (content.kind) {
     case "readable":
       return problems.length > 0 ? problems : [ok("document", describeDocument(document, content))];
     case "missing":
-      return [missingDocument(document, commits)];
+      return [missingDocument(document, commits, repair)];
     case "corrupt":
-      return [...problems, fail("document", `${document.path} cannot be read: ${content.reason}`, REPAIR)];
+      return [...problems, fail("document", `${document.path} cannot be read: ${content.reason}`, repair)];
     case "newer":
       return [
         fail(
@@ -58,31 +59,31 @@ function describeDocument(
   return `${document.path}: ${count(assignments.length, "assignment")}, ${revision}, ${size} (${modeText(document)})`;
 }
 
-function missingDocument({ path }: FileState, { heads }: CommitState): Finding {
+function missingDocument({ path }: FileState, { heads }: CommitState, repair: string): Finding {
   const revision = Math.max(0, ...heads.map((head) => head.revision));
   if (revision === 0) return ok("document", `${path} is made at the first assignment`);
-  return warn("document", `${path} is missing, although ${count(revision, "version")} of it existed`, REPAIR);
+  return warn("document", `${path} is missing, although ${count(revision, "version")} of it existed`, repair);
 }
 
-function checkLock({ file, isStale, isObstructed, owner }: LockState): Finding {
+function checkLock({ file, isStale, isObstructed, owner }: LockState, repair: string): Finding {
   const by = owner === undefined ? "an unknown process" : owner;
   if (file.kind === "missing") return ok("lock", "free");
   if (file.kind === "inaccessible")
     return fail("lock", `${file.path} cannot be read (${file.code})`, "fix what is reported about its directory");
   if (file.kind !== "directory" || (isStale && isObstructed))
-    return fail("lock", `${file.path} is not a lock and blocks every change of the registry`, REPAIR);
-  if (isObstructed) return warn("lock", `${file.path} contains files, so it cannot be released`, REPAIR);
+    return fail("lock", `${file.path} is not a lock and blocks every change of the registry`, repair);
+  if (isObstructed) return warn("lock", `${file.path} contains files, so it cannot be released`, repair);
   if (!isStale) return ok("lock", `held at this moment; last taken by ${by}`);
   const since = file.stat?.mtime.toISOString();
-  return warn("lock", `${file.path} has not been refreshed since ${since}; last taken by ${by}`, REPAIR);
+  return warn("lock", `${file.path} has not been refreshed since ${since}; last taken by ${by}`, repair);
 }
 
-function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitState): readonly Finding[] {
+function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitState, repair: string): readonly Finding[] {
   if (file.kind === "missing") return [ok("commits", `${file.path} is made at the first assignment`)];
   if (file.kind === "inaccessible")
     return [fail("commits", `${file.path} cannot be read (${file.code})`, "fix what is reported about its directory")];
   if (file.kind !== "directory")
-    return [fail("commits", `${file.path} is not a directory, so the registry cannot be changed`, REPAIR)];
+    return [fail("commits", `${file.path} is not a directory, so the registry cannot be changed`, repair)];
   const nextChange = "nothing to do: the next change of the registry fixes it";
   const problems = [
     ...checkPermissions("commits", file),
@@ -91,7 +92,7 @@ function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitStat
       : [warn("commits", `${file.path} has ${heads.length || "no"} heads; was it restored by hand?`, nextChange)]),
     ...(isPending ? [warn("commits", "a version was left unpublished by a process that was killed", nextChange)] : []),
     ...(leftovers.length > 0
-      ? [warn("commits", `${count(leftovers.length, "file")} of killed processes are left`, REPAIR)]
+      ? [warn("commits", `${count(leftovers.length, "file")} of killed processes are left`, repair)]
       : []),
     ...(foreign.length > 0
       ? [

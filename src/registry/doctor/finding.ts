@@ -1,3 +1,5 @@
+import { commandText } from "../../settings/command-text.ts";
+
 /** The result of one check. */
 export type Finding = {
   /** What was checked, in one or two words. */
@@ -33,4 +35,6 @@ export function count(number: number, noun: string): string {
 }
 
 /** The command that fixes most problems of a registry's files. */
-export const REPAIR = "iris-ports doctor --repair";
+export function repairCommand(registryPath: string): string {
+  return commandText(["doctor", "--repair"], registryPath);
+}

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import type { EngineContainer } from "../../docker/engine.ts";
 import { ContainerEngineError, RegistryAccessError, RegistryCorruptError } from "../../errors/errors.ts";
+import { commandText } from "../../settings/command-text.ts";
 import { hasControlCharacter } from "../../settings/config.ts";
 import { type DetailRecord, EMPTY_DOCUMENT, type RegistryDocument } from "../../stores/document.ts";
 import { osCode } from "../../stores/safe-file.ts";
@@ -55,7 +56,7 @@ export async function rebuildDocument(
   const before = readable ?? EMPTY_DOCUMENT;
   const survey = await lookAround(context, before, true);
   if (readable === undefined && !survey.engine.isReachable && !isEngineOptional)
-    throw engineNeeded(survey.engine.reason);
+    throw engineNeeded(survey.engine.reason, store.location);
   const cleared = await store.clearObstacles();
   const target = { registryPath: store.location, portRange, now: clock() };
   const candidates = containersWithout(before, survey, store.location);
@@ -193,11 +194,11 @@ function conflictWith(document: RegistryDocument, assignment: PortAssignment): s
   return undefined;
 }
 
-function engineNeeded(reason: string): ContainerEngineError {
+function engineNeeded(reason: string, registryPath: string): ContainerEngineError {
+  const command = commandText(["doctor", "--repair", "--without-engine"], registryPath);
   return new ContainerEngineError({
     what: "The registry can only be rebuilt from the containers, and the container engine cannot be asked.",
     state: `${reason}\nNothing was changed.`,
-    remedy:
-      "start the engine (`docker info` must answer), or begin with an empty registry: `iris-ports doctor --repair --without-engine`.",
+    remedy: `start the engine (docker info must answer), or begin with an empty registry: ${command}`,
   });
 }
