@@ -9,7 +9,7 @@ import type { Interruption } from "./job/interruption.ts";
 import { isOfJob, type Job } from "./job/job.ts";
 import { type Claim, saveClaim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import { say } from "./output/log.ts";
+import { say, warn } from "./output/log.ts";
 
 const REPORT_EVERY_MS = 15_000;
 
@@ -58,6 +58,7 @@ async function take(request: ClaimRequest, instance: string | undefined): Promis
       hasWebPort: inputs.hasWebPort,
       ...(inputs.preferredPort === undefined ? {} : { preferredPort: inputs.preferredPort }),
       waitTimeoutMs: inputs.waitTimeoutMs,
+      onWarning: warn,
       onWait: reportWaiting(inputs.waitTimeoutMs, interruption.signal),
     });
     const held = await heldBefore(request, acquisition.assignment.projectKey);

@@ -15,6 +15,12 @@ export function reportError(error: unknown, isJson = false): number {
   return isOurs ? exitCodeOf(error.code) : EXIT_CODES.unexpected;
 }
 
+/** Says on stderr what does not keep the command from doing its work. */
+export function reportWarning(message: string): void {
+  const mark = styleText(["bold", "yellow"], "iris-ports: warning:", { stream: process.stderr });
+  process.stderr.write(`${mark} ${plainLines(message)}\n`);
+}
+
 /** Says what is wrong with the arguments, where the help was not printed instead. */
 export function reportUsage(complaint: string, isJson = false): number {
   const what = complaint.replace(/^error: /, "").trimEnd();

@@ -97,9 +97,11 @@ describe("L6: iris-ports, when something is wrong,", () => {
     expect(await failure(["list"], { IRIS_PORT_REGISTRY: sandbox.directory })).toMatchObject({ exitCode: 7 });
   });
 
-  it("works on without an engine", async () => {
+  it("works on without an engine, and says so", async () => {
     const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}` };
-    expect(await sandbox.run(["assign", "-q"], env)).toMatchObject({ exitCode: 0, stderr: "" });
+    const assigned = await sandbox.run(["assign", "-q"], env);
+    expect(assigned).toMatchObject({ exitCode: 0, stdout: `${sandbox.firstPort}\n` });
+    expect(assigned.stderr).toContain(`iris-ports: warning: Port ${sandbox.firstPort} was chosen without looking at`);
     const { stdout } = await sandbox.run(["list"], env);
     expect(stdout).toMatch(/ iris_[0-9a-f]{8}_\d+ \(\?\) /);
   });

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { checkDurationMs } from "../../settings/config.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
+import type { PortAssignment } from "../assignment.ts";
 import { entryOf } from "../document/edit-document.ts";
 import { cleanUp, hasStale, withoutLeftoversOf } from "../evidence/clean.ts";
-import { lookAround, type RegistryContext, type Survey, withProbe } from "../evidence/survey.ts";
+import { isEngineAbsent, lookAround, type RegistryContext, type Survey, withProbe } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
@@ -42,6 +43,8 @@ export type AssignOptions = ProjectOptions & {
   readonly waitTimeoutMs?: number;
   /** Called while waiting, with the place in the queue, from 1. */
   readonly onWait?: (state: { readonly position: number; readonly waitedMs: number }) => void;
+  /** Called when the port was chosen although the container engine does not answer. @default a warning of the process */
+  readonly onWarning?: (message: string) => void;
 };
 
 /** An assignment with what a container module needs in addition. */
@@ -80,6 +83,7 @@ async function decideInTurn(
     const { outcome } = seen;
     if (outcome.kind === "assigned") {
       const { kind: _, ...grant } = outcome;
+      warnWhereBlind(seen.survey, grant.assignment, options.onWarning ?? emitWarning);
       return { ...grant, holder: request.holder };
     }
     if (outcome.kind === "leaving") isEngineNeeded = budget.leavingMs > LEAVE_LOOK_MS;
@@ -88,6 +92,21 @@ async function decideInTurn(
     else if (!(await budget.with(() => hasNewChance(outcome, seen, context, request, budget, options.onWait))))
       throw await refusal(outcome, context, request, seen, budget.removed);
   }
+}
+
+/** The port may be a stopped container's: that is said, not left to be found out. */
+function warnWhereBlind({ engine, isEngineAsked }: Survey, { port }: PortAssignment, warn: (message: string) => void) {
+  if (engine.isReachable || !isEngineAsked || isEngineAbsent(engine)) return;
+  warn(`Port ${port} was chosen without looking at containers.\n${engine.reason}`);
+}
+
+let isWarned = false;
+
+/** Node prints it on standard error, and tools can listen for it; once is enough for a process. */
+function emitWarning(message: string): void {
+  if (isWarned) return;
+  isWarned = true;
+  process.emitWarning(message, { type: "IrisPortsWarning", code: "CONTAINER_ENGINE" });
 }
 
 /** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
