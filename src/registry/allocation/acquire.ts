@@ -4,7 +4,7 @@ import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { entryOf } from "../document/edit-document.ts";
 import { cleanUp, hasStale, withoutLeftoversOf } from "../evidence/clean.ts";
-import { isEngineAbsent, lookAround, type RegistryContext, type Survey, withProbe } from "../evidence/survey.ts";
+import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
@@ -188,7 +188,7 @@ async function refusal(
   { document, survey }: Attempt,
   removed: number,
 ): Promise<Error> {
-  const { store, clock } = context;
+  const { store, clock, probe } = context;
   switch (outcome.kind) {
     case "ambiguous":
       return ambiguousError(outcome.assignment);
@@ -202,8 +202,11 @@ async function refusal(
       return conflictError(outcome.port, outcome.occupant, { ...request, registryPath: store.location });
     case "exhausted": {
       const found = { occupants: outcome.occupants, reserved: outcome.reservedFor.length, removed };
-      const exhaustion = await withProbe(context, (probe) =>
-        describeExhaustion({ document, survey, probe, asker: request }, request, found, clock()),
+      const view = { document, survey, probe, asker: request };
+      // Ports are probed for it, one process after the other.
+      const exhaustion = await store.update(
+        async () => ({ result: await describeExhaustion(view, request, found, clock()) }),
+        { isLockOptional: probe === undefined },
       );
       return exhaustedError(exhaustion, store.location);
     }

@@ -100,27 +100,19 @@ export async function goneHolders(
   return (holder) => verdictOf(holder) === "gone";
 }
 
-/** Which ports are in use. */
+/** Which ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
 export async function portsInUse(
-  context: RegistryContext,
+  { store, probe }: RegistryContext,
   ports: readonly number[],
 ): Promise<ReadonlyMap<number, boolean>> {
-  if (ports.length === 0) return new Map();
-  return withProbe(context, async (probe) => {
-    const used = new Map<number, boolean>();
-    if (probe !== undefined) for (const port of ports) used.set(port, !(await probe(port)));
-    return used;
-  });
-}
-
-/** Looks at ports. Where that takes a bind, under the lock: two probes of one port would see each other. */
-export async function withProbe<T>(
-  { store, probe }: RegistryContext,
-  look: (probe: PortProbe | undefined) => Promise<T>,
-): Promise<T> {
+  const used = new Map<number, boolean>();
+  if (ports.length === 0 || probe === undefined) return used;
+  const probeEach = async (look: PortProbe) => {
+    for (const port of ports) used.set(port, !(await look(port)));
+    return { result: used };
+  };
   const quiet = probe === bindProbe ? quietProbe() : undefined;
-  if (probe === undefined || quiet !== undefined) return look(quiet);
-  return store.update(async () => ({ result: await look(probe) }));
+  return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
 }
 
 /** Lists the engine's containers, or tells why it could not. */
