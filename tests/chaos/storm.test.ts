@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LABEL_REGISTRY, PortRegistry } from "../../src/index.ts";
 import { bindProbe } from "../../src/registry/host/port-probe.ts";
+import { fileNames } from "../../src/stores/file-names.ts";
+import { TicketQueue } from "../../src/stores/ticket-queue.ts";
 import type { ContainerOrder } from "../fixtures/container-worker.ts";
 import type { StormOrder } from "../fixtures/storm-worker.ts";
 import { irisImage } from "../helpers/container-bench.ts";
@@ -21,6 +23,8 @@ class Storm {
   readonly machine: TestRegistry;
   readonly #places: Tormented[] = [];
   readonly #pids: number[] = [];
+  /** How often a process was hit that stood in line for the lock. */
+  inLine = 0;
 
   constructor(machine: TestRegistry) {
     this.machine = machine;
@@ -70,8 +74,10 @@ class Storm {
     // What the message of a time-out tells people to do. It keeps the storm going, and lets two into the critical section.
     const impatient = setInterval(() => fs.rmSync(`${this.machine.path}.lock`, { recursive: true, force: true }), 400);
     const deadline = performance.now() + lastsMs;
+    const strikes = setInterval(() => this.#strikeLine(), 150);
     await Promise.all(this.#places.map((place) => place.until(deadline)));
     clearInterval(impatient);
+    clearInterval(strikes);
     observer.signal("SIGTERM");
     const watched = await observer.output();
     const { violations, endings, ...counts } = audit(
@@ -82,10 +88,26 @@ class Storm {
     const blows = (kind: "kills" | "stops") => this.#places.reduce((sum, place) => sum + place.blows[kind], 0);
     const kills = blows("kills");
     const stops = blows("stops");
-    report(name, { ...counts, reads, kills, stops, violations: violations.length });
+    report(name, { ...counts, reads, kills, stops, inLine: this.inLine, violations: violations.length });
     console.log(`${name}: ${JSON.stringify(endings)}`);
     expect(violations.slice(0, 20)).toEqual([]);
     expect(Math.min(kills, stops, counts.operations, counts.samples)).toBeGreaterThan(3);
+  }
+
+  /** The tickets that no call has removed: those of killed processes go with the next calls. */
+  #livingTickets(): readonly string[] {
+    new TicketQueue(fileNames(this.machine.path).queue).callNext();
+    return fs.readdirSync(fileNames(this.machine.path).queue);
+  }
+
+  /** Hits the first, the middle or the last of the processes that stand in line for the lock. */
+  #strikeLine(): void {
+    const { queue } = fileNames(this.machine.path);
+    const tickets = fs.existsSync(queue) ? fs.readdirSync(queue).sort() : [];
+    const place = [0, Math.floor(tickets.length / 2), tickets.length - 1][Math.floor(Math.random() * 3)] as number;
+    const pid = Number(tickets[place]?.split(".")[1]);
+    if (pid > 0) this.inLine++;
+    for (const tormented of this.#places) tormented.strike(pid);
   }
 
   /** What libfaketime leaves of processes that are killed. */
@@ -112,7 +134,9 @@ class Storm {
     expect(await registry.listAll()).toEqual([]);
     for (let port = first; port <= last; port++) expect(await bindProbe(port)).toBe(true);
     const files = fs.readdirSync(this.machine.directory).filter((name) => name !== "projects");
-    expect(files.sort()).toEqual(["port-registry.json", "port-registry.json.commit"]);
+    const { commits, queue } = fileNames("port-registry.json");
+    expect(files.filter((name) => name !== queue).sort()).toEqual(["port-registry.json", commits]);
+    expect(fs.existsSync(fileNames(this.machine.path).queue) ? this.#livingTickets() : []).toEqual([]);
     // What killed writers left behind goes with the next commits.
     for (let commit = 0; commit < 64; commit++) {
       await registry.assignPort(this.machine.project("last"));

@@ -18,6 +18,8 @@ export class Tormented {
   readonly #start: (life: number) => Program;
   readonly #torment: Torment;
   readonly #random: () => number;
+  #program: Program | undefined;
+  #struckAt: bigint | undefined;
 
   constructor(start: (life: number) => Program, torment: Torment, seed: number) {
     this.#start = start;
@@ -29,8 +31,22 @@ export class Tormented {
     for (let life = 1; performance.now() < deadline; life++) await this.#live(this.#start(life), deadline);
   }
 
+  /** Kills or stops the process in this place, if it is the one that is meant. */
+  strike(pid: number): void {
+    const program = this.#program;
+    if (program?.child.pid !== pid || !program.isRunning) return;
+    if (this.#random() < 0.3) {
+      this.#struckAt = this.#kill(program);
+      return;
+    }
+    program.signal("SIGSTOP");
+    this.blows.stops++;
+  }
+
   async #live(program: Program, deadline: number): Promise<void> {
     let killedAt: bigint | undefined;
+    this.#program = program;
+    this.#struckAt = undefined;
     while (program.isRunning && performance.now() < deadline) {
       await delay(BEAT_MS * (0.5 + this.#random()));
       const dice = this.#random();
@@ -42,7 +58,7 @@ export class Tormented {
       // It may have stopped itself.
       program.signal("SIGCONT");
     }
-    killedAt ??= await this.#end(program);
+    killedAt ??= this.#struckAt ?? (await this.#end(program));
     await program.ended();
     const { lines } = program;
     this.blows.kills += lines.some((line) => line.startsWith("x ")) ? 1 : 0;

@@ -107,14 +107,13 @@ describe.skipIf(isOnRedis)("R12: a lock that is not to be had in time", () => {
     expect(await machine.open().listAll()).toHaveLength(1);
   });
 
-  test("does not keep anybody from joining, releasing and being refused, which need no lock", async () => {
+  test("does not keep anybody from joining and releasing, which need no lock", async () => {
     const machine = await TestRegistry.create(2);
     const registry = machine.open({ lockTimeoutMs: 150 });
     for (const name of ["a", "b"]) await registry.assignPort(machine.project(name));
     fs.mkdirSync(`${machine.path}.lock`);
     const holder = await uniqueProcessHolder();
     expect((await registry.assignPort(machine.project("a"), { holder })).port).toBe(machine.range[0]);
-    await expect(registry.assignPort(machine.project("c"))).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
     expect((await registry.releasePort(machine.project("b"))).status).toBe("released");
     await expect(registry.assignPort(machine.project("c"))).rejects.toThrow(PortAssignmentTimeoutError);
     expect(machine.json().iris_ports.holders[machine.project("a")]).toHaveLength(2);
