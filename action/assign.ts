@@ -7,7 +7,8 @@ import { claimPort } from "./claim-port.ts";
 import { clean } from "./clean.ts";
 import { giveBack, sayGivenBack } from "./give-back.ts";
 import { runInitScripts } from "./init-scripts.ts";
-import { type Inputs, type IrisInputs, readInputs } from "./inputs/inputs.ts";
+import { type Inputs, readInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { ensureImage } from "./iris-image.ts";
 import { waitUntilReady } from "./iris-readiness.ts";
 import { abortable, type Interruption, interruption } from "./job/interruption.ts";
@@ -28,7 +29,7 @@ export async function assign(): Promise<void> {
     // First of all: once the runner has died, another process may be this one's parent.
     const worker = await seenWorker();
     const inputs = readInputs();
-    if (inputs.iris !== undefined) maskSecrets(inputs.iris);
+    maskSecrets(inputs);
     const { job } = inputs;
     const open = openRegistry({ ...inputs, isInContainer: job.isInContainer });
     const claim = await claimOf(open, inputs);
@@ -61,7 +62,7 @@ type Step = OpenRegistry & {
 async function claimOf(open: OpenRegistry, inputs: Inputs): Promise<Claim> {
   const { job } = inputs;
   return {
-    registryPath: open.registry.registryPath,
+    registryAddress: open.registry.registryAddress,
     portRange: open.registry.portRange,
     projectPath: canonicalProject(resolve(job.workspace, inputs.project ?? ".")),
     instances: [],
@@ -84,7 +85,7 @@ async function startStep(step: Step): Promise<void> {
     interrupted.check();
     if (inputs.iris === undefined) {
       const { hosts } = await reachOf(step.engine, inputs.job.isInContainer);
-      finish(acquisition, inputs, hosts[0]);
+      finish(acquisition, step, hosts[0]);
     } else {
       await startIn(step, acquisition, inputs.iris);
     }
@@ -116,11 +117,12 @@ async function startIn(step: Step, first: Acquisition, iris: IrisInputs): Promis
   const chosen = host ?? reach.hosts[0];
   exportIris(acquisition.assignment, { ...inputs, iris }, chosen);
   say(`IRIS is ready after ${(startedInMs / 1_000).toFixed(1)} s.`);
-  finish(acquisition, inputs, chosen, startedInMs);
+  finish(acquisition, step, chosen, startedInMs);
 }
 
-function finish({ assignment }: Acquisition, inputs: Inputs, host: string, startedInMs?: number): void {
-  exportAssignment(assignment, inputs, host);
+function finish({ assignment }: Acquisition, { inputs, registry }: Step, host: string, startedInMs?: number): void {
+  exportAssignment(assignment, inputs, { host, registryPath: registry.registryPath });
   saveOutcome({ projectKey: assignment.projectKey, port: assignment.port, startedInMs: startedInMs ?? null });
-  say(`${assignment.projectKey} has port ${assignment.port} (${host}:${assignment.port}), in ${inputs.envName}.`);
+  const { port, projectKey } = assignment;
+  say(`Assigned port ${port} (${host}:${port}) to ${projectKey}; later steps read it from ${inputs.envName}.`);
 }

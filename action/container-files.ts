@@ -1,6 +1,6 @@
 import { IRIS_CPF_MERGE_PATH, IRIS_LICENSE_KEY_PATH } from "../src/iris/image.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { abortable } from "./job/interruption.ts";
 
 const BLOCK_BYTES = 512;

@@ -2,7 +2,7 @@ import { IRIS_WEB_PORT } from "../src/iris/ports.ts";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
 import type { ContainerEnv } from "./container-env.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { irisLabels } from "./iris-labels.ts";
 
 /** Whose container is made, of what, and where it is bound. */

@@ -103,7 +103,16 @@ export class DockerCli {
     const words = stderr.trim() || `exit code ${exitCode}`;
     const code = NO_PERMISSION.test(words) ? "EACCES" : NO_ANSWER.test(words) ? "ECONNREFUSED" : undefined;
     const details = code === undefined ? { statusCode: 500 } : { code };
-    return engineError(this.address.endpoint, Object.assign(new Error(words), details));
+    const error = engineError(this.address.endpoint, Object.assign(new Error(words), details));
+    const { source } = this.address;
+    if (code !== "ECONNREFUSED" || source === undefined) return error;
+    const state = [`Its address comes from ${source}.`, error.state].filter(Boolean).join("\n");
+    return new ContainerEngineError({
+      what: error.what,
+      state,
+      remedy: `start it, or correct ${source}.`,
+      cause: error,
+    });
   }
 
   #notStarted(cause: unknown): ContainerEngineError {

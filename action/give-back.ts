@@ -14,6 +14,8 @@ export type GivenBack = {
   readonly assignments: readonly PortAssignment[];
   /** The names of the containers that the step created and that are removed. */
   readonly removedContainers: readonly string[];
+  /** False where something failed and was reported. */
+  readonly isComplete: boolean;
 };
 
 /**
@@ -22,7 +24,11 @@ export type GivenBack = {
  * is only a line in the log where its code is `knownFailure`, which the job was told of already.
  */
 export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = ""): Promise<GivenBack> {
-  const report = (what: string, error: unknown) => reportFailure(what, error, knownFailure);
+  let isComplete = true;
+  const report = (what: string, error: unknown) => {
+    isComplete = false;
+    reportFailure(what, error, knownFailure);
+  };
   const assignments: PortAssignment[] = [];
   const removedContainers: string[] = [];
   const held = await heldInstances(open, claim, report);
@@ -34,7 +40,7 @@ export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = 
     const assignment = await release(open, claim, leave, report);
     if (assignment !== undefined) assignments.push(assignment);
   }
-  return { assignments, removedContainers };
+  return { assignments, removedContainers, isComplete };
 }
 
 /** Says what was given back, line by line. */
@@ -48,10 +54,11 @@ export function sayGivenBack({ assignments, removedContainers }: GivenBack): voi
   }
 }
 
-/** One line of the log, and an annotation unless the job was told of the same problem already. */
+/** An annotation, unless the job was told of the same problem already: then a line of the log. */
 export function reportFailure(what: string, error: unknown, knownFailure: string): void {
   const isKnown = error instanceof IrisPortsError && error.code === knownFailure;
-  (isKnown ? say : warn)(`${what}: ${isKnown && error instanceof IrisPortsError ? error.what : messageOf(error)}`);
+  if (isKnown) say(`${what} (${error.code}, see the annotation of the step).`);
+  else warn(`${what}: ${messageOf(error)}`);
 }
 
 type Report = (what: string, error: unknown) => void;

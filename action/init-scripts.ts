@@ -4,7 +4,7 @@ import { type InitStep, initSteps } from "../src/iris/session/init-scripts.ts";
 import { SESSION_COMMAND } from "../src/iris/session-scripts.ts";
 import { copyFiles } from "./container-files.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { abortable } from "./job/interruption.ts";
 import { inGroup } from "./output/log.ts";
 

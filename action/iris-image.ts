@@ -1,6 +1,6 @@
 import { ContainerEngineError } from "../src/errors/errors.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { abortable } from "./job/interruption.ts";
 import { inGroup } from "./output/log.ts";
 
@@ -16,18 +16,31 @@ export async function ensureImage(cli: DockerCli, { image, pull }: IrisInputs, s
     const inspected = await cli.ask(inspect, INSPECT_TIMEOUT_MS, { signal });
     if (inspected.exitCode === 0) return;
     if (!/no such image/i.test(inspected.stderr)) throw cli.refusal(inspected);
-    if (pull === "never") throw imageError(image, "The engine does not have it, and `pull` is `never`.");
+    if (pull === "never") {
+      throw imageError(image, {
+        state: "The engine does not have it, and `pull` is `never`.",
+        remedy: "load the image on the runner before the job, or use `pull: missing`.",
+      });
+    }
   }
   const pulled = await inGroup(`docker pull ${image}`, (print) =>
     abortable(cli.run(["pull", image], { onLine: print }), signal),
   );
-  if (pulled.exitCode !== 0) throw imageError(image, pulled.stderr.trim());
+  if (pulled.exitCode !== 0) {
+    throw imageError(image, {
+      state: pulled.stderr.trim(),
+      remedy: "check the name of the image; a private registry needs docker/login-action in an earlier step.",
+    });
+  }
 }
 
-function imageError(image: string, state: string): ContainerEngineError {
+function imageError(
+  image: string,
+  { state, remedy }: { readonly state: string; readonly remedy: string },
+): ContainerEngineError {
   return new ContainerEngineError({
     what: `The image ${image} is not there and cannot be pulled.`,
     state,
-    remedy: `try \`docker pull ${image}\` on the runner; a private registry needs docker/login-action in a step before.`,
+    remedy,
   });
 }

@@ -5,7 +5,7 @@ import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import { containerLabels } from "../src/registry/container-labels.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
 import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 
 /** The labels that the library would give the container, so that its tests recognise it and join. */
 export async function irisLabels(

@@ -4,7 +4,7 @@ import { diagnoseLog, READY_LINE, START_LINE } from "../src/iris/log-lines.ts";
 import { SESSION_COMMAND, setupScript } from "../src/iris/session-scripts.ts";
 import { parseSetupOutput } from "../src/iris/setup-output.ts";
 import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { abortable } from "./job/interruption.ts";
 import { inGroup } from "./output/log.ts";
 
@@ -12,6 +12,10 @@ const SESSION_RETRY_MS = 200;
 const INSPECT_TIMEOUT_MS = 10_000;
 const KEPT_LINES = 2_000;
 const SHOWN_LINES = 30;
+/** Of those, what an annotation shows. */
+const DECISIVE_LINES = 3;
+/** The container is removed by the time that somebody reads this. */
+const READ_LOG = "read the container's log in this step's output.";
 
 /**
  * Shows the container's log in a folded group until IRIS has started, then has a session create what is asked for: only
@@ -78,11 +82,11 @@ async function setUp(
     const result = parseSetupOutput(session.stdout);
     if (result.isOk) return;
     if (result.failed.length > 0) {
-      const refusals = result.failed.map(({ step, words }) => `${step}: ${words}`);
+      const [first = "", ...others] = result.failed.map(({ step, words }) => `${step}: ${words}`);
       throw new ContainerStartError({
-        what: "IRIS refused to set up what the step asks for.",
-        state: refusals.join("\n"),
-        remedy: "correct the inputs `username`, `password` and `namespace` after these words of IRIS.",
+        what: `IRIS refused to set up the ${first}`,
+        state: others.join("\n"),
+        remedy: "correct the inputs `username`, `password` or `namespace` accordingly.",
       });
     }
     if (!result.isSignedOn && !(await isRunning(cli, id, signal))) onEnd();
@@ -118,18 +122,25 @@ async function startError(
 ): Promise<ContainerStartError> {
   const logTail = log.slice(-SHOWN_LINES).join("\n");
   const diagnosis = diagnoseLog(log.join("\n"));
-  if (diagnosis !== undefined) return new ContainerStartError({ ...diagnosis, logTail });
+  if (diagnosis !== undefined) {
+    const { what, remedy, isCauseUnknown } = diagnosis;
+    return new ContainerStartError({ what, remedy: isCauseUnknown ? READ_LOG : remedy, logTail });
+  }
+  const lastLines = log.filter((line) => line.trim() !== "").slice(-DECISIVE_LINES);
+  const state = lastLines.length === 0 ? "It wrote nothing to its log." : `Its log ends with:\n${lastLines.join("\n")}`;
   if (isTimeout) {
     return new ContainerStartError({
       what: `IRIS in ${name} did not let a session in within ${iris.startTimeoutMs / 1_000} s.`,
-      remedy: "read the container's log above; a slow host needs a longer `start-timeout`.",
+      state,
+      remedy: `check that ${iris.image} is an image of IRIS; on a slow host, use a longer \`start-timeout\`.`,
       logTail,
     });
   }
   const exitCode = await inspect(cli, id, "State.ExitCode", interruption);
   return new ContainerStartError({
     what: `The container ${name} ended with exit code ${exitCode || "unknown"} before IRIS was ready.`,
-    remedy: `read its log above, and check that ${iris.image} is an image of IRIS.`,
+    state,
+    remedy: `${READ_LOG.slice(0, -1)}, and check that ${iris.image} is an image of IRIS.`,
     logTail,
   });
 }

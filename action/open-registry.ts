@@ -1,7 +1,7 @@
 import type { EngineAddress } from "../src/docker/engine-address.ts";
+import { openStore } from "../src/registry/open-store.ts";
 import { PortRegistry } from "../src/registry/registry.ts";
 import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/settings/config.ts";
-import { FileStore } from "../src/stores/file-store.ts";
 import type { Store } from "../src/stores/store.ts";
 import { DockerCliEngine } from "./docker-cli-engine.ts";
 
@@ -14,17 +14,15 @@ export type OpenRegistry = {
 
 /** Everything explicit: a step of the job may have changed the environment since. */
 export function openRegistry(options: {
-  readonly registryPath: string;
+  /** A path, or the URL of a Redis server. */
+  readonly registryAddress: string;
   readonly portRange: readonly [number, number];
   readonly isInContainer: boolean;
   /** @default what the environment names */
   readonly engineAddress?: EngineAddress | undefined;
 }): OpenRegistry {
   const engine = new DockerCliEngine({ isHostShared: !options.isInContainer, address: options.engineAddress });
-  const store = new FileStore({
-    path: options.registryPath,
-    lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS,
-    isDurable: true,
-  });
+  const { registryAddress: registryPath } = options;
+  const store = openStore({ registryPath, lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS, isDurable: true, engine });
   return { engine, store, registry: new PortRegistry({ store, engine, portRange: options.portRange }) };
 }

@@ -56,7 +56,7 @@ async function releaseClaim(open: OpenRegistry, claim: Claim, knownFailure: stri
   if (!(await endOrphanedMain(claim.main)))
     warn(`The step's main process ${claim.main.pid} does not end; what it takes from now on is not released.`);
   const given = await giveBack(open, claim, knownFailure);
-  if (given.assignments.length === 0 && given.removedContainers.length === 0)
+  if (given.isComplete && given.assignments.length === 0 && given.removedContainers.length === 0)
     info("iris-ports: this step holds no port, so there is nothing to release.");
   sayGivenBack(given);
   return given;

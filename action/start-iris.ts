@@ -14,7 +14,7 @@ import { LABEL_FINGERPRINT } from "../src/registry/labels.ts";
 import { ContainerEnv } from "./container-env.ts";
 import { copyConfiguration } from "./container-files.ts";
 import { createArguments } from "./create-arguments.ts";
-import type { IrisInputs } from "./inputs/inputs.ts";
+import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { irisParts } from "./iris-labels.ts";
 import { abortable } from "./job/interruption.ts";
 import type { OpenRegistry } from "./open-registry.ts";

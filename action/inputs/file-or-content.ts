@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { messageOf } from "../output/log.ts";
 import { invalidInput } from "./input-values.ts";
 
@@ -27,7 +27,7 @@ export type ListedFile = {
 };
 
 /**
- * The files of a list with one path per line; of a directory all files, by name.
+ * The files of a list with one path per line; of a directory all files below it, by name.
  * @throws InvalidArgumentError when one cannot be read
  */
 export function readFileList(input: string, text: string, workspace: string): readonly ListedFile[] {
@@ -42,8 +42,8 @@ export function readFileList(input: string, text: string, workspace: string): re
 
 function filesAt(absolute: string, path: string): string[] {
   if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [path];
-  const entries = readdirSync(absolute, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
-  return entries.map(({ name }) => join(path, name)).sort();
+  const entries = readdirSync(absolute, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  return entries.map(({ name, parentPath }) => join(path, relative(absolute, parentPath), name)).sort();
 }
 
 function readFile(

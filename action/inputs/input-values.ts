@@ -1,5 +1,9 @@
+import { getInput } from "@actions/core";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { hasControlCharacter } from "../../src/settings/config.ts";
 import { DURATION_EXAMPLES, parseDurationMs } from "../../src/settings/duration.ts";
+
+export const HIGHEST_PORT = 65_535;
 
 /** What the runner, the shell, Node and the tools of a job obey; an input must not be able to change it. */
 const RESERVED_NAMES =
@@ -78,4 +82,11 @@ export function readChoice<T extends string>(input: string, text: string, choice
   const choice = choices.find((candidate) => candidate === text.toLowerCase());
   if (choice !== undefined) return choice;
   throw invalidInput(input, text, "is not among its values", `write one of ${choices.join(", ")}.`);
+}
+
+/** The input, or undefined when it is empty. @throws InvalidArgumentError when it has control characters */
+export function line(name: string): string | undefined {
+  const value = getInput(name);
+  if (!hasControlCharacter(value)) return value || undefined;
+  throw invalidInput(name, value, "has line breaks or other control characters", "write it in one line.");
 }

@@ -6,7 +6,7 @@ import { ContainerEngineError } from "../../src/errors/errors.ts";
 import { DEFAULT_IRIS_PASSWORD } from "../../src/iris/image.ts";
 import { environment } from "../../src/settings/config.ts";
 import type { DockerCliEngine } from "../docker-cli-engine.ts";
-import type { IrisInputs } from "../inputs/inputs.ts";
+import type { IrisInputs } from "../inputs/iris-inputs.ts";
 import { warn } from "../output/log.ts";
 
 const LOOPBACK = "127.0.0.1";

@@ -4,7 +4,8 @@ import type { ProcessIdentity } from "../../src/registry/holder.ts";
 
 /** What main is going to take: saved before main does anything, so that post can release it whatever becomes of main. */
 export type Claim = {
-  readonly registryPath: string;
+  /** A path, or the URL of a Redis server with its password: the step's state is not shown anywhere. */
+  readonly registryAddress: string;
   readonly portRange: readonly [number, number];
   readonly projectPath: string;
   /** All that were tried; `null` is the project without one. */
@@ -45,7 +46,7 @@ export function readFailure(): string {
 export function readClaim(): Claim | undefined {
   const claim = parse(getState("claim")) as Partial<Claim> | undefined;
   const isUsable =
-    typeof claim?.registryPath === "string" &&
+    typeof claim?.registryAddress === "string" &&
     typeof claim.projectPath === "string" &&
     typeof claim.holderId === "string" &&
     Array.isArray(claim.portRange) &&

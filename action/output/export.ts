@@ -3,14 +3,21 @@ import { DEFAULT_IRIS_NAMESPACE, DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } 
 import { connectionUri } from "../../src/iris/urls.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
 import { assignmentJson } from "../../src/report/assignment-json.ts";
-import type { Inputs, IrisInputs } from "../inputs/inputs.ts";
+import { isRedisUrl } from "../../src/settings/config.ts";
+import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
+import type { Inputs } from "../inputs/inputs.ts";
+import type { IrisInputs } from "../inputs/iris-inputs.ts";
 
 const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
 const PROJECT_NAME = "IRIS_PORTS_PROJECT";
 
+/** Where the job reaches its port, and where the assignment stands. */
+export type Place = { readonly host: string; readonly registryPath: string };
+
 /** Tells the job's later steps which port they have, and the library in them which assignment to join. */
-export function exportAssignment(assignment: PortAssignment, inputs: Inputs, host: string): void {
+export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at: Place): void {
+  const { host, registryPath } = at;
   const { port, webPort, projectPath, instance = "", containerName } = assignment;
   exportVariable(inputs.envName, String(port));
   if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
@@ -18,7 +25,7 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, hos
     exportVariable(PROJECT_NAME, projectPath);
     // Empty, it takes back what another use of the action in this job may have said.
     exportVariable("IRIS_PORTS_INSTANCE", instance);
-    exportVariable("IRIS_PORT_REGISTRY", inputs.registryPath);
+    exportVariable("IRIS_PORT_REGISTRY", inputs.registryAddress);
     if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
   }
   setOutput("port", String(port));
@@ -27,7 +34,8 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, hos
   setOutput("instance", instance);
   setOutput("container-name", containerName);
   setOutput("web-port", webPort === undefined ? "" : String(webPort));
-  setOutput("registry-path", inputs.registryPath);
+  // Without a password: a job cannot hand on an output in which one is masked.
+  setOutput("registry-path", registryPath);
   setOutput("assignment", JSON.stringify(assignmentJson(assignment)));
 }
 
@@ -60,15 +68,25 @@ function exportBeside(envName: string, variables: Readonly<Record<string, string
   for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
 }
 
-/** Has the runner hide the password and the licence key in the log of the whole job, in every form they are handed on. */
-export function maskSecrets({ password, licenseKey }: IrisInputs): void {
+/** Has the runner hide every secret in the log of the whole job, in every form in which it is handed on. */
+export function maskSecrets({ registryAddress, iris }: Inputs): void {
+  if (isRedisUrl(registryAddress)) maskPassword(parseRedisUrl(registryAddress, "registryPath").password);
+  if (iris !== undefined) maskIris(iris);
+}
+
+function maskPassword(password: string | undefined): void {
+  if (password === undefined) return;
+  setSecret(password);
+  if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+}
+
+function maskIris({ password, licenseKey }: IrisInputs): void {
   // Short lines of a key, such as its section's name, are no secret and may occur anywhere.
   const lines = licenseKey?.split("\n").filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
   for (const line of lines) setSecret(line);
   // The well-known default is no secret, and hiding "SYS" would garble every log that speaks of %SYS.
-  if (password === undefined || password === DEFAULT_IRIS_PASSWORD) return;
-  setSecret(password);
-  if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+  if (password === DEFAULT_IRIS_PASSWORD) return;
+  maskPassword(password);
 }
 
 /** No step of the job has said so far which assignment is the job's. An export counts for this step at once, too. */

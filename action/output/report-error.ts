@@ -1,7 +1,8 @@
 import { debug, isDebug } from "@actions/core";
 import { IrisPortsError, type IrisPortsErrorCode } from "../../src/errors/base.ts";
-import { InvalidArgumentError } from "../../src/errors/errors.ts";
+import { InvalidArgumentError, RegistryAccessError } from "../../src/errors/errors.ts";
 import { PortExhaustedError } from "../../src/registry/errors.ts";
+import { isRedisUrl } from "../../src/settings/config.ts";
 import { plainLines } from "../../src/text/plain-text.ts";
 import { InterruptedError } from "../job/interruption.ts";
 import { fail, messageOf, say } from "./log.ts";
@@ -16,7 +17,7 @@ export function reportError(error: unknown): void {
   // Where the workflow is run with debug logging.
   if (isDebug() && error instanceof Error) debug(plainLines(error.stack ?? ""));
   if (error instanceof InterruptedError) {
-    say(`The step was ${error.message}. It holds nothing.`);
+    say(`The step was ${error.message}.`);
     process.exitCode = error.exitCode;
   } else if (error instanceof IrisPortsError) {
     fail([whatOf(error), error.state, `To fix: ${remedyOf(error)}`].filter(Boolean).join("\n"), titleOf(error.code));
@@ -34,9 +35,11 @@ function titleOf(code: string): string {
 function whatOf(error: IrisPortsError): string {
   if (!(error instanceof InvalidArgumentError)) return error.what;
   const { argument, what } = error;
-  if (!what.startsWith(`${argument} `) || /^[A-Z_]+$/.test(argument)) return what;
   const input = argument.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return `Input \`${input}\`${what.slice(argument.length)}`;
+  // A variable of the environment has the name that it has there.
+  if (/^[A-Z_]+$/.test(argument) || what.includes(`\`${input}\``)) return what;
+  const text = what.startsWith(`${argument} `) ? what.slice(argument.length) : `: ${what}`;
+  return `Input \`${input}\`${text}`;
 }
 
 /** In the words of a workflow. */
@@ -47,9 +50,19 @@ function remedyOf(error: IrisPortsError): string {
     const wider = free === undefined ? "" : `, or choose from more ports with \`port-range: ${first}-${free}\``;
     return `wait for a port with \`wait-timeout: 10m\`${wider}.`;
   }
-  const addition = ADDITIONS[error.code];
-  return addition === undefined ? error.remedy : `${error.remedy}\n${addition}`;
+  const remedy = WORDS.reduce((text, [ours, theirs]) => text.replaceAll(ours, theirs), error.remedy);
+  const isOnServer = error instanceof RegistryAccessError && isRedisUrl(error.registryPath);
+  const addition = isOnServer ? undefined : ADDITIONS[error.code];
+  return addition === undefined ? remedy : `${remedy}\n${addition}`;
 }
+
+/** What is said otherwise to the author of a workflow. */
+const WORDS: readonly (readonly [RegExp, string])[] = [
+  [/ask for no port number: any free port is then assigned/g, "leave out `preferred-port`"],
+  [/"--cpuset-cpus 0-19"/g, "`container-options: --cpuset-cpus=0-19`"],
+  // A runner has the action, not the command.
+  [/\biris-ports (?=release|doctor|list|clean|clear)/g, "npx iris-ports "],
+];
 
 const ADDITIONS: Partial<Record<IrisPortsErrorCode, string>> = {
   REGISTRY_ACCESS: "In a workflow, `registry-path` can name another file, which all runners of the host can write to.",

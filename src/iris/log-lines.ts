@@ -7,7 +7,12 @@ export const READY_LINE = /\[INFO\] \.\.\.started InterSystems IRIS instance/;
 export const START_LINE = "[INFO] Starting InterSystems IRIS instance";
 
 /** Why a start failed, and what to do about it. */
-export type LogDiagnosis = { readonly what: string; readonly remedy: string };
+export type LogDiagnosis = {
+  readonly what: string;
+  readonly remedy: string;
+  /** The log does not tell the cause: its reader has to look for it. */
+  readonly isCauseUnknown?: boolean;
+};
 
 /**
  * The failure that the log of a container tells of, if any: there is no point in waiting any longer.
@@ -23,7 +28,8 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
   const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
   const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
-  return { what: `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`, remedy: known?.[1] ?? OTHER_REMEDY };
+  const what = `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`;
+  return known === undefined ? { what, remedy: OTHER_REMEDY, isCauseUnknown: true } : { what, remedy: known[1] };
 }
 
 const LICENSE_REMEDY =

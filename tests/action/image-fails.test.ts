@@ -36,7 +36,7 @@ test("a start that takes too long fails with what to do", async () => {
   const slow = { "container-env": "IRIS_STANDIN_START_MS=60000", "start-timeout": "2s" };
   const main = await job.main({ inputs: { image: await ensureStandin(), ...slow } });
   expect(main.stdout).toMatch(
-    /CONTAINER_START::IRIS in iris_\w+ did not let a session in within 2 s\.%0ATo fix: .*`start-timeout`/,
+    /CONTAINER_START::IRIS in iris_\w+ did not let a session in within 2 s\.%0A.*%0ATo fix: .*`start-timeout`/,
   );
   await expectNothingLeft(host, job);
 });

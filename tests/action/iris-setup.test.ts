@@ -51,7 +51,7 @@ test("init scripts run in the namespace before the step ends, in their order", a
   const host = await FakeHost.create();
   const job = host.job();
   write(job, "ci/schema/1-table.sql", "CREATE TABLE Shop.Item (id INT, name VARCHAR(20));\n");
-  write(job, "ci/schema/2-rows.sql", "INSERT INTO Shop.Item (id, name) VALUES (1, 'pear');\n");
+  write(job, "ci/schema/2/rows.sql", "INSERT INTO Shop.Item (id, name) VALUES (1, 'pear');\n");
   write(job, "src/Order.cls", CLASS);
   write(job, "ci/hello.script", "do ##class(Shop.Order).Hello()\n");
   const scripts = "ci/schema\nsrc/Order.cls\n\nci/hello.script\n";
@@ -60,7 +60,7 @@ test("init scripts run in the namespace before the step ends, in their order", a
   expect(main).toMatchObject({ code: 0, stderr: "" });
   expect(main.stdout.match(/^\| (Running .*|hello.*)$/gm)).toEqual([
     "| Running ci/schema/1-table.sql",
-    "| Running ci/schema/2-rows.sql",
+    "| Running ci/schema/2/rows.sql",
     "| Running src/Order.cls",
     "| Running ci/hello.script",
     "| hello from the class",

@@ -78,7 +78,7 @@ export class FakeHost {
   }
 }
 
-type JobOptions = {
+export type JobOptions = {
   /** Runners have a workspace each. */
   readonly runner?: string;
   readonly matrix?: unknown;

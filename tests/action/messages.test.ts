@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
+import { docker } from "../helpers/engine.ts";
+import { FakeHost, type JobOptions } from "../helpers/fake-runner.ts";
+
+/** The one annotation of a step that failed, line by line. */
+async function annotation(
+  inputs: Record<string, string>,
+  options: JobOptions = {},
+  host?: FakeHost,
+): Promise<string[]> {
+  const main = await (host ?? (await FakeHost.create())).job(options).main({ inputs });
+  const annotations = main.stdout.match(/^::(error|warning) .*$/gm) ?? [];
+  expect(annotations, main.stdout).toHaveLength(1);
+  const [text = ""] = annotations;
+  return text.replace(/^.*?::.*?::/, "").split("%0A");
+}
+
+test("an input is called by its name in the workflow, whatever checks it", async () => {
+  const checked = {
+    "port-range": "9-1",
+    instance: "a b",
+    username: "a b",
+    namespace: "a b",
+    "registry-path": "reg.json",
+  };
+  for (const [input, value] of Object.entries(checked)) {
+    const [what] = await annotation({ password: "secret", [input]: value });
+    expect(what).toContain(`Input \`${input}\``);
+    expect(what).not.toMatch(/portRange|registryPath/);
+  }
+  const [what, , remedy] = await annotation({ "web-port": "true", "port-range": "20000-20010" });
+  expect(what).toMatch(/^Input `web-port` has no port beside port 20010/);
+  expect(remedy).toBe("To fix: use ports up to 14734, or leave `web-port` out.");
+});
+
+test("a port that was asked for and is taken: who has it, and what to do in the workflow", async () => {
+  const host = await FakeHost.create();
+  const image = await ensureStandin();
+  const name = `stranger-${host.ports[0]}`;
+  await docker("run", "--detach", "--rm", "--name", name, "--publish", `127.0.0.1:${host.ports[0]}:1972`, image);
+  try {
+    const lines = await annotation({ "preferred-port": String(host.ports[0]) }, {}, host);
+    expect(lines).toEqual([
+      `Port ${host.ports[0]} is in use by container ${name}.`,
+      "Nothing was assigned.",
+      `To fix: stop that container (docker stop ${name}), or leave out \`preferred-port\`.`,
+    ]);
+  } finally {
+    await docker("rm", "--force", name);
+  }
+});
+
+test("an image that may not be pulled: no advice to pull it", async () => {
+  const lines = await annotation({ image: "iris-ports/no-such-image:1", pull: "never" });
+  expect(lines.at(-1)).toBe("To fix: load the image on the runner before the job, or use `pull: missing`.");
+});
+
+test("an engine that is not there: where its address comes from", async () => {
+  const lines = await annotation({ image: "iris" }, { env: { DOCKER_HOST: "unix:///nowhere.sock" } });
+  expect(lines[1]).toBe("Its address comes from DOCKER_HOST.");
+  expect(lines.at(-1)).toBe("To fix: start it, or correct DOCKER_HOST.");
+});
+
+test("a container that does not become IRIS: the last words of its log, and no container that is gone", async () => {
+  const lines = await annotation({ image: await ensureEchoStandin(), "start-timeout": "1s" });
+  expect(lines).toContain("echo-standin listens on 8080");
+  expect(lines.join()).not.toContain("docker logs");
+  const fatal = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=fatal" });
+  expect(fatal[0]).toContain('IRIS gave up its start: "Error starting InterSystems IRIS"');
+  expect(fatal.at(-1)).toBe("To fix: read the container's log in this step's output.");
+});
+
+test("what IRIS refuses to set up stands in the first line, in IRIS's words", async () => {
+  const inputs = { image: await ensureStandin(), namespace: "SHOP", "container-env": "IRIS_STANDIN_REFUSE=namespace" };
+  const [what] = await annotation(inputs);
+  expect(what).toMatch(/^IRIS refused to set up the namespace: SQLCODE -400: /);
+});
+
+test("a licence that has run out: how to name another image, and the option for hosts with many cores", async () => {
+  const lines = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=license" });
+  expect(lines[0]).toMatch(/^IRIS refuses its licence: "Invalid Community Edition license/);
+  expect(lines.at(-1)).toContain("`container-options: --cpuset-cpus=0-19`");
+});
