@@ -20,7 +20,18 @@ export type ProcessIdentity = {
   readonly thread?: string;
 };
 
+/** A container, and one uninterrupted run of it, as the engine that runs it knows them. */
+export type ContainerIdentity = {
+  readonly id: string;
+  /** The engine's own ID. */
+  readonly engine: string;
+  /** As the engine writes it: another time is another run. */
+  readonly startedAt: string;
+};
+
 type HolderBase = {
+  /** The container it runs in: whoever can ask the same engine sees when that is gone. */
+  readonly container?: ContainerIdentity;
   /** Unique among the holders of an assignment; the same id twice is one holder. */
   readonly id: string;
   /** Since when it holds the assignment. */

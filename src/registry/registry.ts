@@ -19,8 +19,10 @@ import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
 import { type Liveness, observeProcess } from "./evidence/liveness.ts";
 import { isForeignEntry, judge } from "./evidence/staleness.ts";
 import { goneHolders, lookAround, portsInUse, type RegistryContext } from "./evidence/survey.ts";
-import { checkHolder, type Holder, processHolder } from "./holder.ts";
+import { type ContainerIdentity, checkHolder, type Holder, processHolder } from "./holder.ts";
+import { identifyContainer } from "./host/own-container.ts";
 import { bindProbe, type PortProbe } from "./host/port-probe.ts";
+import { currentMachine } from "./host/process-identity.ts";
 import { openStore } from "./open-store.ts";
 import { identifyProject, type KnownProject } from "./project.ts";
 
@@ -74,6 +76,7 @@ export class PortRegistry {
   readonly engine: ContainerEngine | undefined;
   readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
+  #container: ContainerIdentity | undefined;
   /** Where processes of several hosts share the registry. */
   readonly #renewal: HolderRenewal | undefined;
 
@@ -312,7 +315,8 @@ export class PortRegistry {
     const preferredPort =
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
-    const wanted = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
+    const given = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
+    const wanted = await this.#inContainer(given);
     const holder = this.#renewal !== undefined && isRenewed(wanted) ? await this.#renewal.begin(wanted) : wanted;
     return {
       ...identity,
@@ -323,6 +327,16 @@ export class PortRegistry {
       refusedPorts,
       waiterId: `${holder.id} ${identity.projectKey}`,
     };
+  }
+
+  /** A holder that runs beside this process in a container carries that container. */
+  async #inContainer(holder: Holder): Promise<Holder> {
+    if (holder.kind === "manual" || holder.container !== undefined) return holder;
+    const { process } = holder;
+    if (process !== undefined && process.pidNamespace !== (await currentMachine()).pidNamespace) return holder;
+    // Asked again where it is not known: the engine may not have answered.
+    this.#container ??= await identifyContainer(this.engine);
+    return this.#container === undefined ? holder : { ...holder, container: this.#container };
   }
 
   async #renewing(acquisition: Acquisition): Promise<Acquisition> {

@@ -22,6 +22,7 @@ export type HolderRecord = {
   readonly description?: string;
   readonly uses_container?: true;
   readonly leaving?: true;
+  readonly container?: { readonly id: string; readonly engine: string; readonly started_at: string };
   /** Of a manual holder: the directory it holds for, and where that was seen. */
   readonly directory?: { readonly path: string; readonly host: string; readonly device: number };
   readonly process?: {

@@ -122,6 +122,10 @@ function parseHolder(value: unknown, where: string): HolderRecord {
   asOneOf(record.get("kind"), ["process", "job", "manual"], `${where}.kind`);
   asTime(record.get("since"), `${where}.since`);
   if (record.has("expires_at")) asTime(record.get("expires_at"), `${where}.expires_at`);
+  if (record.has("container")) {
+    const container = asObject(record.get("container"), `${where}.container`);
+    for (const key of ["id", "engine", "started_at"]) asText(container.get(key), `${where}.container.${key}`);
+  }
   if (record.has("description")) asText(record.get("description"), `${where}.description`);
   if (record.has("directory")) checkDirectory(asObject(record.get("directory"), `${where}.directory`), where);
   if (record.has("process")) checkProcess(asObject(record.get("process"), `${where}.process`), `${where}.process`);

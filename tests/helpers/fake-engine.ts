@@ -36,6 +36,13 @@ export class FakeEngine implements ContainerEngine {
     return this.id;
   }
 
+  /** When containers were started last, by their ids. */
+  readonly starts = new Map<string, string>();
+
+  async startedAt(id: string): Promise<string | undefined> {
+    return this.starts.get(id);
+  }
+
   async removeContainer(id: string): Promise<void> {
     if (this.isStubborn) throw new ContainerEngineError({ what: "The engine refuses.", remedy: "ask again." });
     this.containers = this.containers.filter((container) => container.id !== id);

@@ -78,6 +78,21 @@ describe("DockerodeEngine on a real engine", () => {
     expect(docker("volume", "ls", "--quiet")).not.toContain(volume);
   });
 
+  it("tells when a container was started: another time after a restart, none when it does not run", async () => {
+    const engine = new DockerodeEngine();
+    const name = create("run");
+    const id = docker("inspect", "--format", "{{.Id}}", name);
+    const first = await engine.startedAt(id);
+    expect(first).toBe(docker("inspect", "--format", "{{.State.StartedAt}}", name));
+    docker("restart", "--time", "0", name);
+    expect(await engine.startedAt(id)).not.toBe(first);
+    docker("kill", name);
+    docker("wait", name);
+    expect(await engine.startedAt(id)).toBeUndefined();
+    docker("rm", name);
+    expect(await engine.startedAt(id)).toBeUndefined();
+  });
+
   it("lets removals of one container meet", async () => {
     const name = create("run");
     const id = docker("inspect", "--format", "{{.Id}}", name);

@@ -1,6 +1,6 @@
 import type { AssignmentRecord, DetailRecord, HolderRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import type { Holder } from "../holder.ts";
+import type { ContainerIdentity, Holder } from "../holder.ts";
 import { containerName } from "../project.ts";
 import { readTime } from "./times.ts";
 
@@ -61,6 +61,7 @@ function readHolder(record: HolderRecord): Holder {
     ...(record.description === undefined ? {} : { description: record.description }),
     ...(record.uses_container ? { usesContainer: true } : {}),
     ...(record.leaving ? { isLeaving: true } : {}),
+    ...(record.container === undefined ? {} : { container: toContainer(record.container) }),
   };
   if (record.kind === "manual")
     return { ...base, kind: "manual", ...(record.directory === undefined ? {} : { directory: record.directory }) };
@@ -76,6 +77,14 @@ function readHolder(record: HolderRecord): Holder {
   return { ...base, kind: record.kind === "job" ? "job" : "process", process: identity };
 }
 
+function toContainer({ id, engine, started_at }: NonNullable<HolderRecord["container"]>): ContainerIdentity {
+  return { id, engine, startedAt: started_at };
+}
+
+function toContainerRecord({ id, engine, startedAt }: ContainerIdentity): NonNullable<HolderRecord["container"]> {
+  return { id, engine, started_at: startedAt };
+}
+
 export function toHolderRecord(holder: Holder): HolderRecord {
   const process = holder.kind === "manual" ? undefined : holder.process;
   return {
@@ -86,6 +95,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
     ...(holder.description === undefined ? {} : { description: holder.description }),
     ...(holder.usesContainer ? { uses_container: true } : {}),
     ...(holder.isLeaving ? { leaving: true } : {}),
+    ...(holder.container === undefined ? {} : { container: toContainerRecord(holder.container) }),
     ...(holder.kind === "manual" && holder.directory !== undefined ? { directory: holder.directory } : {}),
     ...(process === undefined
       ? {}

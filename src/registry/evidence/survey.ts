@@ -75,12 +75,16 @@ export async function lookAround(
     reason: "the container engine was not asked",
   } as const;
   const report = isEngineAsked ? await askEngine(engine) : notAsked;
+  const isContainerGone = await goneContainers(document, report, engine);
   return {
     registryPath: store.location,
     document,
     engine: report,
     isEngineAsked,
-    verdictOf,
+    verdictOf: (holder) => {
+      const verdict = verdictOf(holder);
+      return verdict === "unknown" && isContainerGone(holder) ? "gone" : verdict;
+    },
     makerVerdictOf: await observeMakers(report, store.location, liveness),
     composeDirectoryOf: composeDirectories(report),
   };
@@ -147,6 +151,46 @@ export function engineNote({ engine, isEngineAsked }: Survey): { readonly engine
   if (!isEngineAsked) return {};
   const noted = engine.isReachable ? engine.id : engine.endpoint;
   return noted === undefined ? {} : { engine: noted };
+}
+
+/**
+ * Tells which holders ran in containers that are gone, have ended, or have been restarted since: nothing in them is left.
+ * Only the engine that ran them can tell.
+ */
+async function goneContainers(
+  { holders, history, waiters }: RegistryDocument,
+  report: EngineReport,
+  engine: ContainerEngine | undefined,
+): Promise<(holder: Holder) => boolean> {
+  if (!report.isReachable) return () => false;
+  const records = [
+    ...[...holders.values()].flat(),
+    ...history.flatMap(({ users }) => users ?? []),
+    ...waiters.map(({ holder }) => holder),
+  ];
+  const states = new Map(report.containers.map(({ id, state }) => [id, state]));
+  const gone = new Set<string>();
+  for (const { container } of records) {
+    if (container === undefined || container.engine !== report.id) continue;
+    const isRunning = RUNNING_STATES.includes(states.get(container.id) ?? "");
+    if (!isRunning || (await isRestarted(container, engine))) gone.add(`${container.id} ${container.started_at}`);
+  }
+  return ({ container }) => container !== undefined && gone.has(`${container.id} ${container.startedAt}`);
+}
+
+const RUNNING_STATES = ["running", "paused"];
+
+async function isRestarted(
+  { id, started_at }: NonNullable<HolderRecord["container"]>,
+  engine: ContainerEngine | undefined,
+): Promise<boolean> {
+  try {
+    const startedAt = await engine?.startedAt?.(id);
+    return startedAt !== undefined && startedAt !== started_at;
+  } catch (cause) {
+    debug("container %s cannot be looked at: %o", id, cause);
+    return false;
+  }
 }
 
 /** Looks at every process that holds or waits for something in the document. */

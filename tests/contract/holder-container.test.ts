@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import { jobHolder } from "../../src/registry/holder.ts";
+import { containerIdIn } from "../../src/registry/host/own-container.ts";
+import { TestRegistry } from "../helpers/registry.ts";
+
+const ID = "0123456789abcdef".repeat(4);
+const MOUNT = "/var/lib/docker/containers";
+
+describe("a process in a container finds the container's id", () => {
+  test.each([
+    ["docker", `637 600 8:1 ${MOUNT}/${ID}/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw`, "0::/"],
+    ["podman", `9 8 0:25 /containers/overlay-containers/${ID}/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw`, "0::/"],
+    ["docker, by the control group", "", `9:name=systemd:/docker/${ID}\n8:pids:/docker/${ID}`],
+    ["systemd's control group", "", `0::/system.slice/docker-${ID}.scope`],
+    ["kubernetes", "", `0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-${ID}.scope`],
+  ])("of %s", (_, mountinfo, cgroup) => {
+    expect(containerIdIn(mountinfo, cgroup)).toBe(ID);
+  });
+
+  test.each([
+    [
+      "on the host of containers",
+      `50 49 0:30 / ${MOUNT}/${ID}/mounts/shm rw - tmpfs shm rw`,
+      "0::/user.slice/user-0.slice",
+    ],
+    ["where nothing can be read", "", ""],
+  ])("and none %s", (_, mountinfo, cgroup) => {
+    expect(containerIdIn(mountinfo, cgroup)).toBeUndefined();
+  });
+});
+
+describe("a holder in a container that cannot be seen", () => {
+  /** A job in the container `job`, which runs, and its assignment. */
+  async function jobInContainer(engine = "FAKE:ENGINE") {
+    const machine = await TestRegistry.create(1);
+    const { id } = machine.engine.run({ name: "job" });
+    machine.engine.starts.set(id, "10:00");
+    const holder = { ...jobHolder({ id: "job" }), container: { id, engine, startedAt: "10:00" } };
+    await machine.open().assignPort(machine.project("a"), { holder });
+    return { machine, id };
+  }
+  const status = async (machine: TestRegistry) => (await machine.open().listAll())[0]?.status;
+
+  test("holds while the container runs on", async () => {
+    const { machine } = await jobInContainer();
+    expect(await status(machine)).toBe("active");
+    expect(await machine.open().cleanupStale()).toEqual([]);
+  });
+
+  test("is gone with the container, and its port is given to the next", async () => {
+    const { machine } = await jobInContainer();
+    machine.engine.remove("job");
+    expect(await status(machine)).toBe("stale");
+    expect((await machine.open().assignPort(machine.project("b"))).port).toBe(machine.range[0]);
+  });
+
+  test("is gone when the container was restarted, or has ended", async () => {
+    const { machine, id } = await jobInContainer();
+    machine.engine.starts.set(id, "10:05");
+    expect(await status(machine)).toBe("stale");
+    machine.engine.starts.set(id, "10:00");
+    machine.engine.containers = machine.engine.containers.map((one) => ({ ...one, state: "exited" }));
+    expect(await status(machine)).toBe("stale");
+  });
+
+  test("cannot be judged by another engine, which never knew the container, nor while the engine is silent", async () => {
+    const { machine } = await jobInContainer("ANOTHER:ENGINE");
+    machine.engine.remove("job");
+    expect(await status(machine)).toBe("active");
+    const own = await jobInContainer();
+    own.machine.engine.remove("job");
+    own.machine.engine.isReachable = false;
+    expect(await status(own.machine)).toBe("active");
+  });
+});
