@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { ContainerRuntimeClient, WaitStrategy } from "testcontainers";
+import type { ContainerRuntimeClient, InspectResult, StartedTestContainer, WaitStrategy } from "testcontainers";
+import { InvalidArgumentError } from "../errors/errors.ts";
+import { joinCpfMerges } from "../iris/cpf-merge.ts";
 import {
   DEFAULT_IRIS_IMAGE,
   DEFAULT_IRIS_NAMESPACE,
@@ -8,17 +10,27 @@ import {
   DEFAULT_IRIS_USERNAME,
   IRIS_CPF_MERGE_PATH,
   IRIS_CPF_MERGE_VARIABLE,
+  IRIS_DATA_DIRECTORY_VARIABLE,
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
 import { diagnoseLog, type LogDiagnosis } from "../iris/log-lines.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
+import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
 import type { Part } from "../lifecycle/fingerprint.ts";
 import { loginPart } from "../lifecycle/login-part.ts";
 import type { Inspected } from "./engine/engine-containers.ts";
 import { checkFile } from "./options/copied-sources.ts";
+import {
+  DURABLE_MOUNT,
+  durableDirectory,
+  giveVolumeToIris,
+  IRIS_DATA_DIRECTORY,
+  volumeName,
+} from "./options/durable-data.ts";
 import { RegistryContainer } from "./registry-container.ts";
+import { INIT_MARK_PATH, initScriptsDone, markOf, readInitScripts, runInitScripts } from "./session/init-scripts.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
 import { IrisWaitStrategy } from "./wait/iris-wait-strategy.ts";
 
@@ -39,6 +51,9 @@ export class IrisRegistryContainer extends RegistryContainer {
   #namespace: string | undefined;
   #username: string | undefined;
   #password: string | undefined;
+  #durableVolume: string | undefined;
+  readonly #cpfMerges: string[] = [];
+  readonly #initScripts: InitScript[] = [];
 
   /** @param image an image of InterSystems, or one based on it. Default: the current Community Edition */
   constructor(image?: string) {
@@ -75,16 +90,16 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * Merges settings into IRIS's configuration before it starts, such as `memoryCapCpf(256)`.
+   * Merges settings into IRIS's configuration before it starts, such as `memoryCapCpf(256)`. Further calls add to it.
    * @param merge the path of a merge file, or its content if it contains a line break
    * @throws InvalidArgumentError when there is no such file, or it cannot be read
    * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACMF
    */
   withCpfMerge(merge: string): this {
     if (!merge.includes("\n")) checkFile(merge, "cpfMerge");
-    const content = merge.includes("\n") ? merge : readFileSync(merge, "utf8");
+    this.#cpfMerges.push(merge.includes("\n") ? merge : readFileSync(merge, "utf8"));
     this.withEnvironment({ [IRIS_CPF_MERGE_VARIABLE]: IRIS_CPF_MERGE_PATH });
-    return this.withCopyContentToContainer([{ content, target: IRIS_CPF_MERGE_PATH, mode: 0o644 }]);
+    return this.#copyInstead({ content: joinCpfMerges(this.#cpfMerges), target: IRIS_CPF_MERGE_PATH });
   }
 
   /** The web server gets a registry port as well: 52773 + (port - 1972). Otherwise it gets a random one. */
@@ -93,9 +108,49 @@ export class IrisRegistryContainer extends RegistryContainer {
     return this;
   }
 
+  /**
+   * Scripts that prepare the container when it is made, in their order and in its namespace: `.sql`; classes and routines
+   * (`.cls`, `.mac`, `.inc`, `.int`, `.xml`); everything else is ObjectScript. A start that joins a container does not run
+   * them, and waits until they are done.
+   * @throws InvalidArgumentError when there is no such file, or it cannot be read; `start()` throws IrisSessionError
+   */
+  withInitScripts(...paths: readonly string[]): this {
+    this.#initScripts.push(...readInitScripts(paths));
+    return this.#copyInstead({ content: markOf(this.#initScripts), target: INIT_MARK_PATH });
+  }
+
+  /**
+   * Keeps IRIS's databases and configuration in a directory of this machine, which is made if need be, or in a volume of
+   * the engine. `stop()` then shuts IRIS down before it removes the container: a killed IRIS loses what was written last.
+   * @param directoryOrVolume a path with a slash, or the name of a volume
+   * @throws InvalidArgumentError when IRIS, whose uid is 51773, could not write to the directory
+   */
+  withDurableData(directoryOrVolume: string): this {
+    this.#durableVolume = volumeName(directoryOrVolume);
+    this.withEnvironment({ [IRIS_DATA_DIRECTORY_VARIABLE]: IRIS_DATA_DIRECTORY });
+    const source = this.#durableVolume ?? durableDirectory(directoryOrVolume);
+    return this.withBindMounts([{ source, target: DURABLE_MOUNT, mode: "rw" }]);
+  }
+
   override async start(): Promise<StartedIrisRegistryContainer> {
-    const namespace = this.#namespace ?? DEFAULT_IRIS_NAMESPACE;
-    return new StartedIrisRegistryContainer(await this.startUse(), { namespace, ...this.#login });
+    this.#checkLogin();
+    if (this.#durableVolume !== undefined) await giveVolumeToIris(this.imageName.string, this.#durableVolume);
+    const started = new StartedIrisRegistryContainer(await this.startUse(), {
+      namespace: this.#effectiveNamespace,
+      ...this.#login,
+    });
+    await initScriptsDone(started, this.startupTimeoutMs);
+    return started;
+  }
+
+  protected override async containerStarted(
+    container: StartedTestContainer,
+    _inspected: InspectResult,
+    isReused: boolean,
+  ): Promise<void> {
+    if (isReused || this.#initScripts.length === 0) return;
+    const place = { namespace: this.#effectiveNamespace, container: container.getName().replace(/^\//, "") };
+    await runInitScripts(container, this.#initScripts, place);
   }
 
   /** A wait strategy of the user's own takes the place of the line in the log; the session comes after it. */
@@ -114,6 +169,27 @@ export class IrisRegistryContainer extends RegistryContainer {
   protected override configuration(): readonly Part[] {
     const { username, password } = this.#login;
     return [...super.configuration(), loginPart(username, password)];
+  }
+
+  /** IRIS has no default password for a user that it is to create. */
+  #checkLogin(): void {
+    if (this.#username === undefined || this.#password !== undefined) return;
+    throw new InvalidArgumentError({
+      what: `The user ${this.#username} has no password: withUsername() was called without withPassword().`,
+      remedy: "call withPassword() as well, or leave withUsername() out",
+      argument: "password",
+      value: undefined,
+    });
+  }
+
+  /** In the place of what was to be copied there before. */
+  #copyInstead({ content, target }: { readonly content: string; readonly target: string }): this {
+    this.contentsToCopy = this.contentsToCopy.filter((copied) => copied.target !== target);
+    return this.withCopyContentToContainer([{ content, target, mode: 0o644 }]);
+  }
+
+  get #effectiveNamespace(): string {
+    return this.#namespace ?? DEFAULT_IRIS_NAMESPACE;
   }
 
   get #login() {

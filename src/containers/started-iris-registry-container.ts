@@ -1,3 +1,4 @@
+import type { CommitOptions } from "testcontainers";
 import { ContainerMismatchError } from "../errors/errors.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SqlParameter } from "../iris/session/sql-parameters.ts";
@@ -12,6 +13,7 @@ import {
   webUrl,
 } from "../iris/urls.ts";
 import { IrisNamespace } from "./session/iris-namespace.ts";
+import { shutDown } from "./session/shut-down.ts";
 import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
 
 /** The login and the namespace of an IRIS. */
@@ -29,7 +31,8 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
 
   /** Made by `IrisRegistryContainer.start()`. */
   constructor(use: ContainerUse, login: IrisLogin) {
-    super(use);
+    // A killed IRIS loses what it wrote last; that matters only where the data is kept.
+    super(use, () => shutDown(use.container, { isForDurableData: true }));
     this.#login = login;
   }
 
@@ -121,6 +124,19 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   /** Deletes a namespace, its database, and everything in it. */
   async dropNamespace(namespace: string): Promise<void> {
     await this.#in({}).dropNamespace(namespace);
+  }
+
+  /**
+   * Makes an image of the container, without the registry's labels. IRIS is shut down before, so that its databases are
+   * whole, and started again after.
+   */
+  override async commit(options: CommitOptions): Promise<string> {
+    await shutDown(this);
+    try {
+      return await super.commit(options);
+    } finally {
+      await this.restart();
+    }
   }
 
   /** The namespace; `USER` unless `withNamespace()` set another. */

@@ -35,12 +35,15 @@ export type ContainerUse = {
 /** A started container on its project's port. Any number of these, in any number of processes, may share a container. */
 export class StartedRegistryContainer extends AbstractStartedContainer {
   readonly #use: ContainerUse;
+  /** Run before the last user stops the container. */
+  readonly #beforeEnd: (() => Promise<void>) | undefined;
   #stopped: Promise<StoppedTestContainer> | undefined;
 
   /** Made by `RegistryContainer.start()`. */
-  constructor(use: ContainerUse) {
+  constructor(use: ContainerUse, beforeEnd?: () => Promise<void>) {
     super(use.container);
     this.#use = use;
+    this.#beforeEnd = beforeEnd;
   }
 
   /** The host of the port: `127.0.0.1` with a local engine. */
@@ -115,6 +118,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   async #end(lease: Lease | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
     try {
+      await this.#beforeEnd?.();
       return await super.stop(options);
     } catch (error) {
       // Somebody else has removed it, or is just doing so. It may have been replaced by one that all have left since.

@@ -23,3 +23,16 @@ export function memoryCapCpf(globalBuffersMb: number): string {
   }
   return `[config]\nglobals=0,0,${globalBuffersMb},0,0,0\n`;
 }
+
+/** Several merge files as one: each section once, with the lines of all files in their order. */
+export function joinCpfMerges(merges: readonly string[]): string {
+  const sections = new Map<string, string[]>();
+  for (const merge of merges) {
+    let section = "";
+    for (const line of merge.split(/\r?\n/)) {
+      if (/^\s*\[.*\]\s*$/.test(line)) section = line.trim();
+      else if (line.trim() !== "") sections.set(section, [...(sections.get(section) ?? []), line]);
+    }
+  }
+  return [...sections].map(([section, lines]) => `${[section, ...lines].join("\n").trimStart()}\n`).join("");
+}

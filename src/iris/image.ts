@@ -17,5 +17,10 @@ export const IRIS_CPF_MERGE_VARIABLE = "ISC_CPF_MERGE_FILE";
 /** Where we put that file. */
 export const IRIS_CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
+/** The environment variable that names the directory for databases and configuration inside the container. */
+export const IRIS_DATA_DIRECTORY_VARIABLE = "ISC_DATA_DIRECTORY";
+/** The user that IRIS runs as in its images. */
+export const IRIS_UID = 51773;
+
 /** How long a start may take, in milliseconds: 15 to 90 s are usual, a busy CI host takes longer. */
 export const IRIS_STARTUP_TIMEOUT_MS = 180_000;

@@ -1,6 +1,8 @@
 /** How to connect to an IRIS and log in. An IPv6 host may be given with or without brackets. */
 export type IrisConnection = {
+  /** A name or an IP address. */
   readonly host: string;
+  /** Of the superserver. */
   readonly port: number;
   /** The namespace. */
   readonly namespace: string;

@@ -22,6 +22,7 @@ export class IrisNamespace {
   readonly #connection: IrisConnection;
   readonly #place: SessionPlace;
 
+  /** Made by `IrisNamespace.of()` and by iris-ports itself. */
   constructor(host: SessionHost, connection: IrisConnection, containerName: string) {
     this.#host = host;
     this.#connection = connection;
@@ -36,22 +37,27 @@ export class IrisNamespace {
     return new IrisNamespace(host, connection, container);
   }
 
+  /** The host of the port. */
   getHost(): string {
     return this.#connection.host;
   }
 
+  /** The host port of the superserver. */
   getPort(): number {
     return this.#connection.port;
   }
 
+  /** The namespace's name. */
   getNamespace(): string {
     return this.#connection.namespace;
   }
 
+  /** The user to log in as. */
   getUsername(): string {
     return this.#connection.username;
   }
 
+  /** The user's password. */
   getPassword(): string {
     return this.#connection.password;
   }
