@@ -6,11 +6,10 @@ import type { HolderRecord, RegistryDocument } from "./document.ts";
  */
 export function isLasting(before: RegistryDocument, after: RegistryDocument): boolean {
   if (before.unknown !== after.unknown) return true;
-  const keys = new Set([...before.holders.keys(), ...after.holders.keys()]);
-  for (const key of keys) {
-    const [old, young] = [before.holders.get(key), after.holders.get(key)];
-    if (old !== young && [...(old ?? []), ...(young ?? [])].some(outlivesBoot)) return true;
-  }
+  for (const [key, holders] of after.holders)
+    if (before.holders.get(key) !== holders && [holders, before.holders.get(key) ?? []].flat().some(outlivesBoot))
+      return true;
+  for (const [key, holders] of before.holders) if (!after.holders.has(key) && holders.some(outlivesBoot)) return true;
   return false;
 }
 

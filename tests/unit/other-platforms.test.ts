@@ -60,7 +60,7 @@ test.skipIf(process.platform === "win32")("on macOS what cannot be asked is unkn
 test.skipIf(process.platform === "win32")(
   "on Windows PowerShell tells the start time, and nothing the boot",
   async () => {
-    command("powershell.exe", "echo 2026-11-23T05:06:07");
+    command("powershell.exe", "echo 42 2026-11-23T05:06:07");
     const { identifyProcess } = await identityOn("win32");
     expect(await identifyProcess(42)).toMatchObject({
       startTime: "2026-11-23T05:06:07",
@@ -69,6 +69,13 @@ test.skipIf(process.platform === "win32")(
     });
   },
 );
+
+test.skipIf(process.platform === "win32")("on Windows one PowerShell tells about all processes", async () => {
+  command("powershell.exe", `echo "$*" >>'${join(bin, "asked")}'; echo 41 earlier; echo 43 later`);
+  const { startTimeOf } = await identityOn("win32");
+  expect(await Promise.all([41, 42, 43].map(startTimeOf))).toEqual(["earlier", "unknown", "later"]);
+  expect(fs.readFileSync(join(bin, "asked"), "utf8").match(/Get-Process/g)).toHaveLength(1);
+});
 
 test("a Linux that hides what it is stands for its name alone, and nothing is said of its processes", async () => {
   vi.spyOn(fs, "readFileSync").mockImplementation(() => {

@@ -8,6 +8,7 @@ import createDebug from "debug";
 import { osCode } from "../../stores/safe-file.ts";
 import type { ProcessIdentity } from "../holder.ts";
 import { currentThread, linuxStartTime } from "./linux-processes.ts";
+import { windowsStartTime } from "./windows-processes.ts";
 
 const debug = createDebug("iris-ports:liveness");
 const run = promisify(execFile);
@@ -51,7 +52,7 @@ export async function currentMachine(): Promise<Machine> {
 export async function startTimeOf(pid: number): Promise<string> {
   try {
     if (process.platform === "linux") return linuxStartTime(pid, UNKNOWN, ENDED);
-    if (process.platform === "win32") return await windowsStartTime(pid);
+    if (process.platform === "win32") return (await windowsStartTime(pid)) ?? UNKNOWN;
     // A fixed locale and time zone, because the printed text is compared between processes.
     return (
       (await run("env", ["LC_ALL=C", "TZ=UTC0", "ps", "-o", "lstart=", "-p", String(pid)])).stdout.trim() || UNKNOWN
@@ -60,14 +61,6 @@ export async function startTimeOf(pid: number): Promise<string> {
     debug("the start time of process %d is unknown: %o", pid, cause);
     return UNKNOWN;
   }
-}
-
-async function windowsStartTime(pid: number): Promise<string> {
-  const script = `(Get-Process -Id ${pid}).StartTime.ToUniversalTime().ToString('s')`;
-  const { stdout } = await run("powershell.exe", ["-NoProfile", "-NonInteractive", "-Command", script], {
-    windowsHide: true,
-  });
-  return stdout.trim() || UNKNOWN;
 }
 
 async function readMachine(): Promise<Machine & { readonly isComplete: boolean }> {
