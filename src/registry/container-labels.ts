@@ -2,7 +2,7 @@ import type { PortAssignment } from "./assignment.ts";
 import { type Holder, processText } from "./holder.ts";
 import * as LABELS from "./labels.ts";
 
-/** What a container is made for. */
+/** The purpose of a container. */
 export type LabelledUse = {
   readonly assignment: PortAssignment;
   readonly generation: string;
@@ -12,14 +12,14 @@ export type LabelledUse = {
 };
 
 /**
- * Every label of ours with nothing in it, which counts as no label. An image that was made from a container has the
- * container's labels, and hands them on.
+ * All our labels with empty values, which count as no label. An image made from a container carries the container's labels
+ * and passes them on, unless they are blanked.
  */
 export const BLANK_LABELS: Readonly<Record<string, string>> = Object.fromEntries(
   Object.values(LABELS).map((name) => [name, ""]),
 );
 
-/** The labels of a container that is made for an assignment, whoever makes it: each of ours, empty where there is none. */
+/** All labels of a container that is made for an assignment, with empty values where there is none. */
 export function containerLabels({ assignment, ...use }: LabelledUse): Record<string, string> {
   const { projectPath, port, instance, webPort } = assignment;
   const process = processText(use.creator);

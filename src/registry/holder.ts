@@ -125,7 +125,7 @@ export function jobHolder(
   return { ...options, kind: "job", since: new Date() };
 }
 
-/** The process behind a holder, on one line for a label; undefined where none is known. */
+/** The process behind a holder, on one line for a label; undefined if none is known. */
 export function processText(holder: Holder): string | undefined {
   const identity = holder.kind === "manual" ? undefined : holder.process;
   if (identity === undefined) return undefined;

@@ -12,7 +12,7 @@ export type StoreOptions = {
   readonly registryPath?: string | undefined;
   readonly lockTimeoutMs: number;
   readonly isDurable: boolean;
-  /** Its ID names the pool of ports on a Redis server: ports belong to the host of an engine. */
+  /** The engine; its ID names the pool of ports on a Redis server, because ports belong to the host of an engine. */
   readonly engine: ContainerEngine | undefined;
 };
 
@@ -42,7 +42,7 @@ function withName(url: string, name: string): string {
   return named.href;
 }
 
-/** @throws InvalidArgumentError where there is no engine whose ID could name the pool */
+/** The name of the pool. @throws InvalidArgumentError if no engine answers whose ID could name it */
 async function poolOf(engine: ContainerEngine | undefined, location: string): Promise<string> {
   try {
     const id = await engine?.identify?.();

@@ -4,12 +4,13 @@ import { InvalidArgumentError } from "../errors/errors.ts";
 import { environment, hasControlCharacter, isLossless, shown, workingDirectory } from "../settings/config.ts";
 import { realPath } from "../settings/real-path.ts";
 
-/** More than any system has room for: on Windows 32,767. */
+/** Longer than any system allows; Windows allows 32,767. */
 const LONGEST_PATH = 32_767;
 
 /**
- * What owns a port: an absolute path with symbolic links resolved, no trailing slash, the drive letter in capitals. It
- * need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory; a relative one counts from there.
+ * The owner of a port: an absolute path with symbolic links resolved, without trailing slash, with a capital drive letter.
+ * The directory need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory, which also resolves relative
+ * paths.
  * @throws InvalidArgumentError when it is empty, has control characters, or `IRIS_PORTS_PROJECT` is relative
  */
 export function canonicalProject(project?: string): string {
@@ -20,7 +21,7 @@ export function canonicalProject(project?: string): string {
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
-  // Every process has a working directory of its own, so a relative path in the environment would name many projects.
+  // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
   const real = canonicalPath(isAbsolute(value) ? value : resolve(workingDirectory(), value));
   // Two directories whose names differ only in such bytes would be one project.
@@ -34,7 +35,7 @@ export function canonicalPath(path: string): string {
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
-/** A project and the instance of it that is meant. */
+/** A project and one of its instances. */
 export type ProjectIdentity = {
   readonly projectPath: string;
   readonly instance: string | undefined;
@@ -47,8 +48,9 @@ export type KnownProject = Pick<ProjectIdentity, "projectPath" | "projectKey"> &
 };
 
 /**
- * Who a caller means; an assignment means itself. `IRIS_PORTS_INSTANCE` belongs to `IRIS_PORTS_PROJECT` and counts only where neither project nor
- * instance is given: that is how a test inside a CI job finds the assignment which the job's first step made.
+ * The project and instance of a call. An assignment can be passed as itself. `IRIS_PORTS_INSTANCE` belongs to
+ * `IRIS_PORTS_PROJECT` and counts only if neither project nor instance is given: this is how a test inside a CI job finds
+ * the assignment that the job's first step made.
  * @throws InvalidArgumentError
  */
 export function identifyProject(project?: string | KnownProject, instance?: string): ProjectIdentity {
@@ -61,7 +63,7 @@ export function identifyProject(project?: string | KnownProject, instance?: stri
 }
 
 /**
- * What names an assignment in the document: `<path>`, or `<path>#<instance>`.
+ * The key of an assignment in the document: `<path>`, or `<path>#<instance>`.
  * @throws InvalidArgumentError when the instance is not a plain name
  */
 export function projectKey(projectPath: string, instance?: string): string {
@@ -77,12 +79,12 @@ export function projectKey(projectPath: string, instance?: string): string {
   return `${projectPath}#${instance}`;
 }
 
-/** True for what may name an instance. */
+/** True for a valid name of an instance. */
 export function isInstanceName(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value);
 }
 
-/** The name a project's container has: the Python tool's rule, so that both tools recognise each other's. */
+/** The name of a project's container, by the Python tool's rule, so that both tools recognise each other's containers. */
 export function containerName(key: string, port: number): string {
   return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
 }

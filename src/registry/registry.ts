@@ -49,8 +49,8 @@ export type PortRegistryOptions = {
 };
 
 /**
- * The same registry with the engine that starts its containers. Where another engine was given to the constructor, or
- * `false`, that choice stays.
+ * The same registry with the engine that starts its containers. An engine, or `false`, that was given to the constructor
+ * is kept.
  */
 export let withStartEngine: (registry: PortRegistry, engine: ContainerEngine) => PortRegistry;
 
@@ -77,7 +77,7 @@ export class PortRegistry {
   readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
   #container: ContainerIdentity | undefined;
-  /** Where processes of several hosts share the registry. */
+  /** Renews holders if processes of several hosts share the registry. */
   readonly #renewal: HolderRenewal | undefined;
 
   /** @throws InvalidArgumentError */
@@ -95,7 +95,7 @@ export class PortRegistry {
       store,
       engine,
       clock: options.clock ?? (() => shared?.now() ?? new Date()),
-      // The ports of a remote engine open on its host: a probe here would say nothing about them.
+      // The ports of a remote engine open on its host, so a probe here would say nothing about them.
       get probe() {
         return engine?.isLocal === false ? undefined : (options.probe ?? bindProbe);
       },
@@ -265,7 +265,7 @@ export class PortRegistry {
       .sort((a, b) => a.port - b.port);
   }
 
-  /** The queue for a port, the first first, without those that are provably gone. */
+  /** The queue for a port in its order, without waiters that are provably gone. */
   async listWaiting(): Promise<WaitingProject[]> {
     const document = await this.#surroundings.store.read();
     if (document.waiters.length === 0) return [];

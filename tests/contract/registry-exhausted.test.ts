@@ -223,7 +223,7 @@ describe("R14: the queue", () => {
     machine.write({ ...rest, assignments: [], iris_ports: { ...iris_ports, holders: {}, details: {}, waiters } });
     const refused = registry.assignPort(machine.project("c"));
     await expect(refused).rejects.toMatchObject({ code: "PORT_EXHAUSTED", assignments: [] });
-    await expect(refused).rejects.toThrow(/taken or reserved[\s\S]*reserved for those who wait: 1/);
+    await expect(refused).rejects.toThrow(/taken or reserved[\s\S]*reserved for earlier waiters: 1/);
   });
 
   test("whose time ends during a wait looks once more before giving up", async () => {

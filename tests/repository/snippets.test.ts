@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../scripts/run-command.ts";
+import tsconfig from "../../tsconfig.json" with { type: "json" };
 import { MarkdownPage } from "../helpers/markdown.ts";
 import { publicApi } from "../helpers/public-api.ts";
 
@@ -21,7 +22,10 @@ declare module "@intersystems/intersystems-iris-native" {
 `;
 
 const OPTIONS = {
-  paths: { "iris-ports": ["../../src/index.ts"], "iris-ports/ports": ["../../src/ports.ts"] },
+  // The same as in tsconfig.json, seen from two folders below.
+  paths: Object.fromEntries(
+    Object.entries(tsconfig.compilerOptions.paths).map(([name, paths]) => [name, paths.map((path) => `../../${path}`)]),
+  ),
   moduleDetection: "force",
   noUnusedLocals: false,
   noUnusedParameters: false,

@@ -62,7 +62,7 @@ describe("a refusal", () => {
     expect(error.what).toBe(
       "All ports from 1972 to 1973 are taken or reserved, also after 2 stale assignments were removed.",
     );
-    expect(error.message).toContain("Free, but reserved for those who wait: 1");
+    expect(error.message).toContain("Free, but reserved for earlier waiters: 1");
   });
 
   test("of an exhausted range says who waits, and that the engine was silent", () => {

@@ -16,7 +16,7 @@ import {
 import { checkFile } from "../options/copied-sources.ts";
 import { importSources, runTask, type SessionHost } from "./iris-session.ts";
 
-/** A namespace of an IRIS that runs in a container, to work in. */
+/** A namespace of an IRIS that runs in a container. */
 export class IrisNamespace {
   readonly #host: SessionHost;
   readonly #connection: IrisConnection;
@@ -29,7 +29,7 @@ export class IrisNamespace {
     this.#place = { namespace: connection.namespace, container: containerName };
   }
 
-  /** A namespace of a container that another process has started; its use keeps no container alive. */
+  /** A namespace of a container that another process started. Its use does not keep the container alive. */
   static async of(container: string, connection: IrisConnection): Promise<IrisNamespace> {
     const client = await getContainerRuntimeClient();
     const handle = client.container.getById(container);
@@ -62,7 +62,7 @@ export class IrisNamespace {
     return this.#connection.password;
   }
 
-  /** `iris://user:password@host:port/NAMESPACE`; it holds the password. */
+  /** `iris://user:password@host:port/NAMESPACE`, with the password. */
   getConnectionUri(): string {
     return connectionUri(this.#connection);
   }
@@ -72,7 +72,7 @@ export class IrisNamespace {
     return jdbcUrl(this.#connection);
   }
 
-  /** For `createConnection()` of `@intersystems/intersystems-iris-native`; they hold the password. */
+  /** Options for `createConnection()` of `@intersystems/intersystems-iris-native`, with the password. */
   getConnectionOptions(): IrisConnectionOptions {
     return connectionOptions(this.#connection);
   }

@@ -16,10 +16,10 @@ import { WaitBudget } from "./wait-budget.ts";
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
-/** Removing a container takes less; after that it is worth while to look whether it is gone already. */
+/** Removing a container takes less; after that, check whether it is gone already. */
 const LEAVE_LOOK_MS = 5_000;
 const GRACE_POLL_MS = 1_000;
-/** Waited for without being asked to. */
+/** How long a caller waits even without `waitTimeoutMs`. */
 const SHORT_GRACE_MS = 5_000;
 
 /** Which assignment of a project. */
@@ -53,7 +53,7 @@ export type Acquisition = Grant & {
   readonly holder: Holder;
 };
 
-/** Carries a request through: looks around, decides under the lock, cleans up and waits where there is no port. */
+/** Serves a request: surveys, decides under the lock, and cleans up and waits if no port is free. */
 export async function acquirePort(
   context: RegistryContext,
   request: AssignRequest,
@@ -63,7 +63,7 @@ export async function acquirePort(
   try {
     return await decideInTurn(context, request, decide, options);
   } catch (error) {
-    // Whoever gives up must not keep others waiting behind them.
+    // A caller that gives up must not keep later waiters waiting.
     if (options.waitTimeoutMs) await leaveQueue(context, request.waiterId);
     throw error;
   }
@@ -109,7 +109,7 @@ function emitWarning(message: string): void {
   process.emitWarning(message, { type: "IrisPortsWarning", code: "CONTAINER_ENGINE" });
 }
 
-/** Does what may change the outcome: lets a leaver finish, cleans up, waits; false where nothing is left to do. */
+/** Does what may change the outcome: waits for a leaving user, cleans up, queues. False if nothing is left to try. */
 async function hasNewChance(
   refused: Refusal,
   { document, survey }: Attempt,
@@ -144,7 +144,7 @@ async function hasNewChance(
 /** An attempt's outcome, with the document and the survey that decided it. */
 type Attempt = { readonly outcome: AssignOutcome; readonly document: RegistryDocument; readonly survey: Survey };
 
-/** Looks around, then decides on the newest document: without the lock where no port has to be probed. */
+/** Surveys, then decides on the newest document, without the lock if no port has to be probed. */
 async function attempt(
   context: RegistryContext,
   request: AssignRequest,
@@ -155,7 +155,7 @@ async function attempt(
   const before = await store.read();
   const isNew = entryOf(before, request.projectKey) === undefined;
   const looked = await lookAround(context, before, isEngineNeeded || isNew);
-  // The start of a container does it itself, under the container's name.
+  // The start of a container does so itself, protected by the container's name.
   const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
@@ -172,7 +172,7 @@ async function attempt(
   return store.update(decideWith(probe));
 }
 
-/** Two probes of one port would see each other: this one asks for the lock. */
+/** Probes under the lock, because two probes of one port would see each other. */
 class ProbeNeeded extends Error {}
 
 const unprobed: PortProbe = async () => {

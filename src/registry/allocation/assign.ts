@@ -21,7 +21,7 @@ import { checkWebPort, webPortOf } from "./web-port.ts";
 /** {@link decideAssignment} or {@link decideReassignment}. */
 export type Decision = typeof decideAssignment;
 
-/** Decides a request on the newest document. Runs under the lock: probes are made here, everything else was seen before. */
+/** Decides a request on the newest document, under the lock. Only ports are probed here; the rest was surveyed before. */
 export async function decideAssignment(
   newest: RegistryDocument,
   request: AssignRequest,
@@ -41,7 +41,7 @@ export async function decideAssignment(
     return refuse({ kind: "ambiguous", assignment });
   if (entry.holders.some((holder) => holder.isLeaving && holder.id !== request.holder.id))
     return refuse({ kind: "leaving", assignment });
-  // The users of its container have died: what they left is looked for before the port is handed on.
+  // The users of its container have died, so leftovers are removed before the port is handed out.
   if (
     !request.holder.usesContainer &&
     !survey.isEngineAsked &&
@@ -50,7 +50,7 @@ export async function decideAssignment(
   )
     return refuse({ kind: "engine-needed" });
   if (entry.holders.length === 0) {
-    // Nobody vouches for it: it may have died, and its port may be somebody else's by now.
+    // No holder is known to live, so the port may be in use by another program by now.
     if (!survey.isEngineAsked) return refuse({ kind: "engine-needed" });
     if (await isLost(entry, view, now)) {
       const without = withoutEntry(document, entry, now);
@@ -66,7 +66,7 @@ function hasUsers(document: RegistryDocument, { projectKey }: AssignRequest): bo
   return (document.holders.get(projectKey) ?? []).some((holder) => holder.uses_container);
 }
 
-/** The key of an entry that only the Python tool knows fits a path with a # in it as well as an instance: the asker knows. */
+/** The key of an entry of the Python tool may be a path with a # in it, or a path and an instance; the request decides. */
 function entryFor(document: RegistryDocument, { projectKey, projectPath, instance }: AssignRequest): Entry | undefined {
   const entry = entryOf(document, projectKey);
   if (entry === undefined || entry.detail !== undefined) return entry;
@@ -75,8 +75,8 @@ function entryFor(document: RegistryDocument, { projectKey, projectPath, instanc
 }
 
 /**
- * Moves the assignment to another port after the engine refused the present one; everybody who holds it moves along.
- * A port that was asked for by number, or that somebody has in hand already, does not move.
+ * Moves the assignment to another port after the engine refused the present one; all its holders move with it.
+ * A port that was asked for by number, or that another kind of holder relies on, does not move.
  */
 export async function decideReassignment(
   newest: RegistryDocument,
@@ -108,8 +108,8 @@ export async function decideReassignment(
 }
 
 /**
- * Drops the leaver that was seen to leave before the engine was asked, and whose container is gone: it only failed to
- * give the port back, and would be waited for as long as its process lives.
+ * Drops a leaving holder that was seen leaving before the engine was asked and whose container is gone: it only failed to
+ * release the port, and others would wait for it as long as its process lives.
  */
 function withoutFinished(document: RegistryDocument, { projectKey }: AssignRequest, survey: Survey): RegistryDocument {
   const entry = entryOf(document, projectKey);
@@ -122,19 +122,19 @@ function withoutFinished(document: RegistryDocument, { projectKey }: AssignReque
   return left.length === holders.length ? document : withHolders(document, projectKey, left);
 }
 
-/** True where an entry that nobody holds has no evidence of life left, or its port was taken by a stranger. */
+/** True if an entry without holders is stale, or another program has taken its port. */
 async function isLost(entry: Entry, view: AssignView, now: Date): Promise<boolean> {
   const { survey, probe } = view;
   const isFree = probe === undefined ? undefined : await probe(entry.assignment.port);
   const { status, evidence } = judge(entry, survey, now, isFree === undefined ? undefined : !isFree);
   if (status === "stale" || isLeftoverOn(entry, view)) return true;
   if (isForeignEntry(entry) || entry.assignment.assignmentType === "manual") return false;
-  // A container that cannot be seen from here may be what listens there.
+  // The listener may be a container of an engine that cannot be asked from here.
   if (evidence.some(({ kind, verdict }) => kind === "engine" && verdict === "unknown")) return false;
   return containersOf(survey, view.document, entry.assignment).length === 0 && isFree === false;
 }
 
-/** A container that its users left behind, and that could not be removed, serves on the port. */
+/** True if a leftover container that could not be removed serves on the port. */
 function isLeftoverOn({ assignment }: Entry, { document, survey, request }: AssignView): boolean {
   if (!survey.engine.isReachable || request.holder.usesContainer) return false;
   return survey.engine.containers.some(
@@ -176,13 +176,13 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   return { document: withoutWaiter(joined, request.waiterId), outcome };
 }
 
-/** A new one where nobody has used the project's container until now. */
+/** The present generation, or a new one if no user of the project's container is known. */
 function generationFor(holder: Holder, { detail, holders }: Entry): string {
   const isFirstUser = holder.usesContainer === true && !holders.some((other) => other.usesContainer);
   return detail === undefined || isFirstUser ? newGeneration() : detail.generation;
 }
 
-/** What keeps a port that is held already from getting a web port beside it. */
+/** Why an assigned port cannot get a web port, if it cannot. */
 async function webPortObstacle(port: number, view: AssignView): Promise<AssignOutcome | undefined> {
   checkWebPort(port);
   if (!view.survey.isEngineAsked) return { kind: "engine-needed" };
@@ -190,7 +190,7 @@ async function webPortObstacle(port: number, view: AssignView): Promise<AssignOu
   return occupant && { kind: "conflict", port: occupant.port, occupant };
 }
 
-/** True where the document says already what it would say afterwards. */
+/** True if the document would not change. */
 function isSameHolder(before: Holder | undefined, holder: Holder): boolean {
   return (
     before !== undefined &&

@@ -6,7 +6,7 @@ import { describeHolder } from "../evidence/staleness.ts";
 import type { Holder } from "../holder.ts";
 import { listenerName } from "../host/listening-ports.ts";
 
-/** What was asked for, as far as it decides what helps. */
+/** The parts of a request that decide which remedy helps. */
 type Asked = {
   readonly projectKey?: string;
   readonly preferredPort?: number | undefined;
@@ -43,7 +43,7 @@ export function otherPortError(
   });
 }
 
-/** A path that ends like an instance, and the project with that instance, cannot both be told apart in the document. */
+/** A path that ends like an instance, and the project with that instance, have the same key in the document. */
 export function ambiguousError(assignment: PortAssignment): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${JSON.stringify(assignment.projectKey)} already names another project and instance.`,
@@ -54,7 +54,7 @@ export function ambiguousError(assignment: PortAssignment): InvalidArgumentError
   });
 }
 
-/** The server of a shared registry was restarted or lost its data, and nobody gets a new port for a while. */
+/** The server of a shared registry was restarted or lost its data, so no new port is assigned for a while. */
 export function graceError(registryPath: string, until: Date, now: Date): RegistryAccessError {
   const seconds = Math.ceil((until.getTime() - now.getTime()) / 1_000);
   return new RegistryAccessError({
@@ -65,7 +65,7 @@ export function graceError(registryPath: string, until: Date, now: Date): Regist
   });
 }
 
-/** The last user of the project's container does not come to an end with removing it. */
+/** The last user of the project's container does not finish removing it. */
 export function leavingError(assignment: PortAssignment, waitedMs: number): ContainerEngineError {
   return new ContainerEngineError({
     what: `The project's container ${assignment.containerName} is being removed, for over ${Math.round(waitedMs / 1000)} s now.`,
@@ -79,14 +79,14 @@ export function describeOccupant(occupant: PortOccupant): string {
   return occupant.kind === "container" ? `container ${occupant.name}` : occupant.name;
 }
 
-/** Finds out who listens, where nobody has yet: too slow for the time under the lock. */
+/** Adds the name of a listener; too slow to find out under the lock. */
 export function nameListener(occupant: PortOccupant): PortOccupant {
   return occupant.kind === "listener" && occupant.name === ""
     ? { ...occupant, name: listenerName(occupant.port) }
     : occupant;
 }
 
-/** The project was to be released, and live processes or jobs hold its port. */
+/** A project was to be released while live processes or jobs hold its port. */
 export function inUseError(
   { projectKey, projectPath, instance, port }: PortAssignment,
   users: readonly Holder[],
@@ -103,12 +103,12 @@ export function inUseError(
   });
 }
 
-/** The command that gives a project's port back. */
+/** The command that releases a project's port. */
 export function releaseCommand(projectPath: string, instance: string | undefined, registryPath?: string): string {
   return commandText(["release", ...projectWords(projectPath, instance)], registryPath);
 }
 
-/** The end of an occupant's name that only stands in the queue. */
+/** The end of the name of an occupant that only waits for the port. */
 export const WAITS_FOR_IT = ", which has waited for it";
 
 function remedyFor({ kind, name }: PortOccupant, registryPath: string | undefined): string {

@@ -1,17 +1,17 @@
 import type { HistoryRecord } from "../../stores/document.ts";
 
-/** What the order of ports depends on. */
+/** The input for the order of ports. */
 export type PortChoice = {
   readonly range: readonly [number, number];
   readonly projectKey: string;
   readonly history: readonly HistoryRecord[];
-  /** A container of this project publishes it already, e.g. one that was kept. */
+  /** The port that a container of this project publishes already, for example a kept one. */
   readonly ownContainerPort?: number | undefined;
 };
 
 /**
- * The ports of the range in the order in which a project should try them: the one its own container has, the one it had
- * last (sticky), those nobody ever had, then those released longest ago.
+ * The ports of the range in the order in which a project tries them: the port of its own container, its former port, ports
+ * never used, then those released longest ago.
  */
 export function portsInOrder(choice: PortChoice): number[] {
   const [first, last] = choice.range;
@@ -33,10 +33,10 @@ export function portsInOrder(choice: PortChoice): number[] {
     .map(({ port }) => port);
 }
 
-/** Somebody who came earlier and waits for a port of this range. */
+/** An earlier waiter for a port of this range. */
 type Reservation = { readonly range: readonly [number, number] };
 
-/** What of `free` is left when everybody who waits longer has been given one, each the first that suits them. */
+/** The ports of `free` that are left after every earlier waiter got the first one of its range. */
 export function withoutReserved(free: readonly number[], earlier: readonly Reservation[]): number[] {
   let left = [...free];
   for (const { range } of earlier) {

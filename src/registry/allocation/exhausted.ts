@@ -11,7 +11,7 @@ import type { AssignRequest } from "./request.ts";
 const OFFERED_PORTS = 3;
 const LOOKED_AT_PORTS = 50;
 
-/** What an exhausted range looks like. */
+/** The state of an exhausted range. */
 export type Exhaustion = {
   readonly portRange: readonly [number, number];
   readonly assignments: readonly ListedAssignment[];
@@ -21,12 +21,12 @@ export type Exhaustion = {
   readonly waiting: number;
   /** How many free ports are reserved for those who wait. */
   readonly reserved: number;
-  /** How many stale assignments were removed before the last look. */
+  /** How many stale assignments were removed before the last attempt. */
   readonly removed: number;
   readonly engine: EngineReport;
 };
 
-/** Describes an exhausted range by the document and the survey that decided it; `view.probe` looks for free ports beyond it. */
+/** Describes an exhausted range from the document and the survey that decided it; `view.probe` finds free ports outside it. */
 export async function describeExhaustion(
   view: PortView,
   request: AssignRequest,
@@ -51,7 +51,7 @@ export async function describeExhaustion(
   };
 }
 
-/** Says who has every port, what else is in the way, and what can be done. */
+/** Lists what takes each port, and how to get one. */
 export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): PortExhaustedError {
   const { portRange, assignments, freeOutside, waiting, reserved, removed, engine } = exhaustion;
   const [first, last] = portRange;
@@ -61,7 +61,7 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
     ...assignments.map(assignmentLine),
     ...occupants.map((occupant) => `  ${occupant.port}  ${describeOccupant(occupant)} (no assignment)`),
     ...(waiting > 0 ? [`  ${waiting} waiting for a port`] : []),
-    ...(reserved > 0 ? [`  Free, but reserved for those who wait: ${reserved}`] : []),
+    ...(reserved > 0 ? [`  Free, but reserved for earlier waiters: ${reserved}`] : []),
     ...(isJudged
       ? []
       : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),

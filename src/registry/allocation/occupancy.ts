@@ -6,19 +6,19 @@ import type { Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import type { KnownProject } from "../project.ts";
 
-/** Everything that can stand in the way of a port. */
+/** Everything that can occupy a port. */
 export type PortView = {
   readonly document: RegistryDocument;
   readonly survey: Survey;
-  /** None where the ports open on another host. */
+  /** Undefined if the ports open on another host. */
   readonly probe: ((port: number) => Promise<boolean>) | undefined;
-  /** For whom it is asked: their own entry and containers are not in their way. */
+  /** The requesting project; its own entry and containers do not occupy a port for it. */
   readonly asker: KnownProject & { readonly holder?: Holder };
 };
 
 const STOPPED_STATES = ["created", "exited", "dead"];
 
-/** Who occupies a port: an assignment, a container in any state, a listener of this host; undefined when it is free. */
+/** What occupies a port: an assignment, a container in any state, or a listener of this host; undefined if it is free. */
 export async function findOccupant(port: number, view: PortView): Promise<PortOccupant | undefined> {
   const { document, probe } = view;
   const project = projectsByPort(document).get(port);
@@ -26,13 +26,13 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
   const publishers = containersOn(port, view.survey);
   const stranger = publishers.find((container) => !isOwn(container, view));
   if (stranger !== undefined) return { kind: "container", port, name: stranger.name };
-  // What listens there is the project's own container, unless that is stopped.
+  // The listener is the project's own container, unless that is stopped.
   if (publishers.some(({ state }) => !STOPPED_STATES.includes(state))) return undefined;
   if (probe === undefined || (await probe(port))) return undefined;
   return { kind: "listener", port, name: "" };
 }
 
-/** A port that a container of the asking project publishes, and where it goes first for that reason. */
+/** A port that a container of the requesting project publishes; it is tried first. */
 export function ownContainerPort(view: PortView, range: readonly [number, number]): number | undefined {
   if (!view.survey.engine.isReachable) return undefined;
   const own = view.survey.engine.containers.filter((container) => isOwn(container, view));
@@ -41,7 +41,7 @@ export function ownContainerPort(view: PortView, range: readonly [number, number
 
 const cache = new WeakMap<RegistryDocument, ReadonlyMap<number, string>>();
 
-// A document never changes, and a range of a thousand ports asks a thousand times.
+// Cached, because a document never changes and a range of a thousand ports asks a thousand times.
 function projectsByPort(document: RegistryDocument): ReadonlyMap<number, string> {
   const known = cache.get(document);
   if (known !== undefined) return known;
@@ -62,6 +62,6 @@ function containersOn(port: number, survey: Survey): readonly EngineContainer[] 
 
 function isOwn(container: EngineContainer, { asker, document, survey }: PortView): boolean {
   const { kind } = ownershipOf(container, asker, { ...survey, document });
-  // A start of the project's container removes what is left of an earlier one; nobody else does.
+  // Only a start of the project's container removes a leftover of an earlier one.
   return kind === "own" || (kind === "leftover" && asker.holder?.usesContainer === true);
 }

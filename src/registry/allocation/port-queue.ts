@@ -13,10 +13,10 @@ const debug = createDebug("iris-ports:acquire");
 
 /** How often a waiter reads the document. */
 export const QUEUE_POLL_MS = 100;
-/** How often a waiter looks around while the free ports suffice only for those before it, who may not take them. */
+/** How often a waiter surveys while the free ports are reserved for earlier waiters, which may not take them. */
 const FAR_LOOK_MS = 500;
 
-/** Takes or keeps a place in the queue, and waits until a look around is worth while. */
+/** Takes or keeps a place in the queue, and waits until a port may have become free. */
 export async function waitInQueue(
   context: RegistryContext,
   request: AssignRequest,
@@ -37,7 +37,7 @@ export async function waitInQueue(
   else await store.shared.awaitChange(Math.min(QUEUE_LOOK_MS, budget.leftMs));
 }
 
-/** Reading the document costs little; the engine is asked and ports are probed only when one may have become free. */
+/** Reading the document is cheap; the engine is asked and ports are probed only if one may have become free. */
 async function untilWorthALook({ store }: RegistryContext, ticket: WaiterRecord, budget: WaitBudget): Promise<void> {
   let lookAt = performance.now() + QUEUE_LOOK_MS;
   while (budget.isWaiting && performance.now() < lookAt) {
@@ -56,12 +56,12 @@ export async function leaveQueue({ store }: RegistryContext, waiterId: string): 
       isLockOptional: true,
     });
   } catch (cause) {
-    // The caller hears of the failure that came first; the place in the queue ends with this process at the latest.
+    // The first failure is reported to the caller; the place in the queue ends with this process at the latest.
     debug("the place in the queue was not given up: %o", cause);
   }
 }
 
-/** How many ports of a range have no assignment; whether they are free only a look around tells. */
+/** How many ports of a range have no assignment; a survey tells whether they are free. */
 export function unassigned({ assignments }: RegistryDocument, [first, last]: readonly [number, number]): number {
   return last - first + 1 - assignments.filter(({ port }) => first <= port && port <= last).length;
 }

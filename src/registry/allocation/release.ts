@@ -18,13 +18,13 @@ import type { Holder } from "../holder.ts";
 type Released = {
   readonly document: RegistryDocument;
   readonly assignment: PortAssignment | undefined;
-  /** The live processes and jobs for whose sake the port was kept, where that was asked for. */
+  /** The live processes and jobs because of which the port was not released, with `isUseRespected`. */
   readonly users: readonly Holder[];
 };
 
 /**
- * Gives the port back: from all holders, or, with a holder, when that one was the last. With `isUseRespected` nothing
- * changes while processes or jobs that are not gone hold it.
+ * Releases the port: for all holders or, with a holder, if it was the last one. With `isUseRespected` nothing changes while
+ * live processes or jobs hold the port.
  */
 export function releaseIn(
   newest: RegistryDocument,
@@ -63,7 +63,7 @@ function releaseEntry(
     const document = withHolders(newest, projectKey, others.map(toHolderRecord));
     return { document, assignment: entry.assignment };
   }
-  // Another tool's entry is not ours to remove: it may rely on it without naming a holder.
+  // An entry of another tool is not removed here: that tool names no holders, and may still rely on it.
   if (isForeignEntry(entry)) return { document: withoutOurs(newest, projectKey), assignment: entry.assignment };
   return { document: withoutEntry(newest, entry, now), assignment: released };
 }
@@ -72,13 +72,13 @@ function releaseEntry(
 export type Leave = {
   /** No other user is known. */
   readonly isLast: boolean;
-  /** The registry did not know of this use, so that it may not know of others either. */
+  /** The registry did not know of this use, so it may not know of others either. */
   readonly isUnrecorded?: true;
 };
 
 /**
- * Leaves the project's container. The last user stays, marked, until it has removed the container and releases; where
- * the container is kept, it leaves as well, and the container alone speaks for the assignment from then on.
+ * Leaves the project's container. The last user stays, marked as leaving, until it has removed the container and releases
+ * the port. If the container is kept, the last user leaves as well, and the container alone keeps the assignment.
  */
 export function beginLeaveIn(
   newest: RegistryDocument,

@@ -9,7 +9,7 @@ import type { Grant } from "./request.ts";
 
 const debug = createDebug("iris-ports:renewal");
 
-/** So often within one lease: one renewal may fail, and the next is in time. */
+/** Renewals per lease: if one fails, the next is still in time. */
 const RENEWALS_PER_LEASE = 4.5;
 /** How soon a server that did not answer is asked again. */
 const RETRY_MS = 1_000;
@@ -22,9 +22,9 @@ type Held = {
 };
 
 /**
- * Renews the holders of this process in a registry that several hosts share: nobody there can observe the process, so
- * its holders expire, and are renewed while it lives. A port that was lost meanwhile is taken back where it is still
- * free, and reported as a warning of the process where it is not.
+ * Renews the holders of this process in a registry that several hosts share. Other hosts cannot observe the process, so
+ * its holders expire unless they are renewed. A port that was lost meanwhile is taken back if it is still free, and
+ * reported as a process warning if not.
  */
 export class HolderRenewal {
   readonly #store: Store;
@@ -39,7 +39,7 @@ export class HolderRenewal {
     this.#shared = shared;
   }
 
-  /** The holder with the time until which it counts without being renewed. @throws RegistryAccessError */
+  /** The holder with the time at which it expires unless it is renewed. @throws RegistryAccessError */
   async begin(holder: Holder): Promise<Holder> {
     await this.#shared.synchronize();
     return this.#expiring(holder);
@@ -108,7 +108,7 @@ export class HolderRenewal {
   }
 }
 
-/** `released`: the port was given back on purpose. `lost`: it belongs to another project by now. */
+/** `released`: the port was released on purpose. `lost`: it belongs to another project by now. */
 type Renewal =
   | { readonly kind: "renewed"; readonly document: RegistryDocument }
   | { readonly kind: "released" }
@@ -126,7 +126,7 @@ function renewIn(document: RegistryDocument, held: Held, holder: Holder, { lease
     const record = { ...toHolderRecord(holder), ...(since === undefined ? {} : { since }) };
     return { kind: "renewed", document: withHolders(document, projectKey, [...others, record]) };
   }
-  // A holder that was late may have been taken for gone, and its entry for stale: that is not a release.
+  // A late holder may have been treated as gone, and its entry as stale: that is not a release.
   const isInTime = now().getTime() - held.renewedAt.getTime() < leaseMs;
   const isReleased = document.history.some(
     (past) => past.project === projectKey && Date.parse(past.released_at) >= held.renewedAt.getTime(),

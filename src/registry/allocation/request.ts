@@ -4,7 +4,7 @@ import type { PortOccupant } from "../errors.ts";
 import type { Holder } from "../holder.ts";
 import type { PortView } from "./occupancy.ts";
 
-/** Who wants a port, and which. */
+/** A request for a port. */
 export type AssignRequest = {
   readonly projectPath: string;
   readonly instance: string | undefined;
@@ -13,15 +13,15 @@ export type AssignRequest = {
   readonly preferredPort: number | undefined;
   readonly hasWebPort: boolean;
   readonly portRange: readonly [number, number];
-  /** Ports that the engine refused: they look free from here, and are not. */
+  /** Ports that the engine refused: they appear free from here, but are not. */
   readonly refusedPorts: readonly number[];
-  /** The place in the queue, for somebody who waits. */
+  /** Identifies the place in the queue. */
   readonly waiterId: string;
-  /** The ids of earlier waiters that do not take up what is reserved for them. */
+  /** The ids of earlier waiters that do not take the port reserved for them. */
   readonly passedOver?: ReadonlySet<string>;
 };
 
-/** The ports that the request could be given. */
+/** The ports that the request accepts. */
 export function wantedRange({ preferredPort, portRange }: AssignRequest): readonly [number, number] {
   return preferredPort === undefined ? portRange : [preferredPort, preferredPort];
 }
@@ -30,18 +30,18 @@ export function wantedRange({ preferredPort, portRange }: AssignRequest): readon
 export type Grant = {
   /** The assignment. */
   readonly assignment: PortAssignment;
-  /** Names one uninterrupted use of the project's container; a container of another generation is a leftover. */
+  /** Names this uninterrupted use of the project's container; a container of another generation is a leftover. */
   readonly generation: string;
   /** The ids of the other holders that use the project's container and are not known to be gone. */
   readonly otherUsers: ReadonlySet<string>;
 };
 
-/** What came of a request. Everything but `assigned` leaves the document as it was, holders that are gone excepted. */
+/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped. */
 export type AssignOutcome =
   | ({ readonly kind: "assigned" } & Grant)
-  /** The engine was not asked, and has to be. */
+  /** The engine was not asked, but must be. */
   | { readonly kind: "engine-needed" }
-  /** The last user of the project's container is just removing it. */
+  /** The last user of the project's container is removing it. */
   | { readonly kind: "leaving"; readonly assignment: PortAssignment }
   | {
       readonly kind: "conflict";
@@ -53,16 +53,16 @@ export type AssignOutcome =
   | { readonly kind: "other-port"; readonly assignment: PortAssignment }
   /** Another project and instance have the same key. */
   | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
-  /** With what occupies ports that no assignment explains, and the waiters for whom the free ports are reserved. */
+  /** With the occupants other than assignments, and the waiters for whom free ports are reserved. */
   | {
       readonly kind: "exhausted";
       readonly occupants: readonly PortOccupant[];
       readonly reservedFor: readonly string[];
     }
-  /** The store's server may have lost acknowledged changes: holders assert what they hold until then. */
+  /** The store's server may have lost acknowledged changes; until then, holders assert their ports. */
   | { readonly kind: "grace"; readonly until: Date };
 
-/** A request with everything that can stand in its way. */
+/** A request with everything that can occupy its ports. */
 export type AssignView = PortView & { readonly request: AssignRequest };
 
 /** The outcome with the document it leaves. */

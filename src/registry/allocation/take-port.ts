@@ -16,7 +16,7 @@ import { findOccupant, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
 import { webPortOf } from "./web-port.ts";
 
-/** Takes a port that nobody has, for a project that has none; others who hold the assignment move along. */
+/** Takes a free port for a project that has none; other holders of the assignment move with it. */
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { document, request, survey } = view;
   const { preferredPort, projectKey } = request;
@@ -54,7 +54,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   };
 }
 
-/** Until when nobody gets a new port, because the store's server may have lost what it acknowledged. */
+/** Until when no new port is assigned, because the store's server may have lost acknowledged changes. */
 function graceOf({ server }: RegistryDocument, now: Date): Date | undefined {
   const until = server?.grace_until === undefined ? undefined : new Date(server.grace_until);
   return until !== undefined && until > now ? until : undefined;
@@ -75,7 +75,7 @@ async function firstFree(view: AssignView, now: Date): Promise<number | AssignOu
     const occupant = await firstOccupant(port, view);
     if (occupant === undefined) free.push(port);
     else if (occupant.kind !== "assignment") occupants.push(occupant);
-    // Only so many can be reserved: no need to probe the rest.
+    // No more ports than this can be reserved, so the rest need not be probed.
     if (free.length > earlier.length) break;
   }
   const [port] = withoutReserved(free, earlier);
@@ -94,9 +94,8 @@ async function preferred(port: number, view: AssignView, now: Date): Promise<num
 }
 
 /**
- * Who stands in the queue before the asker (everybody, for one who does not stand there) and still needs a port: each
- * project once, because those who wait in one project share its port. Who could not leave the queue when its budget
- * ended does not wait any more, though its process lives.
+ * The waiters before this request (all of them, if it is not in the queue) that still need a port: one per project, because
+ * waiters of one project share its port. An entry whose wait has expired does not count, even if its process lives.
  */
 function waitersBefore({ document, request }: AssignView, now: Date): readonly WaiterRecord[] {
   const place = document.waiters.findIndex((waiter) => waiter.id === request.waiterId);
@@ -114,12 +113,12 @@ async function firstOccupant(port: number, view: AssignView): Promise<PortOccupa
   return findOccupant(webPortOf(port), view);
 }
 
-/** One use of the project's container that goes on: it has a generation, and holders of whom the document lost track. */
+/** A use of the project's container that continues: its generation, and its holders that the document no longer lists. */
 type Survivor = { readonly generation: string; readonly holders: readonly Holder[] };
 
 /**
- * A port that was released or cleared, or a lost document, does not end the use of a container: newcomers join it, and
- * do not take themselves for its only users.
+ * The use of a container does not end because its port was released or cleared, or the document was lost: later starts
+ * join it and know that they are not its only users.
  */
 function survivorOf({ document, survey, asker }: AssignView): Survivor | undefined {
   const past = pastUsersOf(document, asker.projectKey);
@@ -133,7 +132,7 @@ function survivorOf({ document, survey, asker }: AssignView): Survivor | undefin
   return container && generation ? { generation, holders: makerOf(container) } : undefined;
 }
 
-/** Who made a container that lives as long as its users, as a holder under the same id: so it leaves as if nothing was lost. */
+/** The maker of a container as a holder with its former id, so that it can leave as if nothing had been lost. */
 function makerOf({ name, labels }: EngineContainer): readonly Holder[] {
   const process = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
   const id = labels[LABEL_CREATOR];
@@ -142,12 +141,12 @@ function makerOf({ name, labels }: EngineContainer): readonly Holder[] {
   return [{ id, kind, since: new Date(), usesContainer: true, description: `made ${name}`, process }];
 }
 
-/** Those of the holders who use the project's container. */
+/** The holders that use the project's container. */
 export function usersOf(holders: readonly Holder[]): ReadonlySet<string> {
   return new Set(holders.filter(({ usesContainer }) => usesContainer).map(({ id }) => id));
 }
 
-/** A name nobody has used. */
+/** A new, unique name. */
 export function newGeneration(): string {
   return randomBytes(6).toString("hex");
 }

@@ -5,15 +5,15 @@ import { PortAssignmentTimeoutError } from "../../errors/errors.ts";
 const debug = createDebug("iris-ports:acquire");
 
 const RETRY_MS = 100;
-/** How often somebody who waits looks for what nobody announces: a holder that died. */
+/** How often a waiter checks for holders that have died, because nothing announces that. */
 export const QUEUE_LOOK_MS = 2_000;
 
-/** A waiter takes a free port within a few looks: one that lets it lie for longer is stopped, or cannot reach it. */
+/** A waiter that has not taken its reserved port after this time is stopped, or cannot use the port. */
 const RESERVATION_MS = 1_000;
 /** How long a caller that does not queue waits for waiters to take their ports. */
 const RESERVATION_PATIENCE_MS = 3_000;
 
-/** How long somebody has waited, and how long they will. */
+/** How long a caller has waited, and how much longer it will. */
 export class WaitBudget {
   readonly #startedAt = performance.now();
   readonly #waitTimeoutMs: number;
@@ -39,7 +39,7 @@ export class WaitBudget {
     return this.leftMs > 0;
   }
 
-  /** Does `work` once more where only the registry's lock could not be had, for as long as it waits anyway. */
+  /** Repeats `work` while only the registry's lock was not obtained and the caller still waits. */
   async with<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -67,7 +67,7 @@ export class WaitBudget {
     return this.#removed;
   }
 
-  /** Told for which waiters a free port is reserved at this moment; true while it is worth while to look again soon. */
+  /** Notes for which waiters free ports are reserved now; true while it makes sense to check again soon. */
   observeReservations(waiterIds: readonly string[]): boolean {
     const now = performance.now();
     for (const id of this.#reservedSince.keys()) if (!waiterIds.includes(id)) this.#reservedSince.delete(id);
@@ -79,12 +79,12 @@ export class WaitBudget {
     return waiterIds.length > 0 && this.waitedMs < RESERVATION_PATIENCE_MS;
   }
 
-  /** The waiters that did not take up their reservations. */
+  /** The waiters that did not take the ports reserved for them. */
   get passedOver(): ReadonlySet<string> {
     return this.#passedOver;
   }
 
-  /** How long somebody has been seen leaving without a break. */
+  /** How long the same user has been leaving without a break. */
   get leavingMs(): number {
     this.#leavingSince ??= performance.now();
     return performance.now() - this.#leavingSince;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../../errors/errors.ts";
 
-/** Port 1972 has its web server on 52773, and every other port as far from it: one can be told from the other. */
+/** The distance of a port to its web port, the same for all ports as from 1972 to 52773. */
 const OFFSET = 52773 - 1972;
 const HIGHEST_PORT = 65535 - OFFSET;
 

@@ -9,7 +9,7 @@ import type { PortAssignment } from "../assignment.ts";
 import type { Holder } from "../holder.ts";
 import { timeText, toAssignment, toHolder, toHolderRecord, toRecord } from "./records.ts";
 
-/** How many released ports are remembered; the longest released are forgotten first. */
+/** How many released ports are remembered; the oldest are forgotten first. */
 const HISTORY_LIMIT = 256;
 
 /** An entry of the document in the domain's terms. */
@@ -35,12 +35,12 @@ export function entriesOf(document: RegistryDocument): Entry[] {
   });
 }
 
-/** Adds the entry or puts it in the place of the project's former one; its port is no longer remembered as released. */
+/** Adds or replaces the project's entry; its port is no longer remembered as released. */
 export function withEntry(document: RegistryDocument, entry: Entry & { detail: DetailRecord }): RegistryDocument {
   const { assignment, detail, holders } = entry;
   const key = assignment.projectKey;
   const before = document.assignments.find((record) => record.project_path === key);
-  // The Python tool finds its own entry exactly as it wrote it.
+  // An entry of the Python tool stays exactly as that tool wrote it.
   const record = detail.foreign && before?.port === assignment.port ? before : toRecord(assignment);
   return {
     ...document,
@@ -57,7 +57,7 @@ export function withEntry(document: RegistryDocument, entry: Entry & { detail: D
   };
 }
 
-/** Changes only who holds it. */
+/** Replaces the holders of an entry. */
 export function withHolders(
   document: RegistryDocument,
   projectKey: string,
@@ -66,7 +66,7 @@ export function withHolders(
   return { ...document, holders: new Map(document.holders).set(projectKey, holders) };
 }
 
-/** Removes the entry and remembers its port for the project, and who still uses its container. */
+/** Removes the entry, and remembers its port for the project and the users of its container. */
 export function withoutEntry(
   document: RegistryDocument,
   entry: Entry,
@@ -91,7 +91,7 @@ function pastOf({ assignment, detail }: Entry, now: Date, users: readonly Holder
   return { ...past, users: users.map(toHolderRecord), generation, ...(instance !== undefined && { instance }) };
 }
 
-/** Who still uses the container of a project whose port was released or cleared. */
+/** The users of the container of a project whose port was released or cleared. */
 export function pastUsersOf(document: RegistryDocument, projectKey: string): HistoryRecord | undefined {
   return document.history.find(({ project, users }) => project === projectKey && users !== undefined);
 }
@@ -110,7 +110,7 @@ function withUsers(past: HistoryRecord, isKept: (record: HolderRecord) => boolea
   return users.length === 0 ? bare : { ...past, users };
 }
 
-/** Forgets what is ours about an entry, which stays as the other tool made it. */
+/** Removes our data about an entry, which stays as the other tool made it. */
 export function withoutOurs(document: RegistryDocument, projectKey: string): RegistryDocument {
   const details = new Map(document.details);
   const holders = new Map(document.holders);
@@ -119,7 +119,7 @@ export function withoutOurs(document: RegistryDocument, projectKey: string): Reg
   return { ...document, details, holders };
 }
 
-/** Drops the holders and waiters that are provably gone; the same document when there are none. */
+/** Drops holders and waiters that are provably gone; returns the same document if there are none. */
 export function withoutGone(document: RegistryDocument, isGone: (holder: Holder) => boolean): RegistryDocument {
   const isKept = (record: HolderRecord) => !isGone(toHolder(record));
   const changed = [...document.holders].filter(([, holders]) => !holders.every(isKept));
@@ -132,7 +132,7 @@ export function withoutGone(document: RegistryDocument, isGone: (holder: Holder)
   return { ...document, holders, waiters, history: isPastChanged ? history : document.history };
 }
 
-/** Queues somebody, unless they stand there already. */
+/** Adds a waiter to the queue, unless it is there already. */
 export function withWaiter(document: RegistryDocument, waiter: WaiterRecord): RegistryDocument {
   if (document.waiters.some((candidate) => candidate.id === waiter.id)) return document;
   return { ...document, waiters: [...document.waiters, waiter] };
@@ -144,8 +144,8 @@ export function withoutWaiter(document: RegistryDocument, id: string): RegistryD
 }
 
 /**
- * A document without assignments, holders, waiters and memories; what others keep in it stays, and so does the
- * knowledge of who uses a container, so that none of them takes itself for the only one.
+ * A document without assignments, holders, waiters and former ports. Data of other tools stays, and so do the users of
+ * containers, so that none of them takes itself for the only one.
  */
 export function emptied(document: RegistryDocument, now: Date): RegistryDocument {
   const history = [

@@ -4,12 +4,12 @@ import type { ContainerIdentity, Holder } from "../holder.ts";
 import { containerName } from "../project.ts";
 import { readTime } from "./times.ts";
 
-/** A time as Python 3.9's `datetime.fromisoformat` reads it too: an offset instead of `Z`. */
+/** A time that Python 3.9's `datetime.fromisoformat` can read: with an offset instead of `Z`. */
 export function timeText(time: Date): string {
   return time.toISOString().replace("Z", "+00:00");
 }
 
-/** The domain's view of an entry of the document. */
+/** Converts an entry of the document to an assignment. */
 export function toAssignment(record: AssignmentRecord, detail: DetailRecord | undefined): PortAssignment {
   const instance = detail === undefined ? instanceOf(record.project_path) : detail.instance;
   const suffix = instance === undefined ? 0 : instance.length + 1;
@@ -36,12 +36,12 @@ export function toRecord(
     assigned_at: timeText(assignment.assignedAt),
     assignment_type: assignment.assignmentType,
     status: "active",
-    // Computed where it is needed: the Python tool removes entries whose named container does not exist.
+    // Null, because the Python tool removes entries whose named container does not exist.
     container_name: null,
   };
 }
 
-// Records are immutable: each is read once, however often a document with it is looked at.
+// Records are immutable, so each is converted once, however often its document is read.
 const holders = new WeakMap<HolderRecord, Holder>();
 
 export function toHolder(record: HolderRecord): Holder {
@@ -112,7 +112,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
   };
 }
 
-// An entry that the Python tool made for a path with a # in it has no detail: what looks like an instance is one.
+// An entry of the Python tool has no detail; if its path ends like an instance, that is taken as one.
 function instanceOf(key: string): string | undefined {
   return /#([A-Za-z0-9][A-Za-z0-9._-]{0,99})$/.exec(key)?.[1];
 }

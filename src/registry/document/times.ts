@@ -2,13 +2,13 @@ import fs from "node:fs";
 import createDebug from "debug";
 
 const debug = createDebug("iris-ports:records");
-/** A clock may be a little ahead of ours. */
+/** How far another clock may be ahead of ours. */
 const TOLERANCE_MS = 60_000;
 
 /**
- * The time that an entry of the Python tool tells: that tool writes local times without saying of which zone. The
- * process that wrote it may have had another `TZ` than this one, so that of all readings (in this process's zone, the
- * system's, UTC) the latest that is not in the future counts: an entry must not seem older than it is.
+ * The time of an entry of the Python tool, which writes local times without a zone. The writing process may have had another
+ * `TZ`, so the latest of all readings (in this process's zone, the system's, UTC) that is not in the future counts: an
+ * entry must not seem older than it is.
  */
 export function readTime(text: string): Date {
   const local = new Date(text);
@@ -38,12 +38,12 @@ function readSystemZone(): string | undefined {
     const zone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
     return zone && new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
   } catch (cause) {
-    debug("the system's time zone cannot be told: %o", cause);
+    debug("the system's time zone is unknown: %o", cause);
     return undefined;
   }
 }
 
-/** How far a zone's clocks are ahead of UTC's about that time. */
+/** The offset of a zone from UTC at about that time. */
 function offsetMs(timeZone: string, time: number): number {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
   const name = format.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";

@@ -9,15 +9,15 @@ import { lookAround, type RegistryContext, type Survey } from "./survey.ts";
 
 const debug = createDebug("iris-ports:clean");
 
-/** What a caller of a cleaning may hear of it. */
+/** Options of a cleaning. */
 export type CleanOptions = {
   /** Called for each container that was removed because all of its holders are gone. */
   readonly onContainerRemoved?: (container: EngineContainer) => void;
 };
 
 /**
- * Removes what is provably dead: containers whose holders are all gone, then the assignments that are stale without
- * those containers, which it returns.
+ * Removes what is provably unused: containers whose holders are all gone, then the assignments that are stale without them.
+ * Returns these assignments.
  */
 export async function cleanUp(context: RegistryContext, options: CleanOptions = {}): Promise<ListedAssignment[]> {
   const { store, clock, probe } = context;
@@ -32,7 +32,7 @@ export async function cleanUp(context: RegistryContext, options: CleanOptions = 
 
 /**
  * Removes the containers that a project's dead users left behind, before the project's port is handed out.
- * @returns what is left of the survey without them
+ * @returns the survey without them
  */
 export async function withoutLeftoversOf(
   context: RegistryContext,
@@ -47,7 +47,7 @@ export async function withoutLeftoversOf(
   return isAny ? withoutOrphans(context, survey, options, isTheirs) : survey;
 }
 
-/** Whether a cleaning could remove anything, by what was seen already. */
+/** Whether a cleaning could remove anything, judged by an existing survey. */
 export function hasStale(document: RegistryDocument, survey: Survey, now: Date): boolean {
   const isStale = entriesOf(document).some((entry) =>
     judge(entry, survey, now, undefined).evidence.every(({ kind, verdict }) => verdict === "gone" || kind === "port"),
@@ -57,7 +57,7 @@ export function hasStale(document: RegistryDocument, survey: Survey, now: Date):
   return survey.engine.containers.some((container) => isLeftover(container, { ...survey, document: living }));
 }
 
-/** Removes the orphans, and what is left of the survey without them. */
+/** Removes the orphans, and returns the survey without them. */
 async function withoutOrphans(
   context: RegistryContext,
   survey: Survey,
@@ -74,7 +74,7 @@ async function withoutOrphans(
       removed.add(orphan);
       options.onContainerRemoved?.(orphan);
     } catch (cause) {
-      // It stays, and keeps its assignment; the next cleaning tries again.
+      // The container stays and keeps its assignment; the next cleaning tries again.
       debug("container %s could not be removed: %o", orphan.name, cause);
     }
   }
@@ -82,7 +82,7 @@ async function withoutOrphans(
   return { ...survey, engine: { ...report, containers } };
 }
 
-/** Removes the holders that are gone and the entries that nothing speaks for. */
+/** Removes dead holders and stale entries. */
 async function cleanIn(
   newest: RegistryDocument,
   survey: Survey,
@@ -102,9 +102,9 @@ async function cleanIn(
 }
 
 /**
- * The containers that this registry's holders left behind: made to live as long as somebody uses them, and nobody does.
- * The document is read after the containers were listed: who makes a container is in the document before it. The dead
- * leave it first: whoever comes from then on finds no user of the container, and does not join it while it is removed.
+ * The leftover containers of this registry: made to live as long as their users, and without users. The document is read
+ * after the containers were listed, because the maker of a container is in the document before the container exists. Dead
+ * holders are dropped first, so that later starts find no user of the container and do not join it while it is removed.
  */
 async function findOrphans(
   { store }: RegistryContext,

@@ -3,16 +3,16 @@ import type { Holder, ProcessIdentity } from "../holder.ts";
 import { observeNested, observeThread } from "../host/linux-processes.ts";
 import { currentMachine, currentProcess, ENDED, startTimeOf, UNKNOWN } from "../host/process-identity.ts";
 
-/** Whether somebody is provably there (`alive`), provably not (`gone`), or neither. */
+/** Whether something provably exists (`alive`), provably does not (`gone`), or neither. */
 export type Verdict = "alive" | "gone" | "unknown";
 
-/** Looks whether a process of a document is still the one it was. */
+/** Checks whether a process of the document still exists. */
 export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
 
 /**
- * Gone is only what is proven: on this host, another boot; or in this pid namespace, no such pid, or a pid that started
- * at another time. Other hosts cannot be looked into, other pid namespaces only from the first one. One boot is one
- * machine, whatever name it has: a laptop's changes with the network, and a container has its own.
+ * `gone` only if proven: another boot on this host; or, in this pid namespace, no such pid, or a pid that started at another
+ * time. Other hosts cannot be observed, other pid namespaces only from the first one. A boot id identifies a machine,
+ * because the host name of a laptop changes with the network and a container has its own.
  */
 export const observeProcess: Liveness = async (identity) => {
   const here = await currentMachine();
@@ -35,12 +35,12 @@ async function observePid({ pid, startTime: expected }: ProcessIdentity): Promis
   if (startTime === ENDED) return "gone";
   if (startTime === expected) return expected === UNKNOWN ? "unknown" : "alive";
   if (expected === UNKNOWN) return "unknown";
-  // It may have ended between the two looks; a start time that cannot be read proves nothing.
+  // The process may have ended between the two checks; an unreadable start time proves nothing.
   if (startTime === UNKNOWN) return isPidTaken(pid) ? "unknown" : "gone";
   return "gone";
 }
 
-/** A holder's verdict; from its `expiresAt` on, a manual holder and one that cannot be observed count as gone. */
+/** The verdict on a holder. After its `expiresAt`, a manual holder and one that cannot be observed count as gone. */
 export function holderVerdict(holder: Holder, observed: Verdict, now: Date): Verdict {
   const isExpired = holder.expiresAt !== undefined && holder.expiresAt <= now;
   return isExpired && (holder.kind === "manual" || observed === "unknown") ? "gone" : observed;

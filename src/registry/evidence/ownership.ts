@@ -12,11 +12,11 @@ import {
 import { containerName } from "../project.ts";
 import type { Verdict } from "./liveness.ts";
 
-/** Docker compose writes here which directory it was called for. */
+/** The label in which docker compose notes the directory that it was called for. */
 export const LABEL_COMPOSE_DIRECTORY = "com.docker.compose.project.working_dir";
 
 /**
- * Whose a container is, for a project:
+ * The relation of a container to a project:
  * - `own`: the project's, so it is evidence of life, and its port stays the project's. Never removed.
  * - `leftover`: this registry made it for the project, and its maker and users are provably gone. It is removed before
  *   its port is handed out.
@@ -38,7 +38,7 @@ export type Owner = {
   readonly webPort?: number;
 };
 
-/** What the rule looks at besides the container. */
+/** The input of the rule besides the container. */
 export type OwnershipView = {
   readonly registryPath: string;
   /** Without the holders that are gone. */
@@ -51,10 +51,10 @@ export type OwnershipView = {
 
 /**
  * The one rule of ownership: used when a port is chosen, when an assignment is judged, and by cleaning, the checkup and
- * a start. A label counts before a name, because anybody can choose a name.
+ * a start. A label counts before a name, because any program can choose a name.
  */
 export function ownershipOf(container: EngineContainer, owner: Owner, view: OwnershipView): Ownership {
-  // An image made from a container hands its labels on as blanks.
+  // An image made from a container carries its labels, blanked.
   const project = container.labels[LABEL_PROJECT] || undefined;
   if (project !== undefined && !isLabelledFor(container, owner)) return foreign(`it belongs to project ${project}`);
   if (container.labels[LABEL_REGISTRY]) return ownershipInRegistry(container, view);
@@ -80,13 +80,13 @@ export function isLabelledFor({ labels }: Pick<EngineContainer, "labels">, { pro
   return labels[LABEL_PROJECT] === projectPath && (labels[LABEL_INSTANCE] || undefined) === instance;
 }
 
-/** A container's name ends with the port that it was made for, which need not be the present one. */
+/** A container's name ends with the port for which it was made, which may differ from the present one. */
 function isNamedFor({ name }: EngineContainer, owner: Owner): boolean {
   const port = /_(\d{1,5})$/.exec(name)?.[1];
   return name === owner.containerName || (port !== undefined && name === containerName(owner.projectKey, Number(port)));
 }
 
-/** Compose knows no instances: an instance has those of its directory's containers that publish its ports. */
+/** Compose has no instances: an instance owns the containers of its directory that publish its ports. */
 function isComposedFor(container: EngineContainer, owner: Owner, view: OwnershipView): boolean {
   if (!container.labels[LABEL_COMPOSE_DIRECTORY] || view.composeDirectoryOf(container) !== owner.projectPath)
     return false;
@@ -95,8 +95,8 @@ function isComposedFor(container: EngineContainer, owner: Owner, view: Ownership
 }
 
 /**
- * True for a container that this registry made. Its path alone does not tell: in containers with a file system of their
- * own many registries have the same one. So its maker is seen from here, or the document knows the use it was made for.
+ * True for a container that this registry made. The registry's path alone does not prove it, because registries inside
+ * containers may have the same path. So its maker must be observable from here, or the document must know its generation.
  */
 function isMadeHere(container: EngineContainer, { document, ...view }: OwnershipView): boolean {
   if (view.makerVerdictOf(container) !== "unknown") return true;
@@ -112,15 +112,15 @@ export function isLeftover(container: EngineContainer, view: OwnershipView): boo
   const users = usersByProject(view.document).get(
     nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined),
   );
-  // No assignment at all: it was cleared, or the document is lost. Then only the death of its maker proves anything.
+  // Without an assignment (cleared, or the document is lost), only the death of its maker proves anything.
   if (users === undefined) return maker === "gone";
-  // Its maker may be at work in it, although the port was released or cleared and is assigned to others since.
+  // Its maker may still use it, although the port was released or cleared and belongs to another project since.
   return users === 0 && maker !== "alive" && isMadeHere(container, view);
 }
 
 const cache = new WeakMap<RegistryDocument, ReadonlyMap<string, number>>();
 
-/** How many use each project's container: also after its port was released or cleared meanwhile. */
+/** The number of users of each project's container, also after its port was released or cleared. */
 function usersByProject(document: RegistryDocument): ReadonlyMap<string, number> {
   const known = cache.get(document);
   if (known !== undefined) return known;
@@ -145,16 +145,16 @@ function nameOf(projectPath: string, instance: string | undefined): string {
   return JSON.stringify([projectPath, instance ?? null]);
 }
 
-/** What the last user of a container, as far as the registry knows, knows itself. */
+/** What the last known user of a container knows about it. */
 export type Leaver = {
   readonly holderId: string;
-  /** The registry knew of this use until now: then it knows of all others, too. */
+  /** The registry knew of this use until now, so it knows of all others as well. */
   readonly isRecorded: boolean;
 };
 
 /**
- * Whether the last user may remove the container it uses. Where the registry has lost track of the uses, only one that it
- * made itself, or whose maker is provably gone.
+ * Whether the last known user may remove the container. If the registry has lost track of the uses, only if that user made
+ * the container, or its maker is provably gone.
  */
 export function isRemovableBy(labels: EngineContainer["labels"], leaver: Leaver, maker: Verdict): boolean {
   return leaver.isRecorded || labels[LABEL_CREATOR] === leaver.holderId || maker === "gone";

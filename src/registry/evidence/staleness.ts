@@ -5,10 +5,10 @@ import type { Holder } from "../holder.ts";
 import type { Verdict } from "./liveness.ts";
 import { containersOf, isEngineAbsent, type Survey } from "./survey.ts";
 
-/** How long an entry of another tool, which names no holders, is taken to be in use without further evidence. */
+/** How long an entry of another tool, which names no holders, counts as in use without further evidence. */
 export const FOREIGN_GRACE_MS = 15 * 60_000;
 
-/** The entry with the evidence for and against it, and the status that follows. */
+/** The entry with the evidence, and the status that follows from it. */
 export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: boolean | undefined): ListedAssignment {
   const isForeign = isForeignEntry(entry);
   const evidence = [
@@ -24,7 +24,7 @@ export function isForeignEntry(entry: Entry): boolean {
   return entry.detail === undefined || entry.detail.foreign === true;
 }
 
-/** Stale is only what nothing speaks for, and what nothing is unknown about. */
+/** Stale only if every piece of evidence says `gone`. */
 function statusOf(evidence: readonly Evidence[]): AssignmentStatus {
   return evidence.every(({ verdict }) => verdict === "gone") ? "stale" : "active";
 }
@@ -39,7 +39,7 @@ const VERDICT_TEXT: Readonly<Record<Verdict, string>> = {
   unknown: " (cannot be observed from here)",
 };
 
-/** A holder in a few words. */
+/** A holder, to print. */
 export function describeHolder(holder: Holder): string {
   const description = holder.description ? ` (${holder.description})` : "";
   if (holder.kind === "manual") return `manual${description}${untilText(holder.expiresAt)}`;
@@ -53,7 +53,7 @@ function untilText(expiresAt: Date | undefined): string {
 
 function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefined): Evidence[] {
   const ageMs = now.getTime() - entry.assignment.assignedAt.getTime();
-  // A time in the future says that a clock was wrong, not that the entry is old.
+  // A time in the future means that a clock was wrong, not that the entry is old.
   const isYoung = ageMs < FOREIGN_GRACE_MS;
   const age: Evidence = {
     kind: "age",
@@ -104,7 +104,7 @@ function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
   return [{ kind: "container", verdict: "gone", text: "no container" }];
 }
 
-/** Somebody who held it when the engine was asked has left: they may have made a container by then, and kept it. */
+/** True if a holder has left since the engine was asked; it may have made and kept a container in the meantime. */
 function hasBeenLeft({ assignment, holders }: Entry, { document, verdictOf }: Survey): boolean {
   const present = new Set(holders.map(({ id }) => id));
   const seen = (document.holders.get(assignment.projectKey) ?? []).map(toHolder);

@@ -16,58 +16,58 @@ import { LABEL_COMPOSE_DIRECTORY, type Owner, ownershipOf } from "./ownership.ts
 
 const debug = createDebug("iris-ports:survey");
 
-/** What the engine said, or why it said nothing. */
+/** The engine's answer, or why there is none. */
 export type EngineReport =
   | {
       readonly isReachable: true;
       readonly endpoint: string;
-      /** Tells engines apart: two addresses of one engine have the same. */
+      /** The engine's own ID, the same at all its addresses. */
       readonly id: string;
       readonly containers: readonly EngineContainer[];
     }
   | {
       readonly isReachable: false;
-      /** Undefined where there is no engine: none is configured, and none is installed. */
+      /** Undefined if no engine is configured or installed. */
       readonly endpoint: string | undefined;
       readonly reason: string;
       readonly error?: unknown;
     };
 
 /**
- * What was seen of the world outside the document, before the lock was taken. Holders that joined later were not looked
- * at, and count as alive: they can only just have come.
+ * The state of the world outside the document, taken before the lock. Holders that joined later were not checked and count
+ * as alive, because they have only just come.
  */
 export type Survey = {
-  /** Which registry looked: what another one made is a stranger's. */
+  /** The registry for which the survey was made; containers of other registries are foreign. */
   readonly registryPath: string;
-  /** The document as it was then: what has changed since was not looked at. */
+  /** The document at that time; later changes were not checked. */
   readonly document: RegistryDocument;
   readonly engine: EngineReport;
-  /** False where the engine was not asked, because nothing new was to be chosen. */
+  /** False if the engine was not asked, because no port had to be chosen. */
   readonly isEngineAsked: boolean;
   verdictOf(holder: Holder): Verdict;
-  /** The process that made a container of this registry, as its label tells; `unknown` without such a label. */
+  /** The verdict on the process that made a container of this registry; `unknown` without such a label. */
   makerVerdictOf(container: EngineContainer): Verdict;
   composeDirectoryOf(container: EngineContainer): string | undefined;
 };
 
-/** What the registry works on and looks at. */
+/** The registry's store, engine and test seams. */
 export type RegistryContext = {
   readonly store: Store;
   readonly engine: ContainerEngine | undefined;
   readonly clock: () => Date;
-  /** None where the ports open on another host; known for certain once the engine has answered. */
+  /** Undefined if the ports open on another host; certain only after the engine has answered. */
   readonly probe: PortProbe | undefined;
   readonly liveness: Liveness;
 };
 
-/** Observes the document's holders and, where something new is to be chosen, asks the engine. */
+/** Observes the document's holders and, if a port must be chosen, asks the engine. */
 export async function lookAround(
   { store, engine, clock, liveness }: RegistryContext,
   document: RegistryDocument,
   isEngineAsked: boolean,
 ): Promise<Survey> {
-  // Holders first: who was gone before the containers were listed can have made none that is not in the list.
+  // Holders first: a holder that was gone before the containers were listed cannot have made one that is not listed.
   const verdictOf = await observeHolders(document, liveness, clock());
   const notAsked = {
     isReachable: false,
@@ -90,7 +90,7 @@ export async function lookAround(
   };
 }
 
-/** Tells which of the present holders of an assignment are provably gone. */
+/** The present holders of an assignment that are provably gone. */
 export async function goneHolders(
   { store, clock, liveness }: RegistryContext,
   projectKey: string,
@@ -119,7 +119,7 @@ export async function portsInUse(
   return quiet === undefined ? store.update(() => probeEach(probe)) : (await probeEach(quiet)).result;
 }
 
-/** Lists the engine's containers, or tells why it could not. */
+/** Lists the engine's containers, or says why it could not. */
 async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
   if (engine === undefined)
     return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
@@ -141,12 +141,12 @@ async function idOf(engine: ContainerEngine): Promise<string> {
   return (await engine.identify?.()) ?? engine.endpoint;
 }
 
-/** True where no container can exist that the registry does not know of: there is no engine at all. */
+/** True if there is no engine at all, so that no container can exist. */
 export function isEngineAbsent(engine: EngineReport): boolean {
   return !engine.isReachable && engine.endpoint === undefined;
 }
 
-/** What the document notes as an assignment's engine: its ID, or its address where it did not answer. */
+/** The engine of an assignment as the document notes it: its ID, or its address if it did not answer. */
 export function engineNote({ engine, isEngineAsked }: Survey): { readonly engine?: string } {
   if (!isEngineAsked) return {};
   const noted = engine.isReachable ? engine.id : engine.endpoint;
@@ -193,7 +193,7 @@ async function isRestarted(
   }
 }
 
-/** Looks at every process that holds or waits for something in the document. */
+/** Checks every process that holds an assignment or waits in the document. */
 function observeHolders(document: RegistryDocument, liveness: Liveness, now: Date) {
   const waiting = document.waiters.map((waiter) => waiter.holder);
   const past = document.history.flatMap(({ users }) => users ?? []);
@@ -206,7 +206,7 @@ async function observeAll(
   now: Date,
 ): Promise<(holder: Holder) => Verdict> {
   const holders = new Map(records.map(toHolder).map((holder) => [keyOf(holder), holder]));
-  // At once: where the system's own tool has to be asked (Windows, macOS), each look takes a while.
+  // In parallel, because each check takes a while on Windows and macOS, where a tool of the system is called.
   const observed = new Map(
     await Promise.all(
       Array.from(holders, async ([key, holder]) => [key, await observeHolder(holder, liveness)] as const),
@@ -218,7 +218,7 @@ async function observeAll(
   };
 }
 
-/** Resolved once for each directory: it is a label, in which anything may stand. */
+/** Resolves each directory once. It comes from a label, which may contain anything. */
 function composeDirectories(report: EngineReport): (container: EngineContainer) => string | undefined {
   const directories = new Map<string, string>();
   return ({ labels }) => {
@@ -244,7 +244,7 @@ async function observeMakers(
   return ({ id }) => verdicts.get(id) ?? "unknown";
 }
 
-/** Whether the process that made a container is there, as its label tells; `unknown` without such a label. */
+/** The verdict on the process that made a container, by its label; `unknown` without such a label. */
 export async function observeMaker(
   labels: Readonly<Record<string, string>>,
   liveness: Liveness = observeProcess,
@@ -253,7 +253,7 @@ export async function observeMaker(
   return maker === undefined ? "unknown" : liveness(maker);
 }
 
-/** The containers that are evidence for an assignment: its own ones, and those that may be. */
+/** The containers that are evidence for an assignment: its own, and those that may be its own. */
 export function containersOf(survey: Survey, document: RegistryDocument, owner: Owner): readonly EngineContainer[] {
   if (!survey.engine.isReachable) return [];
   const view = { ...survey, document };
@@ -270,7 +270,7 @@ async function observeHolder(holder: Holder, liveness: Liveness): Promise<Verdic
 
 const keys = new WeakMap<Holder, string>();
 
-/** The same for all holders that one look tells about. */
+/** Shares one check between holders of the same process or directory. */
 function keyOf(holder: Holder): string {
   const known = keys.get(holder);
   if (known !== undefined) return known;
