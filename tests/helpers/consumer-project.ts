@@ -52,15 +52,15 @@ export class ConsumerProject {
     const target = join(this.directory, "node_modules", "iris-ports");
     fs.mkdirSync(target, { recursive: true });
     execFileSync("tar", ["-xzf", packedPackage().tarball, "-C", target, "--strip-components=1"]);
-    for (const name of dependencies) this.#link(name, join(ROOT, "node_modules", name));
+    for (const name of dependencies) this.link(name, join(ROOT, "node_modules", name));
     const { bin } = JSON.parse(fs.readFileSync(join(target, "package.json"), "utf8"));
-    for (const [name, path] of Object.entries<string>(bin)) this.#link(join(".bin", name), join(target, path));
+    for (const [name, path] of Object.entries<string>(bin)) this.link(join(".bin", name), join(target, path));
   }
 
   /** A project of tests/consumers, with the tools that it needs. */
   static of(name: string, dependencies: readonly string[], tools: ConsumerTools): ConsumerProject {
     const project = new ConsumerProject("commonjs", dependencies);
-    for (const [tool, target] of tools.packages) project.#link(tool, target);
+    for (const [tool, target] of tools.packages) project.link(tool, target);
     fs.copyFileSync(join(CONSUMERS, "check.cjs"), join(project.directory, "check.cjs"));
     fs.cpSync(join(CONSUMERS, name), project.directory, { recursive: true });
     return project;
@@ -112,7 +112,8 @@ export class ConsumerProject {
     return stdout;
   }
 
-  #link(name: string, target: string): void {
+  /** Puts a package beside the others. */
+  link(name: string, target: string): void {
     const path = join(this.directory, "node_modules", name);
     fs.mkdirSync(dirname(path), { recursive: true });
     fs.symlinkSync(target, path);
