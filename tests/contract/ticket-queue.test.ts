@@ -80,7 +80,7 @@ const OBSTACLES: readonly Obstacle[] = [
   ["has a first ticket of a process that never comes", (queue) => void writeTicket(queue, process.ppid)],
 ];
 
-test.runIf(isLinux).each(OBSTACLES)("processes get their turns while the queue %s", async (name, make) => {
+test.runIf(isLinux).each(OBSTACLES)("D7: processes get their turns while the queue %s", async (name, make) => {
   const machine = await TestRegistry.create(8);
   const { queue } = fileNames(machine.path);
   await machine.open().assignPort(machine.project("a"));
