@@ -37,7 +37,7 @@ export class DockerCliEngine implements ContainerEngine {
     this.#given = options.address;
   }
 
-  /** How the engine is reached; undefined where what is configured names no engine. */
+  /** How the engine is reached; undefined if what is configured names no engine. */
   get knownAddress(): EngineAddress | undefined {
     return this.#address();
   }

@@ -14,7 +14,7 @@ export type GivenBack = {
   readonly assignments: readonly PortAssignment[];
   /** The names of the containers that the step created and that are removed. */
   readonly removedContainers: readonly string[];
-  /** False where something failed and was reported. */
+  /** False if something failed and was reported. */
   readonly isComplete: boolean;
 };
 

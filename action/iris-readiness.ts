@@ -105,7 +105,7 @@ async function isRunning(cli: DockerCli, id: string, signal: AbortSignal): Promi
   return (await inspect(cli, id, "State.Running", signal)) === "true";
 }
 
-/** What the engine says about a container; empty where it is gone. */
+/** What the engine says about a container; empty if it is gone. */
 async function inspect(cli: DockerCli, id: string, field: string, signal: AbortSignal): Promise<string> {
   return (await cli.ask(["inspect", "--format", `{{.${field}}}`, id], INSPECT_TIMEOUT_MS, { signal })).stdout.trim();
 }

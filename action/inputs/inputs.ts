@@ -26,7 +26,7 @@ export type Inputs = {
   readonly isPortRangeGiven: boolean;
   /** A path, or the URL of a Redis server. */
   readonly registryAddress: string;
-  /** False where nobody said where the registry is. */
+  /** False if nobody said where the registry is. */
   readonly isRegistryPathGiven: boolean;
   readonly waitTimeoutMs: number;
   readonly envName: string;

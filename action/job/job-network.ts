@@ -57,7 +57,7 @@ export async function firstReachable(hosts: readonly string[], port: number): Pr
   return undefined;
 }
 
-/** The networks of the job container, as the engine knows them; none where it does not know the container. */
+/** The networks of the job container, as the engine knows them; none if it does not know the container. */
 async function networksOfThisContainer(
   engine: DockerCliEngine,
 ): Promise<readonly { readonly name: string; readonly gateway: string }[]> {

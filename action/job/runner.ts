@@ -13,7 +13,7 @@ export function hasRunnerEnded(): boolean {
   return process.ppid !== PARENT_PID;
 }
 
-/** The runner's worker process, which lives as long as the job; undefined where it cannot be observed. */
+/** The runner's worker process, which lives as long as the job; undefined if it cannot be observed. */
 export async function seenWorker(): Promise<ProcessIdentity | undefined> {
   // 0 is outside this pid namespace; 1 adopts orphans; act's parent serves all legs of a run.
   if (PARENT_PID <= 1 || isAct() || isShell(PARENT_PID)) return undefined;

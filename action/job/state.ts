@@ -14,7 +14,7 @@ export type Claim = {
   readonly holderId: string;
   /** Main itself: in a job container, cancelling ends only its `docker exec`, and main runs on. */
   readonly main: ProcessIdentity;
-  /** The engine that main uses: later steps may change the environment. Undefined where its address is invalid. */
+  /** The engine that main uses: later steps may change the environment. Undefined if its address is invalid. */
   readonly engineAddress: EngineAddress | undefined;
   readonly image: string | null;
   readonly isInContainer: boolean;

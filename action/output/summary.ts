@@ -8,7 +8,7 @@ import { logText, messageOf, warn } from "./log.ts";
 export type SummaryFacts = {
   readonly claim: Claim;
   readonly outcome: Outcome | undefined;
-  /** Undefined where it was not finished. */
+  /** Undefined if it was not finished. */
   readonly given: GivenBack | undefined;
   readonly cleaned: readonly ListedAssignment[] | undefined;
 };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 const STAT = "/proc/self/stat";
 
 /**
- * True where Ctrl-C reaches this process from the terminal, and with it every process that it started: the terminal
+ * True if Ctrl-C reaches this process from the terminal, and with it every process that it started: the terminal
  * sends it to its foreground process group, whatever the standard streams are redirected to. Where the system does not
  * tell the groups, a stream that is a terminal stands for it. @see proc_pid_stat(5), fields 5 (pgrp) and 8 (tpgid)
  */

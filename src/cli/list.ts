@@ -78,7 +78,7 @@ function waitingText(
   return `Waiting, place ${index + 1}: ${projectText(projectKey, terminal)}, ${who}, for ${formatAge(since, now)}`;
 }
 
-/** By container name; empty where the engine does not answer, which the table says. */
+/** By container name; empty if the engine does not answer, which the table says. */
 async function imagesOf({ engine }: PortRegistry): Promise<ReadonlyMap<string, string>> {
   const containers = await engine?.listContainers().catch(() => []);
   return new Map(containers?.map(({ name, image }) => [name, image]));

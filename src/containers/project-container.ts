@@ -140,7 +140,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     return { client, containerPort, addresses: bindAddresses(this.#reach, bindAddress) };
   }
 
-  /** True where no image has to be pulled, because none was asked for and one runs: the step before has started it. */
+  /** True if no image has to be pulled, because none was asked for and one runs: the step before has started it. */
   async #isAnyRunning(client: ContainerRuntimeClient, registry: PortRegistry | undefined): Promise<boolean> {
     if (!this.isAnyImageFine || registry === undefined) return false;
     const assignment = await registry.getAssignment(this.settings.project, this.#instanceOption);

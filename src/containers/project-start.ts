@@ -101,7 +101,7 @@ export class ProjectStart {
     }
   }
 
-  /** Undefined where it ended before it could be joined, or was removed or restarted while it was being waited for. */
+  /** Undefined if it ended before it could be joined, or was removed or restarted while it was being waited for. */
   async #join(found: Inspected): Promise<StartedProject | undefined> {
     if (found.State.Paused) throw this.#pausedError();
     try {

@@ -21,7 +21,7 @@ export type ContainerUse = {
   readonly containerPort: number;
   /** Where its ports are reached. */
   readonly host: string;
-  /** None where the port did not come from a registry. */
+  /** None if the port did not come from a registry. */
   readonly lease: Lease | undefined;
   /** Somebody else wants it to stay: even its last user leaves it alone. */
   readonly isKept: boolean;
@@ -61,7 +61,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return this.getPort();
   }
 
-  /** The directory that owns the port; undefined where it did not come from a registry. */
+  /** The directory that owns the port; undefined if it did not come from a registry. */
   getProjectPath(): string | undefined {
     return this.getAssignment()?.projectPath;
   }
@@ -110,7 +110,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     }
   }
 
-  /** False where the registry has lost track of who uses it, and its maker may still do. */
+  /** False if the registry has lost track of who uses it, and its maker may still do. */
   async #mayEnd(lease: Lease): Promise<boolean> {
     const found = await findContainer(await getContainerRuntimeClient(), this.getId());
     return found === undefined || (await lease.mayRemove(found.Config.Labels));

@@ -5,20 +5,20 @@ import createDebug from "debug";
 
 const debug = createDebug("iris-ports:docker");
 
-/** What the docker CLI's context store says of one engine. */
+/** An engine in the docker CLI's context store. */
 export type DockerContext = {
   readonly name: string;
   /** As in `DOCKER_HOST`. */
   readonly host: string;
   readonly isTlsVerified: boolean;
-  /** Holds ca.pem, cert.pem and key.pem, where the context has them. */
+  /** The directory with ca.pem, cert.pem and key.pem, if the context has them. */
   readonly certDirectory: string | undefined;
 };
 
 /**
- * The docker CLI's current context, or nothing where that is the default one or cannot be understood.
+ * The docker CLI's current context; undefined if it is the default one or invalid.
  *
- * @param wanted - the name from `DOCKER_CONTEXT`, which comes before the configured one
+ * @param wanted - the name from `DOCKER_CONTEXT`, which wins over the configured one
  * @see https://docs.docker.com/engine/manage-resources/contexts/
  */
 export function currentDockerContext(configDirectory: string, wanted?: string): DockerContext | undefined {

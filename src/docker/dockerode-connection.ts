@@ -7,13 +7,13 @@ import type Dockerode from "dockerode";
 import type { EngineAddress } from "./engine-address.ts";
 import { SshAgent } from "./ssh-agent.ts";
 
-/** Idle connections are closed after this long, so that an engine object that is dropped leaves none open. */
+/** Idle connections are closed after this time, so that an unused engine object leaves none open. */
 const IDLE_TIMEOUT_MS = 5_000;
-/** The engine answers inspections from memory: more at once would only queue there. */
+/** The engine answers inspections from memory; more parallel requests would only queue there. */
 const MAX_CONNECTIONS = 8;
 
 /**
- * A client that keeps its connections alive between requests; an idle one does not keep the process running.
+ * A client that keeps its connections open between requests; idle connections do not keep the process running.
  * Loading dockerode takes about 90 ms, so it is loaded here, at the first question.
  */
 export async function connectDockerode(address: EngineAddress): Promise<Dockerode> {
@@ -25,7 +25,7 @@ export async function connectDockerode(address: EngineAddress): Promise<Dockerod
     : new HttpAgent(agentOptions);
   // docker-modem prints its options for every request, tracing or not; printing the queue made 40 requests take 0.7 s.
   Object.assign(agent, { [inspect.custom]: () => "Agent" });
-  // docker-modem takes what is left out from the environment, which may name another engine.
+  // docker-modem takes missing options from the environment, which may name another engine.
   const blank = { host: undefined, port: undefined, socketPath: undefined, pathPrefix: undefined, timeout: undefined };
   if (address.ssh) {
     const agent = new SshAgent(address.ssh);

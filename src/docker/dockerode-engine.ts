@@ -11,23 +11,23 @@ import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.t
 
 const debug = createDebug("iris-ports:docker");
 
-/** A forced removal waits for the container's processes to die, which the engine itself gives 10 s. */
+/** A forced removal waits for the container's processes to end; the engine gives them 10 s. */
 const REMOVE_TIMEOUT_MS = 30_000;
 
-/** Where the engine is and how long it may take. */
+/** The address of the engine, and its time-out. */
 export type DockerodeEngineOptions = {
   /** As in `DOCKER_HOST`. @default the configured engine, else the first default socket at which one answers */
   readonly dockerHost?: string;
-  /** A client of dockerode that is connected already, instead of `dockerHost`. */
+  /** A connected client of dockerode, instead of `dockerHost`. */
   readonly client?: { readonly modem: unknown };
-  /** For one listing as a whole. @default 2000 */
+  /** The time-out of one complete listing, in milliseconds. @default 2000 */
   readonly timeoutMs?: number;
 };
 
-/** Through ssh every question starts a session of its own. */
+/** Over ssh, every request starts a session. */
 const SSH_TIMEOUT_MS = 15_000;
 
-/** A row of the engine's list, as far as it can be relied upon. */
+/** The reliable fields of a row of the engine's list. */
 type Row = {
   readonly Id: string;
   readonly State: string;
@@ -37,22 +37,22 @@ type Row = {
   readonly Ports?: readonly ListedPort[] | null;
 };
 
-/** Its types leave out that a signal is taken. */
+/** The types of dockerode lack the abort signal of `info()`. */
 type Informant = { info(options: { readonly abortSignal: AbortSignal }): Promise<unknown> };
 
 type Connection = { readonly address: EngineAddress; readonly docker: Dockerode };
 
-/** A container engine asked through dockerode, which is loaded at the first question. */
+/** A container engine, queried through dockerode, which is loaded at the first request. */
 export class DockerodeEngine implements ContainerEngine {
   readonly #dockerHost: string | undefined;
   readonly #timeoutMs: number;
-  /** Kept once an engine has answered: one that starts later may listen on another socket. */
+  /** Kept only after an engine has answered, because one that starts later may listen on another socket. */
   #connection: Connection | undefined;
   #id: string | undefined;
-  /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
+  /** Cached, because the port bindings of a container never change after its creation. */
   readonly #boundPorts = new Map<string, readonly number[]>();
 
-  /** Nothing is asked before the first question. */
+  /** Does not connect before the first request. */
   constructor(options: DockerodeEngineOptions = {}) {
     this.#dockerHost = options.dockerHost;
     this.#timeoutMs = options.timeoutMs ?? 2_000;
@@ -125,9 +125,9 @@ export class DockerodeEngine implements ContainerEngine {
     });
   }
 
-  /** Nothing when it vanished after it was listed. */
+  /** Undefined if the container vanished after it was listed. */
   async #describe(docker: Dockerode, row: Row, abortSignal: AbortSignal): Promise<EngineContainer | undefined> {
-    // One that does not run publishes nothing in the list, but takes its ports back when it is started.
+    // A container that does not run is listed without ports, but takes its ports back when it is started.
     const isListedWithPorts = row.State === "running" || row.State === "paused";
     const hostPorts = isListedWithPorts ? publishedPorts(row.Ports) : await this.#inspect(docker, row.Id, abortSignal);
     if (hostPorts === undefined) return undefined;
@@ -156,13 +156,13 @@ export class DockerodeEngine implements ContainerEngine {
     for (const id of this.#boundPorts.keys()) if (!ids.has(id)) this.#boundPorts.delete(id);
   }
 
-  /** Whatever goes wrong with `question`, and taking too long, becomes a ContainerEngineError. */
+  /** Turns every failure of `question`, including a time-out, into a ContainerEngineError. */
   async #ask<T>(limitMs: number, question: (docker: Dockerode, signal: AbortSignal) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     const { address, docker } = connection;
     const timeoutMs = address.ssh ? Math.max(limitMs, SSH_TIMEOUT_MS) : limitMs;
     const controller = new AbortController();
-    // docker-modem never settles when an answer is cut off half way, so the time-out cannot be left to it.
+    // docker-modem never settles if an answer is cut off, so it cannot provide the time-out.
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => timeout.reject(engineTimeoutError(address.endpoint, timeoutMs)), timeoutMs);
     try {
@@ -177,7 +177,7 @@ export class DockerodeEngine implements ContainerEngine {
     }
   }
 
-  /** Where a configured engine does not answer and another one does, the error names both. */
+  /** Names both engines if the configured one does not answer and another one does. */
   async #failure(address: EngineAddress, cause: unknown): Promise<ContainerEngineError> {
     const error = engineError(address.endpoint, cause);
     if (address.source === undefined || statusOf(cause) !== undefined) return error;
@@ -206,15 +206,14 @@ export class DockerodeEngine implements ContainerEngine {
     try {
       return resolveEngineAddress(this.#dockerHost);
     } catch (error) {
-      debug("%s", error); // Asking the engine throws it; a name alone decides nothing.
+      debug("%s", error); // The next request reports it.
       return undefined;
     }
   }
 }
 
 /**
- * The engine's own ID. Podman makes a new one up for every answer; what stays is its host's name and where it keeps its
- * containers.
+ * The engine's own ID. Podman gives a new one in every answer, so its host name and storage path are used instead.
  */
 function engineId(info: unknown): string {
   const { ID, Name, DockerRootDir, BuildahVersion } = (info ?? {}) as Readonly<Record<string, unknown>>;
@@ -222,13 +221,13 @@ function engineId(info: unknown): string {
   return typeof BuildahVersion === "string" ? `podman:${Name}:${DockerRootDir}` : ID;
 }
 
-/** The ids become part of request paths. */
+/** Ids must be strings without special characters, because they become part of request paths. */
 function isRow(value: unknown): value is Row {
   const row = value as Partial<Row> | null;
   return typeof row?.Id === "string" && /^[\w.-]+$/.test(row.Id) && typeof row.State === "string";
 }
 
-/** An engine may close an idle connection just when it is used again. */
+/** Repeats a request once, because an engine may close an idle connection at the moment it is reused. */
 async function onceMoreIfHungUp<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();

@@ -7,8 +7,8 @@ import { type EngineAddress, parseAddress, type Tls, WINDOWS_PIPE } from "./pars
 export type { EngineAddress } from "./parse-address.ts";
 
 /**
- * The engine that the settings name: `tc.host` of `~/.testcontainers.properties`, `DOCKER_HOST`, `docker.host` of that
- * file, or the current docker context. Undefined where nothing is configured.
+ * The configured engine: `tc.host` of `~/.testcontainers.properties`, `DOCKER_HOST`, `docker.host` of that
+ * file, or the current docker context. Undefined if nothing is configured.
  *
  * @param dockerHost - instead of the settings; as in `DOCKER_HOST`
  * @throws ContainerEngineError when what is configured is invalid
@@ -26,8 +26,8 @@ export function configuredAddress(dockerHost?: string): EngineAddress | undefine
 }
 
 /**
- * The host that a setting names which Testcontainers obeys, too, as it is written there; undefined where there is none.
- * Docker contexts are none of these settings.
+ * The engine host of a setting that Testcontainers reads as well, unchanged; undefined if there is none. Testcontainers does
+ * not read docker contexts.
  */
 export function namedHost(dockerHost?: string): { readonly host: string; readonly source: string } | undefined {
   if (dockerHost !== undefined) return { host: dockerHost, source: "DOCKER_HOST" };
@@ -42,7 +42,7 @@ export function namedHost(dockerHost?: string): { readonly host: string; readonl
   return candidates.find((candidate): candidate is { host: string; source: string } => Boolean(candidate.host));
 }
 
-/** The sockets that exist where engines have theirs by default, best first. */
+/** The default sockets that exist, best first. */
 export function defaultAddresses(): readonly EngineAddress[] {
   if (process.platform === "win32") return [parseAddress(WINDOWS_PIPE, tlsSettings())];
   const env = environment();
@@ -63,7 +63,7 @@ export function resolveEngineAddress(dockerHost?: string): EngineAddress {
   return address ?? parseAddress("unix:///var/run/docker.sock", tlsSettings());
 }
 
-/** The address a client library was made with: a socket, or a host and port. */
+/** The address of a connected client: a socket, or a host and port. */
 export function clientAddress(modem: ClientModem): EngineAddress {
   const { socketPath, host, port, protocol } = modem;
   if (typeof socketPath === "string" && !host) {
@@ -74,7 +74,7 @@ export function clientAddress(modem: ClientModem): EngineAddress {
   return parseAddress(`tcp://${host}:${port || (isTls ? 2376 : 2375)}`, { ...tlsSettings(), isTls });
 }
 
-/** As far as a client's connection is looked at. */
+/** The connection options of a client that are used here. */
 export type ClientModem = {
   readonly socketPath?: unknown;
   readonly host?: string;
@@ -91,7 +91,7 @@ function tlsSettings(): Tls {
   };
 }
 
-/** Best first. Podman's come last: where both are installed, users of Testcontainers expect Docker. */
+/** Best first. Podman's come last, because users of Testcontainers expect Docker if both are installed. */
 function defaultSockets(home: string, xdgRuntimeDir: string | undefined): string[] {
   const runtimeDirectories = [xdgRuntimeDir, `/run/user/${process.getuid?.() ?? ""}`].filter(
     (path) => path !== undefined,

@@ -6,23 +6,24 @@ export function engineWords(error: unknown): string {
   return message.replace(/^\(HTTP code \d+\)[^-]*- /, "").trim();
 }
 
-/** There is no such container, image or exec (any more). */
+/** True if the container, image or exec does not exist. */
 export function isMissing(error: unknown): boolean {
   return statusOf(error) === 404;
 }
 
-/** The container is just being removed, or is not in the state for what was asked. */
+/** True if the container is being removed, or is not in the right state for the request. */
 export function isInTheWay(error: unknown): boolean {
   return statusOf(error) === 409;
 }
 
-/** Somebody else has just started it. */
+/** True if another process has just started the container. */
 export function isStartedAlready(error: unknown): boolean {
   return statusOf(error) === 304;
 }
 
 /**
- * A container of that name exists: somebody else was faster. Podman answers 500, in nearly the same words.
+ * True if a container of that name exists, because another process was faster. Podman answers with status 500 and nearly the
+ * same words.
  * @see https://github.com/moby/moby/blob/master/daemon/names.go
  */
 export function isNameTaken(error: unknown): boolean {
@@ -30,8 +31,8 @@ export function isNameTaken(error: unknown): boolean {
 }
 
 /**
- * True when the engine could not publish one of the host ports because something else listens there. A refusal that names
- * only other ports is another matter: moving these would not help.
+ * True if the engine could not publish one of these host ports because it is in use. False for a refusal that names only
+ * other ports: choosing another port would not help.
  */
 export function isPortRefused(error: unknown, hostPorts: readonly number[]): boolean {
   const words = engineWords(error);
@@ -41,13 +42,13 @@ export function isPortRefused(error: unknown, hostPorts: readonly number[]): boo
 }
 
 const REFUSALS: readonly RegExp[] = [
-  // Docker: another container has it.
+  // Docker: published by another container.
   /port is already allocated/i,
-  // Docker, rootless Docker, podman: another process has it.
+  // Docker, rootless Docker, podman: used by another process.
   /address already in use/i,
-  // Docker Desktop, in front of whatever its host said.
+  // Docker Desktop, before the message of its host.
   /ports are not available/i,
-  // Windows: in use, or in a range that the system keeps for itself.
+  // Windows: in use, or in a range reserved by the system.
   /only one usage of each socket address/i,
   /access a socket in a way forbidden/i,
 ];

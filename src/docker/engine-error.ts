@@ -1,12 +1,12 @@
 import { ContainerEngineError } from "../errors/errors.ts";
 
-/** The HTTP status the engine answered with, where `error` came from an answer. */
+/** The HTTP status of the engine's answer, if `error` comes from one. */
 export function statusOf(error: unknown): number | undefined {
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   return typeof status === "number" ? status : undefined;
 }
 
-/** The system's word for what went wrong, e.g. `ECONNREFUSED`. */
+/** The system's error code, for example `ECONNREFUSED`. */
 export function systemCodeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
@@ -23,7 +23,7 @@ export class EngineAbsentError extends ContainerEngineError {
   }
 }
 
-/** What went wrong with the engine at `endpoint`, in our words. */
+/** Explains a failure of the engine at `endpoint`. */
 export function engineError(endpoint: string, error: unknown): ContainerEngineError {
   if (error instanceof ContainerEngineError) return error;
   const words = error instanceof Error ? error.message.trim() : String(error);

@@ -28,7 +28,7 @@ export type ContainerEngine = {
   identify?(): Promise<string>;
   /**
    * When the container was last started, as the engine writes it; undefined when it does not exist or does not run.
-   * Without this method a restarted container is not told from one that ran on.
+   * Without this method a restart of a container is not noticed.
    * @throws ContainerEngineError when the engine does not answer
    */
   startedAt?(id: string): Promise<string | undefined>;

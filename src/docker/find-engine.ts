@@ -7,11 +7,11 @@ const debug = createDebug("iris-ports:docker");
 const PING_TIMEOUT_MS = 1_000;
 
 /**
- * The configured engine, whether or not it answers; where none is configured, the first default socket at which an
- * engine answers, because a socket may belong to an engine that has ended, or be closed to this user.
+ * The configured engine, whether it answers or not. If none is configured, the first default socket at which an engine
+ * answers: a socket may be left by an engine that has ended, or not accessible to this user.
  *
  * @param dockerHost - instead of looking for one; as in `DOCKER_HOST`
- * @throws EngineAbsentError where no engine is configured and there is no default socket
+ * @throws EngineAbsentError if no engine is configured and there is no default socket
  * @throws ContainerEngineError when what is configured is invalid
  */
 export async function findEngine(dockerHost?: string): Promise<EngineAddress> {
@@ -20,7 +20,7 @@ export async function findEngine(dockerHost?: string): Promise<EngineAddress> {
   const candidates = defaultAddresses();
   const [first] = candidates;
   if (first === undefined) throw new EngineAbsentError();
-  // With only one there is nothing to choose; the question itself will tell whether it answers.
+  // A single socket needs no test; the request itself shows whether an engine answers.
   return candidates.length === 1 ? first : ((await firstAnswering(candidates)) ?? first);
 }
 

@@ -5,11 +5,11 @@ import querystring from "node:querystring";
 import { ContainerEngineError } from "../errors/errors.ts";
 import { environment } from "../settings/config.ts";
 
-/** How to reach an engine: through a socket (or a Windows pipe), over TCP, or over ssh. Plain data: JSON keeps all of it. */
+/** How to reach an engine: through a socket (or a Windows pipe), over TCP, or over ssh. Plain data, safe for JSON. */
 export type EngineAddress = {
-  /** Normalised, so that two ways of writing one address compare equal. */
+  /** Normalised, so that equal addresses compare equal. */
   readonly endpoint: string;
-  /** Whether its published ports open on this host. */
+  /** True if its published ports open on this host. */
   readonly isLocal: boolean;
   /** The setting that names it, e.g. `DOCKER_HOST`; undefined for one of the default sockets. */
   readonly source?: string;
@@ -23,20 +23,20 @@ type TcpAddress = Tls & { readonly host: string; readonly port: number };
 
 type SshAddress = { readonly user?: string; readonly host: string; readonly port?: number };
 
-/** How TLS is spoken, where it is. */
+/** The TLS settings, if TLS is used. */
 export type Tls = {
   readonly isTls: boolean;
   readonly isTlsVerified: boolean;
   readonly certDirectory?: string | undefined;
 };
 
-/** Where Docker Desktop's engine listens on Windows. */
+/** The address of Docker Desktop's engine on Windows. */
 export const WINDOWS_PIPE = "npipe:////./pipe/docker_engine";
 
 /**
- * Reads an address as `DOCKER_HOST` has it.
+ * Parses an address in the format of `DOCKER_HOST`.
  * @param source - the setting it comes from, for the message
- * @throws ContainerEngineError when it is none
+ * @throws ContainerEngineError when it is invalid
  */
 export function parseAddress(text: string, tls: Tls, source = "DOCKER_HOST"): EngineAddress {
   const url = parseUrl(text.includes("://") ? text : `tcp://${text}`);
@@ -51,7 +51,7 @@ export function parseAddress(text: string, tls: Tls, source = "DOCKER_HOST"): En
 function socketAddress(url: URL, text: string): EngineAddress | undefined {
   const isLocal = !isOverridden();
   if (url.protocol === "unix:") {
-    // Unlike decodeURIComponent() it takes what is no escape as it is.
+    // Unlike decodeURIComponent(), this leaves invalid escapes unchanged.
     const socketPath = canonicalSocket(querystring.unescape(url.pathname) || "/var/run/docker.sock");
     return { endpoint: `unix://${socketPath}`, isLocal, socketPath };
   }
@@ -65,7 +65,7 @@ function networkAddress(url: URL, tls: Tls): EngineAddress | undefined {
   if (host === "") return undefined;
   if (url.protocol === "ssh:") return sshAddress(url, host);
   if (!["tcp:", "http:", "https:"].includes(url.protocol)) return undefined;
-  // 2376 is the port on which an engine speaks TLS; docker-modem goes by it, too.
+  // Port 2376 means TLS, for docker-modem as well.
   const isTls = tls.isTls || url.protocol === "https:" || url.port === "2376";
   const port = Number(url.port || (isTls ? 2376 : 2375));
   const endpoint = `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -77,7 +77,7 @@ function sshAddress({ username: user, port }: URL, host: string): EngineAddress 
   return { endpoint, isLocal: false, ssh: { host, ...(user && { user }), ...(port && { port: Number(port) }) } };
 }
 
-/** True where the user says that published ports open on another host. */
+/** True if a setting says that published ports open on another host. */
 function isOverridden(): boolean {
   const override = environment().testcontainersHostOverride;
   return override !== undefined && !isLoopback(override);
@@ -87,7 +87,7 @@ function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
-/** This machine by its loopback address, its name, or an address of one of its interfaces. */
+/** True for this machine's loopback address, host name, or an address of its interfaces. */
 function isOwnHost(host: string): boolean {
   if (isLoopback(host) || host === hostname().toLowerCase()) return true;
   return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === host));
@@ -97,7 +97,7 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }
 
-/** /var/run is a link to /run, and Docker Desktop links its socket: one engine must have one name. */
+/** Resolves links, because /var/run links to /run and Docker Desktop links its socket: one engine needs one name. */
 function canonicalSocket(path: string): string {
   if (existsSync(path)) return realpathSync(path);
   const directory = dirname(path);

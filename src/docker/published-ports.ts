@@ -1,17 +1,17 @@
-/** A row of the engine's list, as far as it is looked at. */
+/** The fields of a listed port that are used here. */
 export type ListedPort = { readonly PublicPort?: number; readonly Type?: string };
 
 /** `HostConfig.PortBindings` of an inspected container. */
 export type PortBindings = Readonly<Record<string, readonly { readonly HostPort?: string }[] | null>>;
 
-/** The TCP ports of the host that a running container publishes. */
+/** The TCP host ports that a running container publishes. */
 export function publishedPorts(ports: readonly ListedPort[] | null | undefined): number[] {
   return unique((ports ?? []).filter((port) => (port.Type ?? "tcp") === "tcp").map((port) => Number(port.PublicPort)));
 }
 
 /**
- * The TCP ports of the host that a container will publish when it is started. An empty port, `0` and a range are left
- * out: there the engine takes whatever is free at that time.
+ * The TCP host ports that a container will publish when it is started, without empty ports, `0` and ranges, for which the
+ * engine chooses a free port at that time.
  */
 export function boundPorts(bindings: PortBindings | null | undefined): number[] {
   const tcp = Object.entries(bindings ?? {}).filter(([port]) => !/\/(udp|sctp)$/.test(port));

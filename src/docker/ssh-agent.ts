@@ -14,7 +14,7 @@ export class SshAgent extends Agent {
   constructor({ user, host, port }: NonNullable<EngineAddress["ssh"]>) {
     super({ keepAlive: false });
     this.#args = [
-      // Nobody is asked for a password behind a program's back.
+      // ssh must not prompt for a password.
       ...["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"],
       ...(user === undefined ? [] : ["-l", user]),
       ...(port === undefined ? [] : ["-p", String(port)]),

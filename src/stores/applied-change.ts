@@ -12,11 +12,11 @@ type Made<T> = {
   readonly added: ReadonlySet<AssignmentRecord>;
 };
 
-/** What was published, but has to be made sure of beside the Python tool. */
+/** A published change that the Python tool may have overwritten, so that it must be checked. */
 export type Pending<T> = {
-  /** The change, where the newest document holds it, since which revision. */
+  /** Since which revision the newest document contains the change, if it does. */
   readonly made: (Made<T> & { readonly since: number }) | undefined;
-  /** What that tool wrote into versions that were replaced, and the newest document does not hold. */
+  /** What that tool wrote into replaced versions and the newest document does not contain. */
   readonly late: readonly LateWrite[];
 };
 
@@ -25,7 +25,7 @@ export const NOTHING_PENDING = { made: undefined, late: [] };
 /** What the Python tool wrote into the file that was replaced, and what is in the one that replaced it. */
 export type Overtaken = { readonly theirs: RegistryDocument | undefined; readonly newest: Snapshot };
 
-/** What a change makes of the newest document, once what the Python tool wrote too late is part of it. */
+/** The result of a change to the newest document, after late writes of the Python tool were merged into it. */
 export async function applied<T>(change: Change<T>, base: Snapshot, { made, late }: Pending<T>): Promise<Made<T>> {
   const start = late.reduce((newest, write) => mergeNeighbour(write, newest, made?.added), base.document);
   const ports = portsOf(start);
@@ -37,7 +37,7 @@ export async function applied<T>(change: Change<T>, base: Snapshot, { made, late
   return { update, document, added: new Set(document.assignments.filter((record) => !before.has(record))) };
 }
 
-/** What the newest document does not hold of a publication, and has to be done again on top of it. */
+/** The parts of a publication that the newest document does not contain and that must be applied again. */
 export function stillPending<T>(
   { made, late }: Pending<T>,
   published: Made<T> & CommitToken & { readonly read: RegistryDocument },

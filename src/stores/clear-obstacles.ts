@@ -6,9 +6,9 @@ import { accessError, osCode } from "./safe-file.ts";
 import type { Cleared } from "./store.ts";
 
 /**
- * Clears away what keeps a registry from being changed: a lock that nobody refreshes, anything else in the place of the
- * lock or of the commit directory, a link in the place of the document, and what killed processes left behind. Never
- * touches a document. Harmless beside processes that are at work: commits are fenced.
+ * Removes what prevents a registry from being changed: a stale lock, anything else in the place of the lock or of the commit
+ * directory, a link in the place of the document, and leftovers of killed processes. Never touches a document. Harmless
+ * while other processes work, because commits are fenced.
  * @throws RegistryAccessError
  */
 export async function clearObstacles(documentPath: string): Promise<readonly Cleared[]> {
@@ -35,7 +35,7 @@ export async function clearObstacles(documentPath: string): Promise<readonly Cle
   return cleared;
 }
 
-/** Only if it is still the empty directory that a lock is. */
+/** Removes a lock only if it is still an empty directory. */
 function removeLock(path: string): Cleared {
   fs.rmdirSync(path);
   return { path };
@@ -46,7 +46,7 @@ function remove(path: string): Cleared {
   return { path };
 }
 
-/** Renaming moves a link itself, not what it points to. */
+/** Moves a file aside; renaming moves a link itself, not its target. */
 function moveAside(path: string): Cleared {
   const keptAs = `${path}.aside-${randomBytes(4).toString("hex")}`;
   fs.renameSync(path, keptAs);

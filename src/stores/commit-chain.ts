@@ -9,8 +9,8 @@ import { makeSharedDirectory, type NewFile, osCode, removeIfThere, renameIfThere
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
  * the name of the newest version; a commit renames it to its own, which succeeds for exactly one process per head,
  * because no name is ever used twice. The version itself waits beside it as `data.<revision>.<commit>` and is published
- * by renaming it over the document: by its owner, or by whoever finds it pending. A process that wakes up late finds
- * its names gone, and writes nothing.
+ * by renaming it over the document: by its owner, or by the next process that finds it pending. A process that wakes up
+ * late finds its names gone, and writes nothing.
  */
 export class CommitChain {
   readonly directory: string;
@@ -23,7 +23,7 @@ export class CommitChain {
     this.#isDurable = isDurable;
   }
 
-  /** Writes the next version beside the document, where nobody sees it yet. */
+  /** Writes the next version beside the document; readers do not see it yet. */
   prepare(base: CommitToken, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
     const next = newToken(base.revision + 1);
     try {
@@ -40,14 +40,14 @@ export class CommitChain {
     removeIfThere(this.#data(next));
   }
 
-  /** Makes `next` the newest version, if `base` still is: true for exactly one process per base. */
+  /** Makes `next` the newest version if `base` still is; true for exactly one process per base. */
   claim(base: CommitToken, next: CommitToken): boolean {
     if (renameIfThere(this.#head(base), this.#head(next))) return true;
     this.discard(next);
     return false;
   }
 
-  /** Makes a claimed version the document; false where somebody else has done it already. */
+  /** Makes a claimed version the document; false if another process has done so already. */
   publish(token: CommitToken): boolean {
     return renameIfThere(this.#data(token), this.#documentPath);
   }
@@ -68,11 +68,11 @@ export class CommitChain {
 
   /** True while a claimed version waits to be published. */
   isPending(token: CommitToken): boolean {
-    // Not existsSync(): a file that cannot be read (EACCES, ESTALE) must not pass for one that is gone.
+    // Not existsSync(): a file that cannot be accessed (EACCES, ESTALE) must not count as missing.
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
   }
 
-  /** The newest version's token, also while somebody moves it; undefined where the directory or the head is missing. */
+  /** The newest version's token, even while another process renames it; undefined if the directory or the head is missing. */
   head(): CommitToken | undefined {
     // A directory that is read while an entry is renamed may show neither name, or both.
     for (let attempt = 0; attempt < 100; attempt++) {
@@ -81,15 +81,15 @@ export class CommitChain {
       const heads = names.map(parseHead).filter((token) => token !== undefined);
       if (heads.length === 1) return heads[0];
       if (attempt > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-      // Two heads that stay were put there by hand (a restored backup): only the newest may go on.
+      // Two lasting heads come from a restored backup; only the newest counts.
       if (attempt > 50 && heads.length > 1) this.#dropOlder(heads);
     }
     return undefined;
   }
 
   /**
-   * Makes a first head above `revision`, unless there is one by now. A prepared directory is renamed into place, so
-   * that of several processes doing so only one succeeds.
+   * Makes a first head above `revision`, unless there is one by now. A prepared directory is renamed into place, so that
+   * only one of several processes succeeds.
    */
   begin(revision: number): void {
     const prepared = `${this.directory}.${randomBytes(6).toString("hex")}`;
@@ -102,7 +102,7 @@ export class CommitChain {
       renameIfThere(prepared, this.directory);
     } catch (cause) {
       const isTaken = ["ENOTEMPTY", "EEXIST"].includes(osCode(cause));
-      // So Windows says that it is taken; elsewhere a directory of another user may not be replaced.
+      // The error of Windows for an existing directory; elsewhere, another user's directory may not be replaced.
       const mayBeTaken = osCode(cause) === "EPERM" && this.head() !== undefined;
       if (!isTaken && !mayBeTaken) throw cause;
     } finally {
@@ -110,7 +110,7 @@ export class CommitChain {
     }
   }
 
-  /** Deletes versions that can no longer be published: all up to the newest one, except that itself. */
+  /** Deletes versions that can no longer be published: all up to the newest one, except the newest itself. */
   sweep(head: CommitToken): void {
     for (const name of this.#names() ?? []) {
       const token = parseToken(name, "data");
@@ -119,7 +119,7 @@ export class CommitChain {
     }
   }
 
-  /** @throws with code ELOOP or ENOTDIR when something else has been put in the directory's place */
+  /** Checks the directory. @throws with code ELOOP or ENOTDIR when something else is in its place */
   checkDirectory(): void {
     const stat = fs.lstatSync(this.directory, { throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory()) return;
@@ -170,7 +170,7 @@ function parseHead(name: string): CommitToken | undefined {
   return parseToken(name, "head");
 }
 
-/** Reads a name in the commit directory; undefined for one that is of another kind, or not ours. */
+/** Parses a name in the commit directory; undefined for names of another kind. */
 export function parseToken(name: string, kind: "head" | "data"): CommitToken | undefined {
   const match = /^(head|data)\.(\d{1,15})\.([0-9a-f]{1,64})$/.exec(name);
   return match?.[1] === kind ? { revision: Number(match[2]), commit: match[3] as string } : undefined;

@@ -10,7 +10,7 @@ import { recordsInFile } from "./reconcile.ts";
 import { type NewFile, newFileIn } from "./safe-file.ts";
 import type { Unreadable } from "./store.ts";
 
-/** The Python tool truncates the file and writes it again in place: half a document may be whole a moment later. */
+/** The Python tool truncates the file and rewrites it in place, so an incomplete document may be complete a moment later. */
 export const HALF_WRITTEN_MS = 250;
 
 /** What was read: the document, the commit that wrote it, and the file's mode and owner, which are kept. */
@@ -18,7 +18,7 @@ export type Snapshot = NewFile & {
   readonly bytes: Buffer;
   readonly document: RegistryDocument;
   readonly token: CommitToken | undefined;
-  /** The file it was read from; undefined where there is none. Whoever asked for the snapshot closes it. */
+  /** The file it was read from; undefined if there is none. The caller closes it. */
   readonly file?: OpenFile | undefined;
   /** The file exists but is not a valid document; this empty one stands in for it. */
   readonly unreadable?: Unreadable | undefined;
@@ -63,7 +63,7 @@ export class DocumentReader {
     }
   }
 
-  /** An unreadable document counts as an empty one as soon as its bytes are safe. */
+  /** An unreadable document counts as empty after its bytes were copied. */
   async readOrEmpty(awaitNeighbour: () => Promise<void>): Promise<Snapshot> {
     try {
       return await this.read(awaitNeighbour);
@@ -75,10 +75,10 @@ export class DocumentReader {
     }
   }
 
-  /** What was just published need not be parsed. */
+  /** Caches a document that was just published, so that it need not be parsed. */
   remember(published: Omit<Snapshot, "file" | "unreadable">): void {
     const { assignments } = published.document;
-    // Else it would be parsed into something else.
+    // Otherwise parsing would give another result.
     this.#last = recordsInFile(assignments) === assignments ? published : undefined;
   }
 

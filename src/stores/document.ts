@@ -35,31 +35,31 @@ export type HolderRecord = {
   };
 };
 
-/** What is ours about an assignment besides its holders. `port` tells whether it still speaks of the same entry. */
+/** Our data about an assignment besides its holders. `port` tells whether it still belongs to the same entry. */
 export type DetailRecord = {
   readonly port: number;
   readonly generation: string;
   readonly instance?: string;
   readonly web_port?: number;
   readonly engine?: string;
-  /** The port was asked for by number: so that an entry which another tool dropped is put back as it was. */
+  /** The port was asked for by number; needed to restore an entry that another tool dropped. */
   readonly manual?: true;
   /** The entry was made by another tool, which may still rely on it. */
   readonly foreign?: true;
 };
 
-/** A port a project gave back, so that it gets the same one again. */
+/** A released port, remembered so that the project gets it again. */
 export type HistoryRecord = {
   readonly project: string;
   readonly port: number;
   readonly released_at: string;
-  /** Who still used the project's container when the port was released or cleared, and of which generation it is. */
+  /** The users that the project's container had when the port was released or cleared, and its generation. */
   readonly users?: readonly HolderRecord[];
   readonly generation?: string;
   readonly instance?: string;
 };
 
-/** Somebody who waits for a port, in the order of arrival. */
+/** A waiter in the queue for a port. */
 export type WaiterRecord = {
   readonly id: string;
   readonly project: string;
@@ -68,11 +68,11 @@ export type WaiterRecord = {
   readonly holder: HolderRecord;
 };
 
-/** Which run of which server keeps the document, where a server does, and what its last change of them means. */
+/** For documents on a server: the run of the server, and the consequences of its last change. */
 export type ServerRecord = {
   readonly run_id: string;
   readonly replication_id: string;
-  /** Acknowledged writes may be lost: until then holders assert what they hold, and nobody gets a new port. */
+  /** Acknowledged writes may be lost; until then, holders assert their ports, and no new port is assigned. */
   readonly grace_until?: string;
 };
 
@@ -84,7 +84,7 @@ export type RegistryDocument = {
   readonly history: readonly HistoryRecord[];
   readonly waiters: readonly WaiterRecord[];
   readonly server?: ServerRecord | undefined;
-  /** What others keep under keys we do not know: written back as it was read. */
+  /** Unknown keys of other tools, written back unchanged. */
   readonly unknown: { readonly top: ReadonlyMap<string, unknown>; readonly own: ReadonlyMap<string, unknown> };
 };
 
@@ -100,7 +100,7 @@ export const EMPTY_DOCUMENT: RegistryDocument = {
   unknown: { top: new Map(), own: new Map() },
 };
 
-/** Writes a document with the token of the commit that publishes it: a record a line, so that two versions diff well. */
+/** Writes a document with the token of the commit that publishes it: one record per line, so that versions can be compared with diff. */
 export function serializeDocument(document: RegistryDocument, token: CommitToken): Buffer {
   const own = [
     [line("revision", token.revision)],
@@ -121,7 +121,7 @@ export function serializeDocument(document: RegistryDocument, token: CommitToken
   return Buffer.concat([Buffer.from("{\n  "), ...joined(top, ",\n  "), Buffer.from("\n}\n")]);
 }
 
-// Records are immutable, so the bytes of one never change: most of a large document is only copied.
+// Records are immutable, so the text of each is cached; most of a large document is only copied.
 const bytes = new WeakMap<object, Buffer>();
 const members = new WeakMap<object, { readonly key: string; readonly bytes: Buffer }>();
 

@@ -28,11 +28,11 @@ const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignment
 
 /** Reads the document; the argument waits until the Python tool has finished writing. */
 export type Read = (awaitNeighbour: () => Promise<void>) => Promise<Snapshot>;
-/** What a commit is built on, and the head that it replaces. */
+/** The version on which a commit is built, and the head that it replaces. */
 type Ground = { readonly base: Snapshot; readonly head: CommitToken };
 /** The update, and whether what was published concerns more than processes of this boot. */
 type Done<T> = Update<T> & { readonly isLasting: boolean };
-/** One change on its way into the document: read, applied, published and checked, over again until nobody came first. */
+/** One commit: reads, applies the change, publishes and checks, and starts over if another commit came first. */
 export class FileCommit implements Disposable {
   readonly #location: string;
   readonly #chain: CommitChain;
@@ -53,14 +53,14 @@ export class FileCommit implements Disposable {
     this.#readSnapshot = readSnapshot;
   }
 
-  /** Carries the change through. */
+  /** Runs until the change is published. */
   async run<T>(change: Change<T>): Promise<Done<T>> {
     const done = await this.#run(change, false);
     if (done === undefined) throw new Error("a commit that is tried until it succeeds has ended without a result");
     return done;
   }
 
-  /** Makes one attempt; undefined where another commit came first. */
+  /** Makes one attempt; undefined if another commit came first. */
   async tryOnce<T>(change: Change<T>): Promise<Done<T> | undefined> {
     return this.#run(change, true);
   }
@@ -119,7 +119,7 @@ export class FileCommit implements Disposable {
     return base.token ? { base, head: base.token } : guarded(this.#location, () => this.#settle());
   }
 
-  /** Undefined where the version it is based on is no longer the newest. */
+  /** Undefined if the base version is no longer the newest. */
   async #publish(head: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
     if (base.file === undefined) {
       // First an empty one: the Python tool makes one as well, and must not replace what counts.
@@ -151,7 +151,7 @@ export class FileCommit implements Disposable {
       throw cause;
     }
     await this.#shut();
-    // As late as possible: what the Python tool writes into the old file from here on is found only afterwards.
+    // As late as possible: later writes of the Python tool to the old file are found only afterwards.
     if (file.changedBytes() !== undefined) {
       this.#gate.noteActivity();
       this.#chain.discard(next);
@@ -165,7 +165,7 @@ export class FileCommit implements Disposable {
     return next;
   }
 
-  /** True where a helper published the claimed version, false where somebody deleted it before. */
+  /** True if another process published the claimed version, false if it was deleted before. */
   async #wasPublished(token: CommitToken): Promise<boolean> {
     const { token: found } = await this.#read();
     return found !== undefined && found.revision >= token.revision;
@@ -173,7 +173,7 @@ export class FileCommit implements Disposable {
 
   /**
    * After publication and before it is acknowledged: whether the Python tool, which writes in place and knows nothing of
-   * our commits, was at work on the version that was replaced. Undefined where it was kept out.
+   * our commits, was at work on the version that was replaced. Undefined if it was kept out.
    *
    * Either it wrote into the old file, which no longer has a name, or over the new one what it had made of the old
    * version. Both end before it gives its lock back: so once its lock is free, after the publication, both files show
@@ -200,7 +200,7 @@ export class FileCommit implements Disposable {
       if (base.token?.commit === head.commit) return { base, head };
       const again = this.#chain.head();
       if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
-      // Nothing moved and nothing is pending: another tool wrote the document, or somebody restored it. It counts.
+      // Nothing moved and nothing is pending, so another tool wrote the document, or a backup was restored. It is adopted.
       debug("adopting a document that another program wrote at revision %d", head.revision);
       this.#chain.sweep(head);
       return { base, head };
@@ -208,7 +208,7 @@ export class FileCommit implements Disposable {
   }
 }
 
-/** The document in a file that was replaced; undefined where nothing was written, or only half by a killed process. */
+/** The document in a file that was replaced; undefined if nothing was written, or only half by a killed process. */
 function parseLate(bytes: Buffer | undefined): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {

@@ -1,12 +1,12 @@
 import { basename, dirname, extname, join } from "node:path";
 
-/** The names of all that lies beside a registry's document. */
+/** The names of all files beside a registry's document. */
 export type FileNames = {
   /** The directory that is the lock, while it exists. */
   readonly lock: string;
   /** The commit chain's directory. */
   readonly commits: string;
-  /** The directory of the tickets of those who wait for the lock. */
+  /** The directory with the tickets of processes that wait for the lock. */
   readonly queue: string;
   /** The file that the Python tool `iris-devtester` locks while it writes the document. */
   readonly neighbourLock: string;

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { osCode } from "./safe-file.ts";
 
-/** What a name stands for on the disk: a symbolic link is one, and is never followed. */
+/** The state of a path on the disk; symbolic links are reported and never followed. */
 export type FileState = {
   readonly path: string;
   readonly kind: "missing" | "file" | "directory" | "link" | "other" | "inaccessible";
@@ -11,7 +11,7 @@ export type FileState = {
   readonly code?: string;
 };
 
-/** Looks at a name; whatever is wrong with it becomes part of the answer. */
+/** Reads the state of a path; problems become part of the result. */
 export function fileState(path: string): FileState {
   try {
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -21,7 +21,7 @@ export function fileState(path: string): FileState {
   }
 }
 
-/** The code of the system for what keeps this user from reading and writing (in a directory: also making files). */
+/** The system's error code if this user cannot read and write it or, for a directory, create files in it. */
 export function accessProblem({ path, kind }: FileState): string | undefined {
   const { R_OK, W_OK, X_OK } = fs.constants;
   try {
@@ -32,7 +32,7 @@ export function accessProblem({ path, kind }: FileState): string | undefined {
   }
 }
 
-/** The names in a directory; none where it cannot be read. */
+/** The names in a directory; none if it cannot be read. */
 export function namesIn(state: FileState): readonly string[] {
   if (state.kind !== "directory") return [];
   try {

@@ -14,7 +14,7 @@ const LOCAL_FILE_SYSTEMS = [0xef53, 0x58465342, 0xf2f52010, 0x01021994];
 const ONE_PAGE = 3_500;
 
 /**
- * Whether some process holds or awaits a flock(2) on a file, by the kernel's table of locks; undefined where the table
+ * Whether some process holds or awaits a flock(2) on a file, by the kernel's table of locks; undefined if the table
  * is missing or may be incomplete. Costs a hundredth of starting a program that tries the lock.
  * @see https://man7.org/linux/man-pages/man5/proc_locks.5.html
  */

@@ -6,9 +6,9 @@ import { type NewFile, readRegularFile, removeIfThere, writeNewFile } from "./sa
 const debug = createDebug("iris-ports:store");
 
 /**
- * Keeps bytes that are no document beside it, under a name that the same bytes always get; the path, or undefined where
- * they could not be kept. What stands under that name already counts only if it is these very bytes: anything else was
- * planted there, and is replaced, never followed.
+ * Copies the bytes of an invalid document beside it, under a name derived from them. Returns the path, or undefined if they
+ * could not be copied. An existing file of that name counts only if it has these bytes; anything else was planted there and
+ * is replaced, never followed.
  */
 export function keepAside(documentPath: string, bytes: Buffer, file: NewFile): string | undefined {
   const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 12);

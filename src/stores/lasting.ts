@@ -1,8 +1,8 @@
 import type { HolderRecord, RegistryDocument } from "./document.ts";
 
 /**
- * Whether a change concerns what a restart of the machine does not end: manual holders, those that end at a time of
- * their own, and what others keep in the document. What only concerns processes means nothing after a power failure.
+ * Whether a change concerns data that outlives a restart of the machine: manual holders, holders with an expiry, and data of
+ * other tools. Data about processes is worthless after a power failure.
  */
 export function isLasting(before: RegistryDocument, after: RegistryDocument): boolean {
   if (before.unknown !== after.unknown) return true;

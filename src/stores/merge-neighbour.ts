@@ -5,7 +5,7 @@ export type LateWrite = { readonly read: RegistryDocument; readonly theirs: Regi
 
 /**
  * The newest document with what the Python tool changed as well. Of two projects that were given one port, the one in
- * `unacknowledged` gives way: the tool's caller relies on its port already.
+ * `unacknowledged` loses it, because the tool's caller already uses the port.
  */
 export function mergeNeighbour(
   { read, theirs }: LateWrite,

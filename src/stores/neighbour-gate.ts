@@ -3,11 +3,11 @@ import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
 import { lockNeighbour, mayBeInside, NeighbourBusyError, type NeighbourLock } from "./neighbour-lock.ts";
 
-/** So long after its last sign of life the Python tool counts as at work. */
+/** How long after its last activity the Python tool counts as active. */
 const ACTIVE_MS = 2_000;
 const LINE_FEED = 0x0a;
 
-/** When the Python tool was last seen at work on a registry. */
+/** When the Python tool was last seen working on a registry. */
 const lastActivity = new Map<string, number>();
 
 /** Keeps the Python tool away from the document while one change of ours is made; its lock is taken only when needed. */
@@ -24,8 +24,8 @@ export class NeighbourGate {
   }
 
   /**
-   * Where the tool is at work, or was a moment ago, waits until it has left and keeps it out. Returns true if so: what
-   * was read before may be outdated. `state`: what a caller has to know when it does not leave in time.
+   * If the tool is active, waits until it has left and keeps it out. Returns true in this case: what was read before may be
+   * outdated. `state` is part of the error if the tool does not leave in time.
    * @throws PortAssignmentTimeoutError
    */
   async shut(state = "Nothing was changed."): Promise<boolean> {
@@ -41,7 +41,7 @@ export class NeighbourGate {
     return true;
   }
 
-  /** For a reader: waits where the tool is at work. */
+  /** For readers: waits while the tool is active. */
   async awaitExit(): Promise<void> {
     if (mayBeInside(this.#registryPath)) await this.shut();
   }
@@ -53,7 +53,7 @@ export class NeighbourGate {
     return isTheirs;
   }
 
-  /** The tool is at work: for a while its lock is taken beforehand, so that both write one after the other. */
+  /** Notes that the tool is active: for a while its lock is taken in advance, so that both write one after the other. */
   noteActivity(): void {
     lastActivity.set(this.#registryPath, performance.now());
   }

@@ -9,7 +9,7 @@ import { createFile, osCode } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
 
-/** What takes a flock(2) on its descriptor 3 and leaves it behind when it ends: the first that the system has is used. */
+/** Commands that take a flock(2) on descriptor 3 and leave it locked when they end; the first installed one is used. */
 const LOCKERS: readonly (readonly [command: string, args: (timeoutS: number) => readonly string[]])[] = [
   ["flock", (timeoutS) => ["--exclusive", "--wait", String(timeoutS), "3"]],
   ["perl", (timeoutS) => ["-e", `alarm ${timeoutS}; open(my $f, "<&=", 3) or die; flock($f, 2) or die`]],
@@ -17,19 +17,19 @@ const LOCKERS: readonly (readonly [command: string, args: (timeoutS: number) => 
 ];
 let found: (typeof LOCKERS)[number] | "none" | undefined;
 
-/** Says that the other tool held its lock for longer than we would wait. */
+/** The Python tool held its lock for longer than the time-out. */
 export class NeighbourBusyError extends Error {}
 
 /** The Python tool's lock, held by this process. */
 export type NeighbourLock = {
-  /** False once the file was removed or replaced: then that tool locks another one. */
+  /** False after the file was removed or replaced; the tool then locks another one. */
   isAtPath(): boolean;
   release(): void;
 };
 
 /**
- * True where the Python tool may be at work on the document now: its lock file exists (releases 3.20.4 to 3.29 of
- * filelock remove it when they leave), and the kernel does not say that nobody holds it.
+ * True if the Python tool may be writing the document now: its lock file exists (releases 3.20.4 to 3.29 of filelock remove
+ * it on release), and the kernel does not report it as free.
  */
 export function mayBeInside(documentPath: string): boolean {
   if (process.platform === "win32") return false;
@@ -39,9 +39,8 @@ export function mayBeInside(documentPath: string): boolean {
 }
 
 /**
- * Takes the Python tool's lock, for a registry which that tool uses; undefined where nothing on this system can take it.
- * A file that is missing is made, as the tool does. It is never removed: older releases of filelock would not notice,
- * and let two in. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
+ * Takes the Python tool's lock; undefined if no command of this system can take it. A missing file is created, as the tool
+ * does. It is never removed: older releases of filelock would not notice that, and admit two processes. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
  * @throws NeighbourBusyError, RegistryAccessError
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<NeighbourLock | undefined> {
@@ -50,7 +49,7 @@ export async function lockNeighbour(documentPath: string, timeoutMs: number): Pr
   for (;;) {
     const lock = await tryLock(documentPath, path, deadline - performance.now());
     if (lock === undefined || lock.isAtPath()) return lock;
-    // It was removed while we waited: that tool locks a new one.
+    // The file was removed meanwhile; the tool now locks a new one.
     lock.release();
   }
 }
@@ -80,7 +79,7 @@ function lockOn(fd: number, path: string): NeighbourLock {
   };
 }
 
-/** Going on without the lock might lose the other tool's update. */
+/** The error for a lock that cannot be taken; without it, an update of the other tool might be lost. */
 function lockError(registryPath: string, lockPath: string, cause: unknown): RegistryAccessError {
   const isForbidden = osCode(cause) === "EACCES";
   const why = isForbidden ? "this user may not read it" : "no process can be started for it";
@@ -88,14 +87,14 @@ function lockError(registryPath: string, lockPath: string, cause: unknown): Regi
     what: `The Python tool's lock ${lockPath} cannot be taken: ${why} (${osCode(cause)}).`,
     state: "Nothing was changed.",
     remedy: isForbidden
-      ? `let everybody who shares the registry use it: chmod g+rw '${lockPath}'`
+      ? `let all users of the registry use it: chmod g+rw '${lockPath}'`
       : "run it again when the machine has room for another process; see `ulimit -a`.",
     registryPath,
     cause,
   });
 }
 
-/** The command by which the Python tool's lock can be taken on this system; undefined where it has none of them. */
+/** The command that can take the Python tool's lock on this system; undefined if there is none. */
 export async function findLocker(): Promise<string | undefined> {
   for (const [command] of LOCKERS) if ((await run(command, ["--version"], "ignore")) !== undefined) return command;
   return undefined;
@@ -120,7 +119,7 @@ function openLock(path: string): number | undefined {
   return undefined;
 }
 
-/** False where nothing on this system can take it. */
+/** False if no command of this system can take it. */
 async function takeLock(fd: number, timeoutS: number): Promise<boolean> {
   for (const locker of found === undefined ? LOCKERS : found === "none" ? [] : [found]) {
     const [command, args] = locker;
@@ -139,7 +138,7 @@ async function takeLock(fd: number, timeoutS: number): Promise<boolean> {
   return false;
 }
 
-/** The exit code; undefined where there is no such command. */
+/** The exit code; undefined if there is no such command. */
 async function run(command: string, args: readonly string[], fd: number | "ignore"): Promise<number | undefined> {
   try {
     const child = spawn(command, args, { stdio: ["ignore", "ignore", "ignore", fd] });

@@ -1,12 +1,12 @@
 import fs from "node:fs";
 import { type NewFile, openToRead } from "./safe-file.ts";
 
-/** Two writes within one tick of the file system's clock leave the same time; a tick is below this everywhere. */
+/** Two writes within one tick of the file system's clock have the same time; a tick is shorter than this on every system. */
 const TICK_MS = 10_000;
 
 /**
- * A regular file as it was read, kept open: what another program writes into it is noticed even after a new version has
- * taken its name.
+ * A regular file that was read and is kept open, so that later writes of other programs are noticed even after a new version
+ * has taken its name.
  */
 export class OpenFile {
   readonly bytes: Buffer;
@@ -21,7 +21,7 @@ export class OpenFile {
     this.owner = { mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
   }
 
-  /** Undefined where there is no such file. */
+  /** Undefined if there is no such file. */
   static open(path: string): OpenFile | undefined {
     const opened = openToRead(path);
     if (opened === undefined) return undefined;
@@ -33,7 +33,7 @@ export class OpenFile {
     }
   }
 
-  /** What another program has written into it since it was read; undefined where nothing has changed. */
+  /** What another program has written into it since it was read; undefined if nothing has changed. */
   changedBytes(): Buffer | undefined {
     const { size, mtimeMs } = fs.fstatSync(this.#fd);
     const isSame = size === this.#stat.size && mtimeMs === this.#stat.mtimeMs;

@@ -11,7 +11,7 @@ import {
 } from "./document.ts";
 import { reconcileDetails, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
 
-/** A document with the token it carried; none where another tool made the file. */
+/** A document with the token it carried; none if another tool made the file. */
 export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
 
 /** Why a text is not a registry document. */

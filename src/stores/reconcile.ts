@@ -29,8 +29,8 @@ export function recordsInFile(assignments: readonly AssignmentRecord[]): readonl
 type Restored = { readonly assignments: readonly AssignmentRecord[]; readonly keys: ReadonlySet<string> };
 
 /**
- * Puts back the entries that the Python tool removed or moved while holders of ours relied on them, unless their port
- * has been given to another project since: a port with a live holder stays reserved for it.
+ * Restores entries that the Python tool removed or moved while holders of ours relied on them, unless their port has been
+ * assigned to another project since: a port with a live holder stays reserved for it.
  */
 export function restoreHeld(
   file: readonly AssignmentRecord[],
@@ -43,7 +43,7 @@ export function restoreHeld(
   const keys = new Set<string>();
   for (const [key, { port, manual }] of details) {
     const entry = assignments.get(key);
-    // A manual holder may have given the port back with that tool; a process or a job has not.
+    // A manual hold may have been released with that tool; a process or a job has not been.
     const isAny = entry !== undefined || placeholders.has(key + HELD);
     const first = holders.get(key)?.find(({ kind }) => isAny || kind !== "manual");
     if (first === undefined || entry?.port === port || taken.has(port)) continue;
@@ -62,7 +62,7 @@ export function restoreHeld(
   return { assignments: [...assignments.values()], keys };
 }
 
-/** The details that still speak of their entry: not those of one that another tool has given up, or moved, since. */
+/** The details that still belong to their entry, without those of entries that another tool has released or moved. */
 export function reconcileDetails(
   { assignments, keys: restored }: Restored,
   details: ReadonlyMap<string, DetailRecord>,
@@ -77,9 +77,9 @@ export function reconcileDetails(
     const isWebPortOurs = webPort !== undefined && !taken.has(webPort);
     if (isWebPortOurs) taken.add(webPort);
     const { foreign: _, ...own } = webPort === undefined || isWebPortOurs ? detail : rest;
-    // What was put back is ours alone: that tool has given it up.
+    // A restored entry is ours alone, because the tool has released it.
     const kept = detail.foreign && !restored.has(key) ? { ...own, foreign: detail.foreign } : own;
-    // Only another tool writes a time without an offset: it has made the entry anew, and may rely on it.
+    // Only another tool writes a time without an offset: it has made a new entry, and may rely on it.
     const isRemade = !detail.foreign && !/(Z|[+-]\d\d:\d\d)$/.test(entry.assigned_at);
     reconciled.set(key, isRemade ? { ...kept, foreign: true } : kept);
   }

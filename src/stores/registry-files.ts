@@ -10,7 +10,7 @@ import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document
 import { accessError, osCode, readRegularFile } from "./safe-file.ts";
 import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
 
-/** What the document holds. */
+/** The content of the document. */
 export type DocumentState =
   | { readonly kind: "missing" }
   | { readonly kind: "readable"; readonly document: RegistryDocument; readonly token: CommitToken | undefined }
@@ -18,31 +18,31 @@ export type DocumentState =
   | { readonly kind: "newer"; readonly schemaVersion: string }
   | { readonly kind: "inaccessible"; readonly error: RegistryAccessError };
 
-/** What lies in the commit directory. */
+/** The content of the commit directory. */
 export type CommitState = {
   readonly file: FileState;
-  /** The newest version; several only where somebody put an old one back by hand. */
+  /** The newest version; several only if an old one was restored by hand. */
   readonly heads: readonly CommitToken[];
-  /** The newest version is claimed, but not the document yet: its writer works on it, or was killed. */
+  /** True if the newest version is claimed but not yet published: its writer is still working, or was killed. */
   readonly isPending: boolean;
-  /** Versions that can no longer be published, and directories beside that were prepared and not used. */
+  /** Versions that can no longer be published, and prepared directories that were not used. */
   readonly leftovers: readonly string[];
-  /** What iris-ports did not put there. */
+  /** Files that iris-ports did not create. */
   readonly foreign: readonly string[];
 };
 
-/** The lock, as far as it can be seen without asking for it. */
+/** The state of the lock, read without taking it. */
 export type LockState = {
   readonly file: FileState;
-  /** Nobody refreshes it: its owner was killed, stopped, or never was one of us. */
+  /** True if no process refreshes it: its owner was killed, stopped, or is not iris-ports. */
   readonly isStale: boolean;
-  /** What keeps it from being taken over: a lock is an empty directory. */
+  /** True if it contains files; a lock is an empty directory and cannot be taken over otherwise. */
   readonly isObstructed: boolean;
-  /** Who took it last, in the words they left. */
+  /** The process that took it last, as it described itself. */
   readonly owner: string | undefined;
 };
 
-/** Everything on the disk that makes a registry. */
+/** All files of a registry. */
 export type RegistryFiles = {
   readonly directory: FileState;
   readonly document: FileState;
@@ -53,12 +53,12 @@ export type RegistryFiles = {
   readonly neighbour: FileState;
 };
 
-/** Refreshed every second; twice that for a busy machine, and for clocks that differ on a network file system. */
+/** A lock is refreshed every second; the rest is for busy machines and for clocks that differ on a network file system. */
 const LOCK_STALE_MS = 2 * STALE_MS;
 /** A prepared directory is renamed within milliseconds. */
 const PREPARED_STALE_MS = 60_000;
 
-/** Looks at a registry's files and changes nothing, whatever state they are in. */
+/** Reads the state of a registry's files, whatever it is, and changes nothing. */
 export async function inspectFiles(documentPath: string): Promise<RegistryFiles> {
   const content = await readContent(documentPath);
   const commits = inspectCommits(documentPath);
@@ -143,7 +143,7 @@ function readNote(path: string): string | undefined {
   }
 }
 
-/** Below zero where the file is from a clock that is ahead of ours; 0 where there is none. */
+/** The age of a file; negative if its clock is ahead of ours, 0 if there is no file. */
 function ageMs(stat: FileState["stat"]): number {
   return stat === undefined ? 0 : Date.now() - stat.mtimeMs;
 }

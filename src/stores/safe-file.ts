@@ -5,7 +5,7 @@ import { IrisPortsError } from "../errors/base.ts";
 import { RegistryAccessError } from "../errors/errors.ts";
 import { commandText } from "../settings/command-text.ts";
 
-/** The error code of the operating system, e.g. `ENOENT`; empty where the cause carries none. */
+/** The error code of the operating system, e.g. `ENOENT`; empty if the cause carries none. */
 export function osCode(cause: unknown): string {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
   return typeof code === "string" ? code : "";
@@ -14,7 +14,7 @@ export function osCode(cause: unknown): string {
 // Windows has neither flag. O_NONBLOCK: opening a planted FIFO must not hang.
 const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 
-/** Opens a regular file, never through a symbolic link at its last name; undefined where there is none. */
+/** Opens a regular file, never through a symbolic link at its last name; undefined if there is none. */
 export function openToRead(path: string): { fd: number; stat: fs.Stats } | undefined {
   let fd: number;
   try {
@@ -45,10 +45,10 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
   }
 }
 
-/** Who may open a new file. The owner is only given away by root: whoever owns the registry must not be locked out. */
+/** The mode, owner and group of a new file. Only root sets the owner, so that the registry's owner is not locked out. */
 export type NewFile = { readonly mode: number; readonly uid?: number | undefined; readonly gid?: number | undefined };
 
-/** Writes a file that must not exist yet, with exactly this mode, and the owner and group where the system permits it. */
+/** Writes a file that must not exist, with exactly this mode, and with the owner and group if the system permits. */
 export function writeNewFile(path: string, content: Buffer, owner: NewFile, isDurable: boolean): void {
   const fd = fs.openSync(path, "wx", owner.mode);
   try {
@@ -62,14 +62,14 @@ export function writeNewFile(path: string, content: Buffer, owner: NewFile, isDu
   }
 }
 
-/** Who may open a new file of a registry: only this user, unless the directory is shared by a group. */
+/** The access of a new file of a registry: only this user, unless a group shares the directory. */
 export function newFileIn(directory: string): NewFile {
   const stat = fs.statSync(directory, { throwIfNoEntry: false });
   if (stat === undefined) return { mode: 0o600 };
   return { mode: 0o600 | (stat.mode & 0o020 ? 0o060 : 0), uid: stat.uid, gid: groupFor(stat) };
 }
 
-/** Makes a file with this content at once, unless something is there. */
+/** Creates a file with its content in one step, unless the name exists. */
 export function createFile(path: string, content: Buffer): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const prepared = `${path}.${randomBytes(6).toString("hex")}`;
@@ -86,13 +86,13 @@ export function createFile(path: string, content: Buffer): void {
   }
 }
 
-/** Gives what was just made its mode; a file system that knows none (vfat, a Windows share) keeps its own. */
+/** Sets the mode of a new file; a file system without modes (vfat, a Windows share) keeps its own. */
 export function changeMode(made: number | string, mode: number): void {
   try {
     if (typeof made === "number") fs.fchmodSync(made, mode);
     else fs.chmodSync(made, mode);
   } catch (cause) {
-    // Its maker may do it wherever it can be done.
+    // The creator may set the mode wherever modes exist.
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP"].includes(osCode(cause))) throw cause;
   }
 }
@@ -101,7 +101,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length; ) written += fs.writeSync(fd, bytes, written);
 }
 
-/** Gives what was just made to the owner and group it should have, as far as the system permits this user to. */
+/** Sets the owner and group of a new file, as far as the system permits. */
 export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mode">): void {
   const uid = isRoot() ? (owner.uid ?? made.uid) : made.uid;
   const gid = owner.gid ?? made.gid;
@@ -109,23 +109,23 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
   try {
     fs.fchownSync(fd, uid, gid);
   } catch (cause) {
-    // Not a member of the group, or no such user in this container: the file keeps its writer's, as any made there does.
+    // Not a member of the group, or no such user in this container: the file keeps its creator's, as any other file does.
     if (!["EPERM", "EINVAL"].includes(osCode(cause))) throw cause;
   }
 }
 
-/** Makes a directory, and those above it that are missing, unless it is there. */
+/** Creates a directory and its missing parents, unless it exists. */
 export function makePrivateDirectory(path: string): void {
   const first = fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
-  // With `sudo` it must not lock out the user in whose home it was made.
+  // With `sudo` it must not lock out the user in whose home it is created.
   const parent = fs.statSync(dirname(first));
   for (let made = path; made.length >= first.length; made = dirname(made)) makeLikeParent(made, parent);
 }
 
 /**
- * What root makes belongs to whoever has the directory around it, and what a member makes in a directory that a group
- * writes to belongs to that group.
+ * A file that root creates belongs to the owner of its directory, and a file that a member creates in a group-writable
+ * directory belongs to the group.
  */
 export function makeLikeParent(directory: string, parent: fs.Stats): void {
   if (process.platform === "win32") return;
@@ -137,14 +137,14 @@ export function makeLikeParent(directory: string, parent: fs.Stats): void {
   }
 }
 
-/** Gives a directory that was just made the owner of its parent, and a group that shares the parent the same rights. */
+/** Gives a new directory the owner of its parent and, if a group shares the parent, the group's rights. */
 export function makeSharedDirectory(made: string, parent: fs.Stats): void {
   makeLikeParent(made, parent);
   const shared = parent.mode & 0o070;
   if (shared !== 0) changeMode(made, (fs.statSync(made).mode & 0o7700) | shared);
 }
 
-/** The group that shares what is made in a directory; undefined where none does. */
+/** The group that shares new files of a directory; undefined if none does. */
 export function groupFor({ mode, gid }: fs.Stats): number | undefined {
   return isRoot() || mode & 0o020 ? gid : undefined;
 }
@@ -153,11 +153,11 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-// Windows answers so while a scanner or another process has the file open for a moment.
+// Windows gives these errors while a scanner or another process briefly has the file open.
 const BUSY_CODES = ["EPERM", "EBUSY", "EACCES"];
 const BUSY_RETRIES = process.platform === "win32" ? 20 : 0;
 
-/** Renames; false where the source is gone, which is how a race is lost. */
+/** Renames; false if the source is gone, because another process won the race. */
 export function renameIfThere(from: string, to: string): boolean {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -171,12 +171,12 @@ export function renameIfThere(from: string, to: string): boolean {
   }
 }
 
-/** Removes a file; one that is gone already is no error. */
+/** Removes a file; a missing file is not an error. */
 export function removeIfThere(path: string): void {
   fs.rmSync(path, { force: true });
 }
 
-/** Does what reads or writes the registry's files; what the system refuses becomes a {@link RegistryAccessError}. */
+/** Runs an access to the registry's files; errors of the system become a {@link RegistryAccessError}. */
 export async function guarded<T>(registryPath: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -186,7 +186,7 @@ export async function guarded<T>(registryPath: string, work: () => Promise<T>): 
   }
 }
 
-/** Says for people why a file of the registry could not be used, and what to do about it. */
+/** Explains why a file of the registry could not be used, and how to fix it. */
 export function accessError(registryPath: string, path: string, cause: unknown): RegistryAccessError {
   const code = osCode(cause);
   const [state, remedy] = EXPLANATIONS[code] ?? [

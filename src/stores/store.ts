@@ -1,33 +1,33 @@
 import type { RegistryDocument } from "./document.ts";
 
-/** What a change makes of the document; without one, or with the very object it was given, nothing is written. */
+/** The result of a change. Without a document, or with the same object, nothing is written. */
 export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
 
 /** How a document is updated. */
 export type UpdateOptions = {
   /**
-   * The change looks at nothing outside the document, so that it may be tried beside another change: the commit that
-   * comes second is made again on the newer document.
+   * The change depends on the document alone, so it may run at the same time as another one; the commit that comes second is
+   * repeated on the newer document.
    */
   readonly isLockOptional?: boolean;
 };
 
-/** A document that could not be read: why, and where its bytes are kept. */
+/** An unreadable document: the reason, and the copy of its bytes. */
 export type Unreadable = { readonly reason: string; readonly keptAs: string };
 
-/** Something in the way that was cleared: deleted where it is provably of no use to anybody, else kept as `keptAs`. */
+/** A removed obstacle: deleted if it is provably unused, else moved to `keptAs`. */
 export type Cleared = { readonly path: string; readonly keptAs?: string };
 
-/** Where the document lives. Knows no ports: it keeps versions apart and publishes whole ones. */
+/** Where the document is kept. A store knows nothing about ports; it reads and publishes complete versions. */
 export type Store = {
-  /** For messages: where the document is, e.g. its path. */
+  /** The location of the document for messages, for example its path. */
   readonly location: string;
-  /** What another process has to be given to open it. It may hold a password. @default the location */
+  /** The location for other processes; it may contain a password. @default the location */
   readonly address?: string;
-  /** Absent where every process that uses the store is on this host. */
+  /** Absent if all processes that use the store are on this host. */
   readonly shared?: SharedStore;
   /**
-   * The newest published document, without waiting for anybody.
+   * The newest published document. Does not wait for the lock.
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
    */
   read(): Promise<RegistryDocument>;
@@ -41,23 +41,23 @@ export type Store = {
    */
   update<T>(change: (document: RegistryDocument) => Promise<Update<T>>, options?: UpdateOptions): Promise<T>;
   /**
-   * The same commit, fenced alike, except that a document which cannot be read counts as an empty one and is replaced:
-   * its bytes are kept aside first, and `change` is told where. One that can be read is changed as ever.
-   * @throws RegistryCorruptError when the bytes cannot be kept; whatever else {@link Store.update} throws
+   * As {@link Store.update}, but an unreadable document counts as empty and is replaced: its bytes are copied first, and
+   * `change` gets the path of the copy.
+   * @throws RegistryCorruptError when the bytes cannot be copied; and the errors of {@link Store.update}
    */
   replaceUnreadable<T>(
     change: (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>,
   ): Promise<T>;
   /**
-   * Clears away what keeps the document from being changed, and what killed processes left behind; never the document.
+   * Removes what prevents changes of the document, and leftovers of killed processes; never the document.
    * @throws RegistryAccessError
    */
   clearObstacles(): Promise<readonly Cleared[]>;
 };
 
-/** What a store offers that processes of several hosts share: they cannot observe each other. */
+/** For stores that processes of several hosts share, which cannot observe each other. */
 export type SharedStore = {
-  /** A holder that has not renewed for so long counts as gone, in milliseconds. */
+  /** After this time without renewal a holder counts as gone, in milliseconds. */
   readonly leaseMs: number;
   /** Makes sure that the server's clock is known. @throws RegistryAccessError */
   synchronize(): Promise<void>;

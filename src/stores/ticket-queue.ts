@@ -7,28 +7,28 @@ import { makeSharedDirectory, osCode, removeIfThere } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:queue");
 
-/** How often the first in line looks at the lock without being called, and those behind it the more seldom. */
+/** How often the first in the queue checks the lock without being called; later ones check less often. */
 const LOOK_MS = { first: 30, perPlace: 20, most: 500 };
 
 /**
- * As long as the first in line waits no longer than this, newcomers may pass it: one process that goes again and again
- * is done sooner than many that wake each other in turns.
+ * Until the first in the queue has waited for this long, newcomers may pass it: one process that repeats its work is faster
+ * than many that wake each other in turn.
  */
 const DUE_MS = 15;
 
-/** One who waits for the lock. */
+/** A waiter for the lock. */
 export type Ticket = Disposable & {
-  /** True once the ticket is gone: it is this waiter's turn. */
+  /** True after the ticket is gone, which means that it is this waiter's turn. */
   isCalled(): boolean;
-  /** Resolves when the ticket is called, at the latest after a while that grows with the place in line. */
+  /** Resolves when the ticket is called, at the latest after a time that grows with the place in the queue. */
   sleep(): Promise<void>;
 };
 
 /**
- * The line of those who wait for the lock: a directory with a file for each, whose name starts with the time of its
- * arrival and is never used again. To remove the first file is to call its owner, who watches it; so exactly one process
- * wakes. Nothing depends on the line: a call that is lost, or that a stopped process does not follow, costs the others
- * no more than the time until the next of them looks by itself.
+ * The queue of processes that wait for the lock: a directory with one file per waiter, whose name starts with the time of
+ * arrival and is never reused. Removing the first file calls its owner, which watches it, so exactly one process wakes.
+ * Correctness does not depend on the queue: a lost call, or one to a stopped process, only costs the time until the next
+ * waiter checks the lock by itself.
  */
 export class TicketQueue {
   readonly #directory: string;
@@ -37,22 +37,22 @@ export class TicketQueue {
     this.#directory = directory;
   }
 
-  /** What the line is like: nobody may pass the first one who is `due`. */
+  /** The state of the queue; a `due` first waiter may not be passed. */
   state(): "empty" | "waiting" | "due" {
     const [first] = this.#names();
     if (first === undefined) return "empty";
-    // A time far ahead is from another clock, or from before this one was set back.
+    // A time far in the future comes from another clock, or from before this clock was set back.
     const waitedMs = now() - Number(first.slice(0, TIME_DIGITS)) / 1_000;
     return Math.abs(waitedMs) > dueMs() ? "due" : "waiting";
   }
 
-  /** Calls the first in line who is alive. */
+  /** Calls the first waiter that is alive. */
   callNext(): void {
     for (const name of this.#names()) {
       try {
         fs.unlinkSync(join(this.#directory, name));
       } catch (cause) {
-        // Called by another process, or in a directory that this user may only read: then the waiters look by themselves.
+        // Called by another process, or in a directory that this user may only read: the waiters then check by themselves.
         if (osCode(cause) !== "ENOENT") debug("%s was not called: %o", name, cause);
         continue;
       }
@@ -60,7 +60,7 @@ export class TicketQueue {
     }
   }
 
-  /** Joins the line with the place that belongs to the time of arrival; undefined where no ticket can be had there. */
+  /** Joins the queue at the place of the time of arrival; undefined if no ticket can be created. */
   join(arrivedAt: number): Ticket | undefined {
     const time = String(Math.round(arrivedAt * 1_000)).padStart(TIME_DIGITS, "0");
     const name = `${time}.${process.pid}.${pidNamespace()}.${randomBytes(6).toString("hex")}`;
@@ -125,7 +125,7 @@ class WatchedTicket implements Ticket {
   }
 }
 
-/** Undefined where the system has no events to send, or no more of them: the waiter looks by itself. */
+/** Undefined if the system cannot watch files, or no more of them; the waiter then checks by itself. */
 function watch(path: string, onChange: () => void): fs.FSWatcher | undefined {
   try {
     return fs.watch(path, onChange).on("error", (cause) => debug("%s is not watched: %o", path, cause));
@@ -144,7 +144,7 @@ function makeQueue(directory: string): void {
   }
 }
 
-/** Where each core has many processes to run, one that is woken comes late: until then the lock must not lie idle. */
+/** On busy cores a woken process runs late; until then the lock must not stay unused. */
 function dueMs(): number {
   return DUE_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 }
@@ -161,7 +161,7 @@ function isTicket(name: string): boolean {
   return TICKET.test(name);
 }
 
-/** Another pid namespace cannot be looked into: its tickets are called like those of the living. */
+/** Processes of another pid namespace cannot be observed; their tickets are called like those of live ones. */
 function isOfDeadProcess(name: string): boolean {
   const [, pid, namespace] = TICKET.exec(name) ?? [];
   if (namespace !== pidNamespace()) return false;

@@ -12,16 +12,16 @@ import { now, TicketQueue } from "./ticket-queue.ts";
 
 const debug = createDebug("iris-ports:lock");
 
-/** proper-lockfile's smallest: a lock that was not refreshed for so long may be taken over. */
+/** The smallest value of proper-lockfile: a lock that was not refreshed for this long may be taken over. */
 export const STALE_MS = 2_000;
-// A living owner refreshes its lock every second, so one that stays the same for longer has none, whatever its mtime
-// says: a clock that was set back must not keep a dead process's lock alive.
+// A live owner refreshes its lock every second. A lock that stays unchanged for longer has no owner, whatever its mtime: a
+// clock that was set back must not keep a dead process's lock alive.
 const UNCHANGED_MS = 3_500;
-/** The name of the note in the commit directory that says who took the lock last. */
+/** The file in the commit directory that names the process that took the lock last. */
 export const OWNER_NOTE = "lock-owner";
-/** A process that does not come again within this time leaves the lock to others, if they are not due before. */
+/** If a process does not take the lock again within this time, waiters are called, unless they are due before. */
 const AGAIN_MS = 1;
-/** How often and how soon one who was called looks at the lock, which is about to be given back. */
+/** How often and how soon a called waiter checks the lock, which is about to be released. */
 const CALLED_LOOKS = 40;
 const RETRY_MS = { first: 0.15, last: 15, growth: 1.2 };
 
@@ -35,11 +35,11 @@ const lockFs = {
   utimesSync: fs.utimesSync,
 };
 
-/** Within one process, those who want the same lock queue here and not at the file system. */
+/** Callers within one process queue here for the same lock, and not at the file system. */
 const queues = new Map<string, Promise<unknown>>();
 
 /**
- * Lets writers in one at a time in the normal case. It is no fence: a lock that times out can have two owners
+ * Admits one writer at a time in the normal case. It does not guarantee that: a lock that times out can have two owners
  * (https://github.com/moxystudio/node-proper-lockfile/issues/121), which the commit chain makes harmless.
  */
 export class Turnstile {
@@ -61,7 +61,7 @@ export class Turnstile {
   }
 
   /**
-   * Runs `work` alone.
+   * Runs `work` under the lock.
    * @throws PortAssignmentTimeoutError when the turn did not come within the time-out
    */
   async pass<T>(work: () => Promise<T>): Promise<T> {
@@ -73,7 +73,7 @@ export class Turnstile {
     try {
       if (before !== undefined) await this.#inTime(before, deadline);
       const release = await this.#lock(deadline);
-      // Called early, so that the lock is not free for as long as it takes to wake up.
+      // Called early, so that the lock is not unused while the next waiter wakes up.
       const hasCalled = this.#queue.state() === "due";
       if (hasCalled) this.#queue.callNext();
       try {
@@ -89,8 +89,8 @@ export class Turnstile {
   }
 
   /**
-   * True where a commit may be tried without the lock: nobody has waited for long, and the Python tool, which knows
-   * only locks, is not in use.
+   * True if a commit may be tried without the lock: no waiter has waited for long, and the Python tool, which relies on
+   * locks, is not in use.
    */
   get isPassable(): boolean {
     return this.#queue.state() !== "due" && fs.lstatSync(this.#neighbourPath, { throwIfNoEntry: false }) === undefined;
@@ -120,7 +120,7 @@ export class Turnstile {
     for (;;) {
       using ticket = this.#queue.join(arrivedAt);
       while (ticket !== undefined && !ticket.isCalled()) {
-        // The lock may have been given back before the ticket was there.
+        // The lock may have been released before the ticket existed.
         const release = look();
         if (release !== undefined) return release;
         inTime();
@@ -135,7 +135,7 @@ export class Turnstile {
     }
   }
 
-  /** Leaves the lock to those who wait, at once or when this process does not come again. */
+  /** Calls the waiters, at once or if this process does not take the lock again. */
   #callOthers(): void {
     const state = this.#queue.state();
     if (state === "due") this.#queue.callNext();
@@ -145,7 +145,7 @@ export class Turnstile {
     }, AGAIN_MS);
   }
 
-  /** Tries the lock where it is free, or seems to have no living owner. */
+  /** Tries to take the lock if it is free or seems to have no live owner. */
   #looker(): () => (() => void) | undefined {
     let seen = "";
     let seenSince = 0;
@@ -155,7 +155,7 @@ export class Turnstile {
       if (stamp !== seen) [seen, seenSince] = [stamp, time];
       const unchangedMs = time - seenSince;
       if (stamp !== "" && unchangedMs > UNCHANGED_MS) this.#takeOver();
-      // Only looking at a lock that is taken does not get in its owner's way: making a directory beside it would.
+      // A taken lock is only read: creating a directory beside it would slow down its owner.
       return stamp === "" || unchangedMs > STALE_MS / 4 ? this.#tryLock() : undefined;
     };
   }
@@ -177,7 +177,7 @@ export class Turnstile {
     }
   }
 
-  /** Changes whenever the lock is refreshed or has another owner; empty where there is none. */
+  /** A value that changes whenever the lock is refreshed or has another owner; empty if there is no lock. */
   #stamp(): string {
     try {
       const stat = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
@@ -188,7 +188,7 @@ export class Turnstile {
   }
 
   #takeOver(): void {
-    debug("taking over a lock that nobody refreshes: %s", this.#lockPath);
+    debug("taking over a stale lock: %s", this.#lockPath);
     try {
       fs.rmdirSync(this.#lockPath);
     } catch (cause) {
@@ -200,7 +200,7 @@ export class Turnstile {
     try {
       overwrite(this.#ownerPath, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`);
     } catch (cause) {
-      // Only for a message of somebody else's time-out; the directory may not be there yet.
+      // Only used in the time-out message of other processes; the directory may not exist yet.
       debug("the lock's owner was not recorded: %o", cause);
     }
   }
@@ -228,12 +228,12 @@ export class Turnstile {
   }
 }
 
-/** It was made, and before it was dated somebody who had found an older one stale removed it. */
+/** Our new lock directory was removed, before its mtime was set, by a process that had judged the previous lock stale. */
 function wasTakenAway(cause: unknown): boolean {
   return osCode(cause) === "ENOENT" && (cause as NodeJS.ErrnoException).syscall !== "mkdir";
 }
 
-// Overwritten in place and padded: ext4 flushes a file that was truncated, which would be most of the lock's cost.
+// Overwritten in place and padded, because ext4 flushes a truncated file, which would be most of the lock's cost.
 const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
 const OWNER_LENGTH = 200;
 
@@ -254,7 +254,7 @@ function overwrite(path: string, text: string): void {
   }
 }
 
-/** Timers do not go below a millisecond; less than one the event loop can spare. */
+/** Timers cannot wait for less than a millisecond; shorter waits block the event loop. */
 async function pause(timeMs: number): Promise<void> {
   if (timeMs >= 1) return delay(timeMs);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeMs);
@@ -265,7 +265,7 @@ function unlock(release: () => void): void {
   try {
     release();
   } catch (cause) {
-    // Taken over while it was held: the commit chain has decided who won, and the lock is somebody else's now.
-    debug("the lock was not ours any more: %o", cause);
+    // The lock was taken over while it was held; the commit chain has decided which commit counts.
+    debug("the lock was no longer ours: %o", cause);
   }
 }

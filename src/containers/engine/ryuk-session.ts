@@ -19,7 +19,7 @@ export class RyukSession {
     this.#socket = socket;
   }
 
-  /** Undefined where the container belongs to no session, or nobody watches over it. */
+  /** Undefined if the container belongs to no session, or nobody watches over it. */
   static async keep(
     client: ContainerRuntimeClient,
     labels: Readonly<Record<string, string>>,

@@ -106,7 +106,7 @@ async function readLogTail(container: EngineContainerHandle, lines: number | und
 }
 
 /**
- * The engine's frames: a byte for the stream, three of zero, four of length; none where the container has a terminal.
+ * The engine's frames: a byte for the stream, three of zero, four of length; none if the container has a terminal.
  * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
  */
 function withoutFrames(raw: Buffer): string {

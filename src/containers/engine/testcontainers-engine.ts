@@ -47,7 +47,7 @@ export async function checkConfigured(engine: DockerodeEngine): Promise<void> {
   });
 }
 
-/** What is different about the configured engine; undefined where it is this one, under whatever address. */
+/** What is different about the configured engine; undefined if it is this one, under whatever address. */
 async function differenceTo(engine: DockerodeEngine): Promise<{ what: string; cause?: unknown } | undefined> {
   try {
     const configured = new DockerodeEngine();

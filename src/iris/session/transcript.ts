@@ -7,9 +7,9 @@ export type StepOutcome = {
   readonly step: number;
   /** What IRIS wrote during the step. */
   readonly output: string;
-  /** IRIS's words where the step failed; undefined where it worked, or did not come to its end. */
+  /** IRIS's words where the step failed; undefined if it worked, or did not come to its end. */
   readonly words: string | undefined;
-  /** False where the session ended in the middle of the step. */
+  /** False if the session ended in the middle of the step. */
   readonly isEnded: boolean;
 };
 

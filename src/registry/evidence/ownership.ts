@@ -75,7 +75,7 @@ function foreign(reason: string) {
   return { kind: "foreign", reason } as const;
 }
 
-/** True where the container's labels name this project and instance. */
+/** True if the container's labels name this project and instance. */
 export function isLabelledFor({ labels }: Pick<EngineContainer, "labels">, { projectPath, instance }: Owner): boolean {
   return labels[LABEL_PROJECT] === projectPath && (labels[LABEL_INSTANCE] || undefined) === instance;
 }

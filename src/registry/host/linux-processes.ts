@@ -11,7 +11,7 @@ const FIRST_TIME_NAMESPACE = "time:[4026531834]";
 let isOwn: boolean | undefined;
 
 /**
- * True where /proc shows the pid namespace of this process. A sandbox with a namespace of its own may still have its
+ * True if /proc shows the pid namespace of this process. A sandbox with a namespace of its own may still have its
  * host's /proc: there, the numbers in it mean other processes.
  */
 export function isProcOwn(): boolean {
@@ -30,7 +30,7 @@ export function linuxStartTime(pid: number, unknown: string, ended: string): str
   return isSelf ? startTimeIn("/proc/self", unknown, ended) : unknown;
 }
 
-/** The calling thread as `id:start`, which tells it from later ones; undefined where that cannot be told. */
+/** The calling thread as `id:start`, which tells it from later ones; undefined if that cannot be told. */
 export function currentThread(): string | undefined {
   try {
     const id = /^\d+\/task\/(\d+)$/.exec(fs.readlinkSync("/proc/thread-self"))?.[1];

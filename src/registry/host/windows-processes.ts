@@ -8,7 +8,7 @@ type Question = { readonly pids: Set<number>; readonly times: Promise<ReadonlyMa
 let open: Question | undefined;
 
 /**
- * When a process started, to the second; undefined where Windows does not tell. PowerShell takes a while to start, so
+ * When a process started, to the second; undefined if Windows does not tell. PowerShell takes a while to start, so
  * that all who ask at one moment are answered by one.
  */
 export async function windowsStartTime(pid: number): Promise<string | undefined> {

@@ -138,7 +138,7 @@ export class RedisSession {
   }
 }
 
-/** True where the server itself answered. */
+/** True if the server itself answered. */
 function isRefusal(cause: unknown): boolean {
   return cause instanceof Error && /^[A-Z]{3,}\b/.test(cause.message);
 }

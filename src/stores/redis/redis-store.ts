@@ -136,7 +136,7 @@ export class RedisStore implements Store {
   }
 
   /**
-   * True when it is the newest version now, false where another commit came first.
+   * True when it is the newest version now, false if another commit came first.
    * @throws RegistryAccessError when the server did not confirm it, or too few replicas did
    */
   async #commit(session: RedisSession, document: RegistryDocument, base: Snapshot): Promise<boolean> {
@@ -210,7 +210,7 @@ export class RedisStore implements Store {
     return { ...NOTHING, commit, unreadable: { reason: message, keptAs } };
   }
 
-  /** True where processes are connected that hold something; each asserts it at once. */
+  /** True if processes are connected that hold something; each asserts it at once. */
   async #hasListeners(session: RedisSession): Promise<boolean> {
     const { holding } = await this.#poolKeys();
     const [count] = await session.run("return {redis.call('PUBLISH', KEYS[1], 'lost')}", [holding], []);
