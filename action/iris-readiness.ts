@@ -110,6 +110,12 @@ async function inspect(cli: DockerCli, id: string, field: string, signal: AbortS
   return (await cli.ask(["inspect", "--format", `{{.${field}}}`, id], INSPECT_TIMEOUT_MS, { signal })).stdout.trim();
 }
 
+/** Where the log was not followed far enough to show a line. */
+async function lastWords(cli: DockerCli, id: string, signal: AbortSignal): Promise<readonly string[]> {
+  const { stdout, stderr } = await cli.ask(["logs", "--tail", String(SHOWN_LINES), id], INSPECT_TIMEOUT_MS, { signal });
+  return `${stdout}${stderr}`.split("\n");
+}
+
 async function startError(
   cli: DockerCli,
   { id, name }: { readonly id: string; readonly name: string },
@@ -126,7 +132,9 @@ async function startError(
     const { what, remedy, isCauseUnknown } = diagnosis;
     return new ContainerStartError({ what, remedy: isCauseUnknown ? READ_LOG : remedy, logTail });
   }
-  const lastLines = log.filter((line) => line.trim() !== "").slice(-DECISIVE_LINES);
+  const lastLines = (log.length > 0 ? log : await lastWords(cli, id, interruption))
+    .filter((line) => line.trim() !== "")
+    .slice(-DECISIVE_LINES);
   const state = lastLines.length === 0 ? "It wrote nothing to its log." : `Its log ends with:\n${lastLines.join("\n")}`;
   if (isTimeout) {
     return new ContainerStartError({

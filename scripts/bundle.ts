@@ -3,7 +3,7 @@
  * and packages give the same bytes in every directory. `--out <directory>`: there instead of dist/.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -79,12 +79,21 @@ function bundle(entry: string): void {
   const input = join(scratch, "js", "action", `${entry}.js`);
   const options = ["--minify", "--no-cache", "--quiet", "--license", "licenses.txt", "--out", output];
   run(fileURLToPath(import.meta.resolve("@vercel/ncc/dist/ncc/cli.js")), ["build", input, ...options]);
+  if (entry === "redis") nameLicence(join(output, "licenses.txt"), "@redis/client");
   const unwanted = globSync("**/*", { cwd: output }).filter((path) => UNWANTED.test(path));
   if (unwanted.length > 0) throw new Error(`dist/${entry} must not contain ${unwanted.join(", ")}`);
   mkdirSync(target, { recursive: true });
   const former = join(scratch, `${entry}-former`);
   if (existsSync(join(target, entry))) renameSync(join(target, entry), former);
   renameSync(output, join(target, entry));
+}
+
+/** A package that npm delivers without the text of its licence, which ncc leaves out for that reason. */
+function nameLicence(path: string, name: string): void {
+  const text = readFileSync(path, "utf8");
+  const { license, homepage } = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8"));
+  if (!text.split("\n").includes(name))
+    writeFileSync(path, `${text.trimEnd()}\n\n${name}\n${license}\nSee ${homepage}\n`);
 }
 
 function run(script: string, args: readonly string[]): void {

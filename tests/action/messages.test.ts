@@ -63,7 +63,7 @@ test("A11: an engine that is not there: where its address comes from", async () 
 });
 
 test("A11: a container that does not become IRIS: the last words of its log, and no container that is gone", async () => {
-  const lines = await annotation({ image: await ensureEchoStandin(), "start-timeout": "1s" });
+  const lines = await annotation({ image: await ensureEchoStandin(), "start-timeout": "3s" });
   expect(lines).toContain("echo-standin listens on 8080");
   expect(lines.join()).not.toContain("docker logs");
   const fatal = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=fatal" });
