@@ -1,0 +1,5 @@
+test("the second file sees its own rows only", async () => {
+  await iris.runSql("CREATE TABLE orders (item VARCHAR(20))");
+  await iris.runSql("INSERT INTO orders (item) VALUES (?)", ["second"]);
+  expect(await iris.runSql("SELECT item FROM orders")).toEqual([{ item: "second" }]);
+});

@@ -1,0 +1,10 @@
+import { IrisRegistryContainer } from "iris-ports";
+
+// One IRIS for the run. What the workers need to know of it, they get through their environment.
+export default async function setup() {
+  const iris = await new IrisRegistryContainer(process.env.IRIS_IMAGE).start();
+  const connection = { host: iris.getHost(), port: iris.getPort(), namespace: iris.getNamespace() };
+  const login = { username: iris.getUsername(), password: iris.getPassword() };
+  process.env.IRIS_RECIPE = JSON.stringify({ container: iris.getId(), connection: { ...connection, ...login } });
+  return () => iris.stop();
+}
