@@ -1,19 +1,18 @@
 import { resolve } from "node:path";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import type { PortAssignment } from "../src/registry/assignment.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
 import { currentProcess } from "../src/registry/host/process-identity.ts";
 import { canonicalProject } from "../src/registry/project.ts";
 import { claimPort } from "./claim-port.ts";
 import { clean } from "./clean.ts";
 import { giveBack, sayGivenBack } from "./give-back.ts";
-import { runInitScripts } from "./init-scripts.ts";
 import { type Inputs, readInputs } from "./inputs/inputs.ts";
 import type { IrisInputs } from "./inputs/iris-inputs.ts";
-import { ensureImage } from "./iris-image.ts";
-import { waitUntilReady } from "./iris-readiness.ts";
+import { pullImage } from "./iris-image.ts";
 import { abortable, type Interruption, interruption } from "./job/interruption.ts";
 import { holderOf, newHolderId } from "./job/job.ts";
-import { checkExposure, firstReachable, reachOf } from "./job/job-network.ts";
+import { checkExposure, jobReach } from "./job/job-reach.ts";
 import { isPostDone } from "./job/orphaned-main.ts";
 import { hasRunnerEnded, seenWorker } from "./job/runner.ts";
 import { type Claim, saveClaim, saveFailure, saveOutcome } from "./job/state.ts";
@@ -21,7 +20,7 @@ import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { exportAssignment, exportIris, maskSecrets } from "./output/export.ts";
 import { say, warn } from "./output/log.ts";
 import { codeOf, reportError } from "./output/report-error.ts";
-import { runIris } from "./start-iris.ts";
+import { startJobIris } from "./start-iris.ts";
 
 /** The step: takes a port for the job, starts IRIS on it where an image is given, and tells the steps that follow. */
 export async function assign(): Promise<void> {
@@ -78,14 +77,14 @@ async function startStep(step: Step): Promise<void> {
   const { inputs, interruption: interrupted } = step;
   try {
     // What may take long and needs no port comes before one is taken.
-    if (inputs.iris !== undefined) await ensureImage(step.engine.cli, inputs.iris, interrupted.signal);
+    if (inputs.iris !== undefined) await pullImage(step.engine.host, inputs.iris, interrupted.signal);
     // A container that a killed job left would answer on the port, and it takes the memory that this one needs.
     await abortable(clean(step.registry), interrupted.signal);
     const acquisition = await claimPort(step);
     interrupted.check();
     if (inputs.iris === undefined) {
-      const { hosts } = await reachOf(step.engine, inputs.job.isInContainer);
-      finish(acquisition, step, hosts[0]);
+      const { hosts } = await jobReach(step.engine, inputs.job.isInContainer);
+      finish(acquisition.assignment, step, hosts[0]);
     } else {
       await startIn(step, acquisition, inputs.iris);
     }
@@ -98,29 +97,20 @@ async function startStep(step: Step): Promise<void> {
   }
 }
 
-async function startIn(step: Step, first: Acquisition, iris: IrisInputs): Promise<void> {
+async function startIn(step: Step, acquisition: Acquisition, iris: IrisInputs): Promise<void> {
   const { inputs, engine, interruption: interrupted } = step;
   const startedAt = performance.now();
-  const reach = await reachOf(engine, inputs.job.isInContainer);
+  const reach = await jobReach(engine, inputs.job.isInContainer);
   checkExposure(reach, iris);
-  const start = { ...step, iris, hasWebPort: inputs.hasWebPort, bindAddress: reach.bindAddress };
-  const { acquisition, containerId, isNew } = await runIris(first, { ...start, interruption: interrupted.signal });
-  const { containerName, port } = acquisition.assignment;
-  interrupted.check();
-  const container = { id: containerId, name: containerName };
-  await waitUntilReady(engine.cli, container, iris, interrupted.signal);
-  if (isNew) await runInitScripts(engine.cli, container, iris, interrupted.signal);
+  const start = { ...step, inputs: { ...inputs, iris }, reach, interruption: interrupted.signal };
+  const { assignment, host } = await startJobIris(acquisition, start);
   const startedInMs = performance.now() - startedAt;
-  const host = await firstReachable(reach.hosts, port);
-  if (host === undefined)
-    warn(`IRIS is ready, but port ${port} cannot be reached from here at ${reach.hosts.join(", ")}.`);
-  const chosen = host ?? reach.hosts[0];
-  exportIris(acquisition.assignment, { ...inputs, iris }, chosen);
+  exportIris(assignment, { ...inputs, iris }, host);
   say(`IRIS is ready after ${(startedInMs / 1_000).toFixed(1)} s.`);
-  finish(acquisition, step, chosen, startedInMs);
+  finish(assignment, step, host, startedInMs);
 }
 
-function finish({ assignment }: Acquisition, { inputs, registry }: Step, host: string, startedInMs?: number): void {
+function finish(assignment: PortAssignment, { inputs, registry }: Step, host: string, startedInMs?: number): void {
   exportAssignment(assignment, inputs, { host, registryPath: registry.registryPath });
   saveOutcome({ projectKey: assignment.projectKey, port: assignment.port, startedInMs: startedInMs ?? null });
   const { port, projectKey } = assignment;

@@ -1,8 +1,6 @@
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
-import { entryOf } from "../src/registry/document/edit-document.ts";
 import { PortConflictError } from "../src/registry/errors.ts";
-import type { JobHolder } from "../src/registry/holder.ts";
-import { projectKey } from "../src/registry/project.ts";
+import type { Holder, JobHolder } from "../src/registry/holder.ts";
 import type { Inputs } from "./inputs/inputs.ts";
 import { defaultInstance, otherInstance } from "./job/instance.ts";
 import type { Interruption } from "./job/interruption.ts";
@@ -49,39 +47,33 @@ type Held = { readonly projectKey: string; readonly port: number; readonly earli
 
 async function take(request: ClaimRequest, instance: string | undefined): Promise<Acquisition | Held> {
   const { inputs, registry, holder, interruption, claim } = request;
-  const which = instance === undefined ? {} : { instance };
   interruption.check();
   try {
     const acquisition = await registry.acquire(claim.projectPath, {
-      ...which,
+      instance,
       holder,
       hasWebPort: inputs.hasWebPort,
-      ...(inputs.preferredPort === undefined ? {} : { preferredPort: inputs.preferredPort }),
+      preferredPort: inputs.preferredPort,
       waitTimeoutMs: inputs.waitTimeoutMs,
       onWarning: warn,
       onWait: reportWaiting(inputs.waitTimeoutMs, interruption.signal),
     });
-    const held = await heldBefore(request, acquisition.assignment.projectKey);
-    if (held === undefined) return acquisition;
-    await registry.releasePort(claim.projectPath, { ...which, holder });
-    return held;
+    const earlier = acquisition.earlierHolders.find(isJob);
+    if (earlier === undefined) return acquisition;
+    await registry.releasePort(claim.projectPath, { instance, holder });
+    return { ...acquisition.assignment, earlier };
   } catch (error) {
     if (!(error instanceof PortConflictError)) throw error;
     // With `preferred-port`, an assignment that is held with another port is refused, not joined.
-    const held = await heldBefore(request, projectKey(claim.projectPath, instance));
-    if (held === undefined || held.port === inputs.preferredPort) throw error;
-    return held;
+    const listed = await registry.inspect(claim.projectPath, { instance });
+    const earlier = listed?.holders.find(isJob);
+    if (listed === undefined || earlier === undefined || listed.port === inputs.preferredPort) throw error;
+    return { ...listed, earlier };
   }
 }
 
-/** The job's use that held the assignment before this one; holders that have ended are no longer in the document. */
-async function heldBefore({ store, holder }: ClaimRequest, key: string): Promise<Held | undefined> {
-  const entry = entryOf(await store.read(), key);
-  if (entry === undefined) return undefined;
-  const own = entry.holders.findIndex(({ id }) => id === holder.id);
-  const before = own === -1 ? entry.holders : entry.holders.slice(0, own);
-  const earlier = before.find((candidate): candidate is JobHolder => candidate.kind === "job");
-  return earlier && { projectKey: key, port: entry.assignment.port, earlier };
+function isJob(holder: Holder): holder is JobHolder {
+  return holder.kind === "job";
 }
 
 function heldError({ projectKey, port, earlier }: Held, job: Job): PortConflictError {

@@ -1,6 +1,5 @@
 import { IrisPortsError } from "../src/errors/base.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
-import { entriesOf } from "../src/registry/document/edit-document.ts";
 import { PortNotAssignedError } from "../src/registry/errors.ts";
 import { jobHolder } from "../src/registry/holder.ts";
 import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/registry/labels.ts";
@@ -65,12 +64,11 @@ type Report = (what: string, error: unknown) => void;
 type Leave = { readonly instance?: string; readonly holder: ReturnType<typeof jobHolder> };
 
 /** From the document: main may have been cancelled between saving the claim and saving which instance it tried. */
-async function heldInstances({ store }: OpenRegistry, claim: Claim, report: Report): Promise<(string | null)[]> {
+async function heldInstances({ registry }: OpenRegistry, claim: Claim, report: Report): Promise<(string | null)[]> {
   try {
-    return entriesOf(await store.read())
-      .filter(({ assignment }) => assignment.projectPath === claim.projectPath)
-      .filter(({ holders }) => holders.some(({ id }) => id === claim.holderId))
-      .map(({ assignment }) => assignment.instance ?? null);
+    return (await registry.listHeld(claim.holderId))
+      .filter(({ projectPath }) => projectPath === claim.projectPath)
+      .map(({ instance }) => instance ?? null);
   } catch (error) {
     report("The registry could not be read, so the port may not be released", error);
     return [];

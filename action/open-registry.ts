@@ -1,16 +1,10 @@
+import { DockerCommandEngine } from "../src/docker/docker-command-engine.ts";
 import type { EngineAddress } from "../src/docker/engine-address.ts";
-import { openStore } from "../src/registry/open-store.ts";
+import { READ_LABELS } from "../src/registry/container-labels.ts";
 import { PortRegistry } from "../src/registry/registry.ts";
-import { DEFAULT_LOCK_TIMEOUT_MS } from "../src/settings/config.ts";
-import type { Store } from "../src/stores/store.ts";
-import { DockerCliEngine } from "./docker-cli-engine.ts";
 
-/** A registry, the store behind it, and the engine that it asks. */
-export type OpenRegistry = {
-  readonly registry: PortRegistry;
-  readonly store: Store;
-  readonly engine: DockerCliEngine;
-};
+/** A registry, and the engine that it asks. */
+export type OpenRegistry = { readonly registry: PortRegistry; readonly engine: DockerCommandEngine };
 
 /** Everything explicit: a step of the job may have changed the environment since. */
 export function openRegistry(options: {
@@ -21,8 +15,7 @@ export function openRegistry(options: {
   /** @default what the environment names */
   readonly engineAddress?: EngineAddress | undefined;
 }): OpenRegistry {
-  const engine = new DockerCliEngine({ isHostShared: !options.isInContainer, address: options.engineAddress });
-  const { registryAddress: registryPath } = options;
-  const store = openStore({ registryPath, lockTimeoutMs: DEFAULT_LOCK_TIMEOUT_MS, isDurable: true, engine });
-  return { engine, store, registry: new PortRegistry({ store, engine, portRange: options.portRange }) };
+  const { registryAddress: registryPath, portRange, isInContainer, engineAddress } = options;
+  const engine = new DockerCommandEngine({ labels: READ_LABELS, isHostShared: !isInContainer, address: engineAddress });
+  return { engine, registry: new PortRegistry({ registryPath, portRange, engine }) };
 }

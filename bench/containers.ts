@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { GenericContainer, Wait } from "testcontainers";
+import { GenericContainer, getContainerRuntimeClient, Wait } from "testcontainers";
 import { ensureStandin } from "../scripts/build-standin.ts";
+import { TestcontainersHost } from "../src/containers/engine/testcontainers-host.ts";
 import { IrisWaitStrategy } from "../src/containers/wait/iris-wait-strategy.ts";
 import { IrisRegistryContainer } from "../src/index.ts";
 import { READY_LINE } from "../src/iris/log-lines.ts";
@@ -13,10 +14,11 @@ const ROUNDS = 15;
 export async function measureContainers(): Promise<Measurement[]> {
   using scratch = scratchDirectory();
   const image = await ensureStandin();
+  const host = new TestcontainersHost(await getContainerRuntimeClient(), "the engine of Testcontainers");
   const plain = () => new GenericContainer(image).withExposedPorts(IRIS_SUPERSERVER_PORT);
   const kinds = {
     log: () => plain().withWaitStrategy(Wait.forLogMessage(READY_LINE)),
-    session: () => plain().withWaitStrategy(new IrisWaitStrategy({})),
+    session: () => plain().withWaitStrategy(new IrisWaitStrategy(host, {})),
     registry: () =>
       new IrisRegistryContainer(image)
         .withProject(join(scratch.path, "project"))

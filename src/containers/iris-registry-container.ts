@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { ContainerRuntimeClient, InspectResult, StartedTestContainer, WaitStrategy } from "testcontainers";
+import type { InspectResult, StartedTestContainer, WaitStrategy } from "testcontainers";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { joinCpfMerges } from "../iris/cpf-merge.ts";
 import {
@@ -20,7 +20,7 @@ import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
 import type { Part } from "../lifecycle/fingerprint.ts";
 import { loginPart } from "../lifecycle/login-part.ts";
-import type { Inspected } from "./engine/engine-containers.ts";
+import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { checkFile } from "./options/copied-sources.ts";
 import {
   DURABLE_MOUNT,
@@ -154,12 +154,12 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /** A wait strategy of the user's own takes the place of the line in the log; the session comes after it. */
-  protected override async readiness(
-    _client: ContainerRuntimeClient,
-    _inspected: Inspected,
-    waitStrategy: WaitStrategy | undefined,
-  ): Promise<WaitStrategy> {
-    return new IrisWaitStrategy(this.#setup, waitStrategy);
+  protected override readiness(host: TestcontainersHost, waitStrategy: WaitStrategy | undefined): WaitStrategy {
+    return new IrisWaitStrategy(host, this.#setup, waitStrategy);
+  }
+
+  protected override get isAlwaysAnswering(): boolean {
+    return true;
   }
 
   protected override diagnose(log: string): LogDiagnosis | undefined {

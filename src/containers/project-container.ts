@@ -2,22 +2,27 @@ import { randomUUID } from "node:crypto";
 import type { ContainerRuntimeClient, StartedTestContainer } from "testcontainers";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
-import { engineWords, isPortRefused } from "../docker/engine-error-kinds.ts";
+import { engineWords } from "../docker/engine-error-kinds.ts";
+import { type InspectedContainer, tcpKey } from "../docker/inspected-container.ts";
 import { InvalidArgumentError } from "../errors/errors.ts";
+import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
+import { LIBRARY_ADVICE } from "../lifecycle/advice.ts";
 import { fingerprint, type Part } from "../lifecycle/fingerprint.ts";
 import { Lease } from "../lifecycle/lease.ts";
+import type { ExposedPort, WantedContainer } from "../lifecycle/match.ts";
+import { isPortRefused } from "../lifecycle/port-refusal.ts";
+import { bindAddresses, hostsOf, publishedAddresses, reachOf } from "../lifecycle/reach.ts";
+import { ProjectStart } from "../lifecycle/start.ts";
+import { typedStartError } from "../lifecycle/start-failure.ts";
 import { PortConflictError } from "../registry/errors.ts";
 import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../registry/labels.ts";
 import { identifyProject } from "../registry/project.ts";
 import { PortRegistry } from "../registry/registry.ts";
 import { environment } from "../settings/config.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./engine/container-image.ts";
-import { findContainer, type Inspected } from "./engine/engine-containers.ts";
-import { bindAddresses, type EngineReach, hostFor, reachOf } from "./engine/host-address.ts";
 import { RyukSession } from "./engine/ryuk-session.ts";
-import { typedStartError } from "./engine/start-failure.ts";
 import { checkConfigured, engineOfTestcontainers, registryOn } from "./engine/testcontainers-engine.ts";
-import { checkMatch } from "./options/container-match.ts";
+import { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import {
   checkHostPort,
   checkNetworkMode,
@@ -25,34 +30,22 @@ import {
   checkUnnamed,
   namedHostPort,
 } from "./options/option-checks.ts";
-import { type ExposedPort, exposedPort, publishedAddresses, tcpKey } from "./options/port-bindings.ts";
-import { ProjectStart } from "./project-start.ts";
-import { type Publication, PublishedContainer, type ServedPort } from "./published-container.ts";
+import { exposedPort } from "./options/port-bindings.ts";
+import { type Publication, PublishedContainer, type ServedPort, type StartContext } from "./published-container.ts";
 import type { ContainerUse } from "./started-registry-container.ts";
-
-/** How long a start may wait for other starts of the same project, besides its own container's start-up time. */
-const DEFAULT_TIMEOUT_MS = 180_000;
 
 /** What the user of a container has asked for; undefined is the default. */
 type ProjectSettings = {
-  containerPort?: number;
-  project?: string;
+  containerPort?: number | undefined;
+  project?: string | undefined;
   instance?: string | undefined;
-  registry?: PortRegistry | string;
-  portRange?: readonly [number, number] | string;
-  preferredPort?: number;
-  bindAddress?: string;
+  registry?: PortRegistry | string | undefined;
+  portRange?: readonly [number, number] | string | undefined;
+  preferredPort?: number | undefined;
+  bindAddress?: string | undefined;
   isRegistryUsed: boolean;
   isReused: boolean;
   isWebPortWanted: boolean;
-};
-
-/** What a start finds before it does anything. */
-type StartContext = {
-  readonly client: ContainerRuntimeClient;
-  readonly containerPort: number;
-  /** The host addresses to publish on. */
-  readonly addresses: readonly string[];
 };
 
 /** How a container is started: on its project's port, or, without a registry, on its own. */
@@ -63,7 +56,6 @@ export abstract class ProjectContainer extends PublishedContainer {
   /** No image was asked for: one that runs already is as good as the default. */
   protected readonly isAnyImageFine: boolean = false;
   #lastStart: Promise<unknown> = Promise.resolve();
-  #reach: EngineReach | undefined;
 
   /** One start after the other: each sets up the same object for itself. */
   protected startUse(): Promise<ContainerUse> {
@@ -77,12 +69,6 @@ export abstract class ProjectContainer extends PublishedContainer {
     const { bindAddress } = this.settings;
     const parts = super.configuration();
     return bindAddress === undefined ? parts : [...parts, { name: "bind address", value: bindAddress }];
-  }
-
-  protected override hostOf(addresses: readonly string[]): string {
-    if (this.#reach === undefined)
-      throw new Error("where the engine's ports open is known only after a start has begun");
-    return hostFor(this.#reach, addresses);
   }
 
   async #start(): Promise<ContainerUse> {
@@ -102,7 +88,9 @@ export abstract class ProjectContainer extends PublishedContainer {
       await checkConfigured(startEngine);
       const registry = configured && (await registryOn(startEngine, configured));
       const context = await this.#lookAround(client, engine, registry);
-      return await (registry === undefined ? this.#startAlone(context) : this.#startInRegistry(registry, context));
+      return await (registry === undefined
+        ? this.#startAlone(engine, context)
+        : this.#startInRegistry(registry, context));
     } catch (error) {
       throw await typedStartError(error, engine, this.imageName.string);
     }
@@ -110,9 +98,8 @@ export abstract class ProjectContainer extends PublishedContainer {
 
   #openRegistry(): PortRegistry {
     const { registry, portRange } = this.settings;
-    const range = portRange === undefined ? {} : { portRange };
-    if (registry === undefined) return new PortRegistry(range);
-    if (typeof registry === "string") return new PortRegistry({ ...range, registryPath: registry });
+    if (registry === undefined || typeof registry === "string")
+      return new PortRegistry({ portRange, registryPath: registry });
     if (portRange === undefined) return registry;
     throw new InvalidArgumentError({
       what: "The registry that was given has a range of ports already.",
@@ -127,59 +114,63 @@ export abstract class ProjectContainer extends PublishedContainer {
     engine: ContainerEngine,
     registry: PortRegistry | undefined,
   ): Promise<StartContext> {
-    if (!(await this.#isAnyRunning(client, registry)))
+    const host = new TestcontainersHost(client, engine.endpoint);
+    if (!(await this.#isAnyRunning(host, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
     const { bindAddress, isWebPortWanted } = this.settings;
-    const { host, hostIps } = client.info.containerRuntime;
-    checkReachable(bindAddress, host, hostIps);
+    const { host: knownHost, hostIps } = client.info.containerRuntime;
+    checkReachable(bindAddress, knownHost, hostIps);
     const containerPort = this.settings.containerPort ?? (await soleExposedPort(client, this.imageName));
     checkHostPort(this.#exposed, containerPort, "withPort()");
     if (isWebPortWanted && this.webContainerPort !== undefined)
       checkHostPort(this.#exposed, this.webContainerPort, "withWebPort()");
-    this.#reach = await reachOf(engine.isLocal, host);
-    return { client, containerPort, addresses: bindAddresses(this.#reach, bindAddress) };
+    const { isLocal, endpoint } = engine;
+    // Testcontainers has found out where the engine's ports open, also from within a container.
+    const reach = await reachOf({ isLocal, endpoint, knownHost, isInContainer: false });
+    return { host, reach, containerPort, addresses: bindAddresses(reach, bindAddress) };
   }
 
   /** True if no image has to be pulled, because none was asked for and one runs: the step before has started it. */
-  async #isAnyRunning(client: ContainerRuntimeClient, registry: PortRegistry | undefined): Promise<boolean> {
+  async #isAnyRunning(host: TestcontainersHost, registry: PortRegistry | undefined): Promise<boolean> {
     if (!this.isAnyImageFine || registry === undefined) return false;
-    const assignment = await registry.getAssignment(this.settings.project, this.#instanceOption);
-    return assignment !== undefined && (await findContainer(client, assignment.containerName))?.State.Running === true;
+    const { project, instance } = this.settings;
+    const assignment = await registry.getAssignment(project, { instance });
+    return assignment !== undefined && (await host.find(assignment.containerName))?.isRunning === true;
   }
 
   async #startInRegistry(registry: PortRegistry, context: StartContext): Promise<ContainerUse> {
-    const { client, containerPort, addresses } = context;
-    const { project, preferredPort, isReused, isWebPortWanted } = this.settings;
-    const lease = await Lease.begin(registry, {
-      project,
-      ...this.#instanceOption,
-      ...(preferredPort === undefined ? {} : { preferredPort }),
-      hasWebPort: isWebPortWanted,
-    });
+    const { host, reach, containerPort, addresses } = context;
+    const { project, instance, preferredPort, isReused, isWebPortWanted } = this.settings;
+    const lease = await Lease.begin(registry, { project, instance, preferredPort, hasWebPort: isWebPortWanted });
     const isKept = (isReused && environment().testcontainersReuseEnable !== "false") || !this.autoCleanup;
     let session: RyukSession | undefined;
-    const create = () => this.#create(lease, context, isKept);
-    const diagnose = (log: string) => this.diagnose(log);
-    const join = async (running: Inspected): Promise<StartedTestContainer> => {
-      await this.#checkMatch(lease, context, running);
+    const join = async (running: InspectedContainer): Promise<StartedTestContainer> => {
       session?.close();
-      session = await RyukSession.keep(client, running.Config.Labels);
-      return this.joinRunning(client, running, this.#servedPorts(containerPort));
+      session = await RyukSession.keep(host.client, running.labels);
+      return this.joinRunning(context, running, this.#servedPorts(containerPort));
     };
+    const wanted = this.#wanted(containerPort);
+    const timeoutMs = this.startupTimeoutMs ?? IRIS_STARTUP_TIMEOUT_MS;
     try {
-      const timeoutMs = this.startupTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-      const { container, joined } = await new ProjectStart(client, lease, { create, join, diagnose }).run(timeoutMs);
-      const published = joined === undefined ? addresses : publishedAddresses(joined, tcpKey(containerPort));
-      const isOthersToKeep = joined?.Config.Labels[LABEL_LIFETIME] === "kept" && !isKept;
+      const { use, joined } = await new ProjectStart<StartedTestContainer>(
+        { host, lease, wanted, timeoutMs },
+        {
+          create: () => this.#createFor(lease, context, isKept),
+          join,
+          diagnose: (log) => this.diagnose(log),
+        },
+      ).run();
+      const published = joined === undefined ? addresses : publishedAddresses(joined.bindings[tcpKey(containerPort)]);
+      const isOthersToKeep = joined?.labels[LABEL_LIFETIME] === "kept" && !isKept;
       const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
-      return { container, containerPort, host: this.hostOf(published), lease, ...end };
+      return { container: use, containerPort, host, address: hostsOf(reach, published)[0] as string, lease, ...end };
     } catch (error) {
       session?.close();
       throw error;
     }
   }
 
-  async #create(lease: Lease, context: StartContext, isKept: boolean): Promise<StartedTestContainer> {
+  async #createFor(lease: Lease, context: StartContext, isKept: boolean): Promise<StartedTestContainer> {
     const { port, webPort, containerName } = lease.assignment;
     const mark = await fingerprint(this.configuration());
     const labels = {
@@ -187,24 +178,24 @@ export abstract class ProjectContainer extends PublishedContainer {
       ...(mark === undefined ? {} : { [LABEL_FINGERPRINT]: mark }),
     };
     const publications = this.#publications(context, port, webPort);
-    const { addresses } = context;
-    return this.create({ publications, addresses, name: containerName, labels, isKept });
+    return this.create(context, { publications, name: containerName, labels, isKept });
   }
 
-  async #checkMatch(lease: Lease, { client, containerPort }: StartContext, running: Inspected): Promise<void> {
-    await checkMatch(client, lease.assignment, running, {
-      imageName: this.isAnyImageFine ? undefined : this.imageName,
+  #wanted(containerPort: number): WantedContainer {
+    return {
+      image: this.isAnyImageFine ? undefined : this.imageName.string,
       containerPort,
       isWebPortWanted: this.settings.isWebPortWanted,
       parts: this.configuration(),
       exposed: this.#exposed,
       networkMode: this.networkMode,
       networkAliases: this.networkAliases,
-    });
+      advice: LIBRARY_ADVICE,
+    };
   }
 
-  async #startAlone(context: StartContext): Promise<ContainerUse> {
-    const { containerPort, addresses } = context;
+  async #startAlone(engine: ContainerEngine, context: StartContext): Promise<ContainerUse> {
+    const { host, reach, containerPort, addresses } = context;
     const { preferredPort, isWebPortWanted, isReused } = this.settings;
     const hostPort = preferredPort ?? containerPort;
     const webPort = isWebPortWanted ? this.webContainerPort : undefined;
@@ -213,12 +204,13 @@ export abstract class ProjectContainer extends PublishedContainer {
     // Not on one to be reused, which is found by its labels among others.
     const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
-      const container = await this.create({ publications, addresses, labels, isReused });
+      const container = await this.create(context, { publications, labels, isReused });
       const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
-      return { container, containerPort, host: this.hostOf(addresses), lease: undefined, ...end };
+      const address = hostsOf(reach, addresses)[0] as string;
+      return { container, containerPort, host, address, lease: undefined, ...end };
     } catch (error) {
-      await this.removeCreated(context.client, creator);
-      if (!isPortRefused(error, [hostPort, webPort ?? hostPort])) throw error;
+      await this.removeCreated(host, creator);
+      if (!(await isPortRefused(error, [hostPort, webPort ?? hostPort], engine))) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
         state: `The engine says: ${engineWords(error)}`,
@@ -249,10 +241,5 @@ export abstract class ProjectContainer extends PublishedContainer {
 
   get #exposed(): readonly ExposedPort[] {
     return this.exposedPorts.map(exposedPort);
-  }
-
-  get #instanceOption(): { readonly instance?: string } {
-    const { instance } = this.settings;
-    return instance === undefined ? {} : { instance };
   }
 }

@@ -4,24 +4,32 @@ import {
   type ContainerRuntimeClient,
   type Content,
   GenericContainer,
-  getContainerRuntimeClient,
   type InspectResult,
   type PortWithOptionalBinding,
   PullPolicy,
   type StartedTestContainer,
   type WaitStrategy,
 } from "testcontainers";
-import type { Part } from "../lifecycle/fingerprint.ts";
-import { type Inspected, removeContainer, removeCreatedBy } from "./engine/engine-containers.ts";
+import { engineTimeoutError } from "../docker/engine-error.ts";
+import { type InspectedContainer, tcpKey, toInspectedContainer } from "../docker/inspected-container.ts";
+import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
+import { awaitAnswer } from "../lifecycle/await-answer.ts";
+import { removeCreatedBy } from "../lifecycle/end.ts";
+import { environmentParts, type Part } from "../lifecycle/fingerprint.ts";
+import { hostsOf, publishedAddresses, type Reach } from "../lifecycle/reach.ts";
+import { type Diagnosis, endFailure } from "../lifecycle/start-failure.ts";
 import { runningOnly } from "./engine/running-only.ts";
-import { type Diagnosis, endError } from "./engine/start-failure.ts";
+import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
+import { withinTime } from "./engine/time-limit.ts";
 import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./options/copied-sources.ts";
-import { bindingsOn, type PortBindings, publishedAddresses, tcpKey } from "./options/port-bindings.ts";
+import { bindingsOn, type PortBindings } from "./options/port-bindings.ts";
 import { EarlyExit } from "./wait/early-exit.ts";
 import { atPublishedAddresses } from "./wait/ports-wait-strategy.ts";
 import { SharedWaitStrategy } from "./wait/shared-wait-strategy.ts";
 
 const debug = createDebug("iris-ports:containers");
+/** A busy engine takes seconds to create and start a container. */
+const SHORTEST_ENGINE_MS = 10_000;
 
 /** A port of the container that a start takes care of. */
 export type ServedPort = {
@@ -33,17 +41,24 @@ export type ServedPort = {
 /** Where on the host it goes; host port 0 is whatever is free. */
 export type Publication = ServedPort & { readonly hostPort: number };
 
-/** What a start gives the container besides what its user configured. */
-export type Creation = {
-  readonly publications: readonly Publication[];
-  /** The host addresses to publish on, these ports and those that the user exposed. */
+/** What a start finds before it does anything. */
+export type StartContext = {
+  readonly host: TestcontainersHost;
+  readonly reach: Reach;
+  readonly containerPort: number;
+  /** The host addresses to publish on. */
   readonly addresses: readonly string[];
-  readonly name?: string;
-  readonly labels?: Readonly<Record<string, string>>;
+};
+
+/** What a start gives the container besides what its user configured. */
+type CreateOptions = {
+  readonly publications: readonly Publication[];
+  readonly name?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
   /** It outlives this process. */
-  readonly isKept?: boolean;
+  readonly isKept?: boolean | undefined;
   /** It is reused in Testcontainers' own way, by a hash of its options. */
-  readonly isReused?: boolean;
+  readonly isReused?: boolean | undefined;
 };
 
 /** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
@@ -54,6 +69,8 @@ export abstract class PublishedContainer extends GenericContainer {
   #death: EarlyExit | undefined;
   #isJoining = false;
   #createdId: string | undefined;
+  #context: StartContext | undefined;
+  #liftLimit: () => void = () => undefined;
   #awaitedPorts: readonly PortWithOptionalBinding[] = [];
 
   /**
@@ -68,11 +85,12 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
-  protected async create({ publications, addresses, ...creation }: Creation): Promise<StartedTestContainer> {
+  protected async create(context: StartContext, options: CreateOptions): Promise<StartedTestContainer> {
+    const { host, addresses } = context;
+    const { publications, name, labels, isKept, isReused } = options;
     this.#createdId = undefined;
-    return this.#withRestoredOptions(async () => {
+    return this.#withRestoredOptions(context, async () => {
       this.#publish(publications, addresses);
-      const { name, labels, isKept, isReused } = creation;
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
       this.archivesToCopy = await freshArchives(this.archivesToCopy);
@@ -81,13 +99,24 @@ export abstract class PublishedContainer extends GenericContainer {
       this.reuse = isReused ?? false;
       // It has been pulled by now.
       this.pullPolicy = PullPolicy.defaultPolicy();
-      const death = new EarlyExit((container) => endError(container, (log) => this.diagnose(log)));
+      const death = new EarlyExit(host, (id) => endFailure(host, id, (log) => this.diagnose(log)));
       this.#death = death;
       try {
-        return await death.orElse(super.start());
+        return await this.#untilWaiting(host, () => death.orElse(super.start()));
       } finally {
         death.stopWatching();
       }
+    });
+  }
+
+  /** What the engine does until the wait strategy begins has the start's time; a short one is for the wait alone. */
+  #untilWaiting<T>(host: TestcontainersHost, work: () => Promise<T>): Promise<T> {
+    const isCopying = this.filesToCopy.length + this.directoriesToCopy.length + this.archivesToCopy.length > 0;
+    const ownMs = Math.max(this.startupTimeoutMs ?? IRIS_STARTUP_TIMEOUT_MS, SHORTEST_ENGINE_MS);
+    const timeoutMs = isCopying ? Math.max(ownMs, IRIS_STARTUP_TIMEOUT_MS) : ownMs;
+    return withinTime({ timeoutMs, late: () => engineTimeoutError(host.endpoint, timeoutMs) }, (lift) => {
+      this.#liftLimit = lift;
+      return work();
     });
   }
 
@@ -97,11 +126,11 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   /** Removes what a failed {@link create} has made, if anything; why it failed matters more than whether that works. */
-  protected async removeCreated(client: ContainerRuntimeClient, creator: string): Promise<void> {
+  protected async removeCreated(host: TestcontainersHost, creator: string): Promise<void> {
     try {
-      if (this.#createdId !== undefined) await removeContainer(client, this.#createdId);
+      if (this.#createdId !== undefined) await host.remove(this.#createdId);
       // Until it is started, only its label tells that it was created.
-      await removeCreatedBy(client, creator);
+      await removeCreatedBy(host, creator);
     } catch (error) {
       debug("what a failed start has made was not removed: %o", error);
     }
@@ -109,7 +138,7 @@ export abstract class PublishedContainer extends GenericContainer {
 
   protected override async containerCreated(id: string): Promise<void> {
     this.#createdId = id;
-    this.#death?.watch((await getContainerRuntimeClient()).container.getById(id));
+    this.#death?.watch(id);
   }
 
   protected override async containerStarting(_inspected: InspectResult, _isReused: boolean): Promise<void> {
@@ -119,19 +148,21 @@ export abstract class PublishedContainer extends GenericContainer {
 
   /** Waits until a container is ready that others use, too. It is not removed when it does not get ready. */
   protected async joinRunning(
-    client: ContainerRuntimeClient,
-    { Id }: Inspected,
+    context: StartContext,
+    { id }: InspectedContainer,
     ports: readonly ServedPort[],
   ): Promise<StartedTestContainer> {
-    return this.#withRestoredOptions(async () => {
+    const { host } = context;
+    return this.#withRestoredOptions(context, async () => {
       this.#expose(ports);
       this.#isJoining = true;
-      const handle = client.container.getById(Id);
+      const handle = host.client.container.getById(id);
       try {
         // Testcontainers does so only for a container that it has made.
-        if (this.logConsumer !== undefined) this.logConsumer(await client.container.logs(handle));
+        if (this.logConsumer !== undefined) this.logConsumer(await host.client.container.logs(handle));
         // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
-        const started = await this["reuseContainer"](runningOnly(client), handle);
+        const reuse = (): Promise<StartedTestContainer> => this["reuseContainer"](runningOnly(host.client), handle);
+        const started = await this.#untilWaiting(host, reuse);
         this.#guard?.endSharing();
         return started;
       } finally {
@@ -142,27 +173,40 @@ export abstract class PublishedContainer extends GenericContainer {
 
   protected override async selectWaitStrategy(
     client: ContainerRuntimeClient,
-    inspected: Inspected,
+    inspected: Parameters<GenericContainer["selectWaitStrategy"]>[1],
     waitStrategy = this.waitStrategy,
   ): Promise<WaitStrategy> {
+    this.#liftLimit();
+    const { host, reach, containerPort } = this.#context as StartContext;
+    const { bindings, published } = toInspectedContainer(inspected);
+    const hostsFor = (key: string) => hostsOf(reach, publishedAddresses(bindings[key]));
     const atAddresses = (strategy: WaitStrategy) =>
-      atPublishedAddresses(strategy, (key) => this.hostOf(publishedAddresses(inspected, key)));
+      atPublishedAddresses(strategy, host, (key) => hostsFor(key)[0] as string);
     const usersOwn = waitStrategy && atAddresses(waitStrategy);
-    const strategy = atAddresses(await this.readiness(client, inspected, usersOwn));
-    this.#guard = new SharedWaitStrategy(strategy, this.#isJoining, this.#awaitedPorts);
+    const readiness = this.readiness(host, usersOwn) ?? (await super.selectWaitStrategy(client, inspected, usersOwn));
+    const key = tcpKey(containerPort);
+    const hostPort = (bindings[key] ?? published[key])?.find((target) => target.hostPort > 0)?.hostPort;
+    this.#guard = new SharedWaitStrategy(atAddresses(readiness), {
+      host,
+      isShared: this.#isJoining,
+      ports: this.#awaitedPorts,
+      check: async (id, timeoutMs) => {
+        if (hostPort === undefined) return;
+        const isAnswerAwaited = waitStrategy === undefined || this.isAlwaysAnswering;
+        await awaitAnswer(host, id, { containerPort, hostPort }, { hosts: hostsFor(key), isAnswerAwaited, timeoutMs });
+      },
+    });
     return this.#guard;
   }
 
-  /** Where a port that is published on these addresses is reached. */
-  protected abstract hostOf(addresses: readonly string[]): string;
+  /** When the container counts as ready; undefined: as Testcontainers has it. */
+  protected readiness(_host: TestcontainersHost, _waitStrategy: WaitStrategy | undefined): WaitStrategy | undefined {
+    return undefined;
+  }
 
-  /** When the container counts as ready. */
-  protected readiness(
-    client: ContainerRuntimeClient,
-    inspected: Inspected,
-    waitStrategy: WaitStrategy | undefined,
-  ): Promise<WaitStrategy> {
-    return super.selectWaitStrategy(client, inspected, waitStrategy);
+  /** Whether its port must answer whatever wait strategy its user has chosen. */
+  protected get isAlwaysAnswering(): boolean {
+    return false;
   }
 
   /** What it is configured with, as far as two starts of one project have to agree on it. */
@@ -174,7 +218,7 @@ export abstract class PublishedContainer extends GenericContainer {
     const archives = this.archivesToCopy.map(({ target }) => target);
     const files = [...this.filesToCopy, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
     const parts: Part[] = [
-      ...Object.entries(this.environment).map(([name, value]) => ({ name: `value of ${name}`, value })),
+      ...environmentParts(this.environment),
       { name: "command", value: Cmd },
       { name: "entry point", value: Entrypoint },
       { name: "user of its processes", value: User },
@@ -205,7 +249,8 @@ export abstract class PublishedContainer extends GenericContainer {
       if (!this.hasExposedPort(containerPort)) this.withExposedPorts(containerPort);
   }
 
-  async #withRestoredOptions<T>(start: () => Promise<T>): Promise<T> {
+  async #withRestoredOptions<T>(context: StartContext, start: () => Promise<T>): Promise<T> {
+    this.#context = context;
     const { createOpts, hostConfig, exposedPorts, archivesToCopy, logConsumer, autoCleanup, pullPolicy, reuse } = this;
     this.createOpts = { ...createOpts };
     this.hostConfig = { ...hostConfig };

@@ -2,25 +2,30 @@ import type { Readable } from "node:stream";
 import {
   AbstractStartedContainer,
   type CommitOptions,
-  getContainerRuntimeClient,
   type StartedTestContainer,
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
+import { engineError, engineTimeoutError } from "../docker/engine-error.ts";
 import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
+import { removeProjectContainer } from "../lifecycle/end.ts";
 import type { Lease } from "../lifecycle/lease.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { BLANK_LABELS } from "../registry/container-labels.ts";
-import { findContainer } from "./engine/engine-containers.ts";
 import type { RyukSession } from "./engine/ryuk-session.ts";
-import { removeProjectContainer } from "./project-end.ts";
+import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
+import { withinTime } from "./engine/time-limit.ts";
+
+/** What the engine may take beside the time that the container is given to end by itself. */
+const STOP_TIMEOUT_MS = 30_000;
 
 /** A container in use, and what its use has to give back. */
 export type ContainerUse = {
   readonly container: StartedTestContainer;
   readonly containerPort: number;
+  readonly host: TestcontainersHost;
   /** Where its ports are reached. */
-  readonly host: string;
+  readonly address: string;
   /** None if the port did not come from a registry. */
   readonly lease: Lease | undefined;
   /** Somebody else wants it to stay: even its last user leaves it alone. */
@@ -48,7 +53,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   /** The host of the port: `127.0.0.1` with a local engine. */
   override getHost(): string {
-    return this.#use.host;
+    return this.#use.address;
   }
 
   /** The host port. */
@@ -75,6 +80,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
    * Stops using the container. The last user removes it and releases the port; while others use it, it stays. With
    * `remove: false` the last user only stops it, and the project keeps the port as long as the container exists. A port
    * that cannot be released is reported as a process warning, not thrown.
+   * @throws ContainerEngineError when the engine does not answer, or refuses to stop it
    */
   override stop(options: Partial<StopOptions> = {}): Promise<StoppedTestContainer> {
     this.#stopped ??= this.#leave(options).catch((error: unknown) => {
@@ -112,22 +118,25 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   /** False if the registry has lost track of who uses it, and its maker may still do. */
   async #mayEnd(lease: Lease): Promise<boolean> {
-    const found = await findContainer(await getContainerRuntimeClient(), this.getId());
-    return found === undefined || (await lease.mayRemove(found.Config.Labels));
+    const found = await this.#use.host.find(this.getId());
+    return found === undefined || (await lease.mayRemove(found.labels));
   }
 
   async #end(lease: Lease | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
+    const { host } = this.#use;
+    const timeoutMs = (options.timeout ?? 0) + STOP_TIMEOUT_MS;
     try {
+      const late = () => engineTimeoutError(host.endpoint, timeoutMs);
       await this.#beforeEnd?.();
-      return await super.stop(options);
+      return await withinTime({ timeoutMs, late }, () => super.stop(options));
     } catch (error) {
-      // Somebody else has removed it, or is just doing so. It may have been replaced by one that all have left since.
+      // Another process has removed it, or is just doing so. It may have been replaced by one that all have left since.
       if (isMissing(error) || isInTheWay(error)) {
-        if (lease !== undefined) await removeProjectContainer(await getContainerRuntimeClient(), lease);
+        if (lease !== undefined) await removeProjectContainer(host, lease);
         return this.#left();
       }
       await lease?.stay();
-      throw error;
+      throw engineError(host.endpoint, error);
     }
   }
 

@@ -1,9 +1,13 @@
 import { statusOf } from "./engine-error.ts";
 
-/** An error's message without dockerode's `(HTTP code 500) server error - ` in front of it. */
+/** An error's message without what dockerode or the docker command put around it. */
 export function engineWords(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^\(HTTP code \d+\)[^-]*- /, "").trim();
+  return message
+    .replace(/^\(HTTP code \d+\)[^-]*- /, "")
+    .replace(/^(Error response from daemon|Error): /, "")
+    .replace(/\n*Error: failed to start containers: .*$/s, "")
+    .trim();
 }
 
 /** True if the container, image or exec does not exist. */
@@ -31,10 +35,10 @@ export function isNameTaken(error: unknown): boolean {
 }
 
 /**
- * True if the engine could not publish one of these host ports because it is in use. False for a refusal that names only
- * other ports: choosing another port would not help.
+ * True if the engine says, in known words, that it could not publish one of these host ports because it is in use. False
+ * for a refusal that names only other ports: choosing another port would not help.
  */
-export function isPortRefused(error: unknown, hostPorts: readonly number[]): boolean {
+export function saysPortRefused(error: unknown, hostPorts: readonly number[]): boolean {
   const words = engineWords(error);
   if (!REFUSALS.some((refusal) => refusal.test(words))) return false;
   const named = [...words.matchAll(/:(\d{1,5})(?=\D|$)/g)].map(([, port]) => Number(port));
@@ -48,6 +52,9 @@ const REFUSALS: readonly RegExp[] = [
   /address already in use/i,
   // Docker Desktop, before the message of its host.
   /ports are not available/i,
+  /exposing port .*permission denied/i,
+  // Podman's machine: published by another container.
+  /conflict with id \S+/i,
   // Windows: in use, or in a range reserved by the system.
   /only one usage of each socket address/i,
   /access a socket in a way forbidden/i,

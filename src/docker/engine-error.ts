@@ -69,7 +69,7 @@ export function engineError(endpoint: string, error: unknown): ContainerEngineEr
 /** The engine accepted a request and did not answer it in time. */
 export function engineTimeoutError(endpoint: string, timeoutMs: number): ContainerEngineError {
   return new ContainerEngineError({
-    what: `The container engine at ${endpoint} did not answer within ${timeoutMs / 1000} s.`,
+    what: `The container engine at ${endpoint} did not answer within ${Math.max(0.1, Math.round(timeoutMs / 100) / 10)} s.`,
     remedy: "check `docker ps`; restart the engine if that hangs, too",
   });
 }

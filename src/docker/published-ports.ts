@@ -2,11 +2,23 @@
 export type ListedPort = { readonly PublicPort?: number; readonly Type?: string };
 
 /** `HostConfig.PortBindings` of an inspected container. */
-export type PortBindings = Readonly<Record<string, readonly { readonly HostPort?: string }[] | null>>;
+type PortBindings = Readonly<
+  Record<string, readonly { readonly HostPort?: string; readonly hostPort?: number }[] | null>
+>;
 
 /** The TCP host ports that a running container publishes. */
 export function publishedPorts(ports: readonly ListedPort[] | null | undefined): number[] {
   return unique((ports ?? []).filter((port) => (port.Type ?? "tcp") === "tcp").map((port) => Number(port.PublicPort)));
+}
+
+/** The same, as `docker ps` writes them: `127.0.0.1:1972->1972/tcp, :::52773-52774->52773-52774/tcp`. */
+export function portsInText(text: string): number[] {
+  const targets = [...text.matchAll(/:(\d+)(?:-(\d+))?->[\d-]+\/tcp/g)];
+  return unique(
+    targets.flatMap(([, first, last = first]) =>
+      Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index),
+    ),
+  );
 }
 
 /**
@@ -15,7 +27,11 @@ export function publishedPorts(ports: readonly ListedPort[] | null | undefined):
  */
 export function boundPorts(bindings: PortBindings | null | undefined): number[] {
   const tcp = Object.entries(bindings ?? {}).filter(([port]) => !/\/(udp|sctp)$/.test(port));
-  return unique(tcp.flatMap(([, targets]) => (targets ?? []).map((target) => singlePort(target.HostPort ?? ""))));
+  return unique(
+    tcp.flatMap(([, targets]) =>
+      (targets ?? []).map((target) => singlePort(String(target.hostPort ?? target.HostPort ?? ""))),
+    ),
+  );
 }
 
 function singlePort(text: string): number {

@@ -10,6 +10,11 @@ export type Part = {
   readonly isDefault?: boolean;
 };
 
+/** The environment of a container as parts of its configuration. */
+export function environmentParts(environment: Readonly<Record<string, string>>): readonly Part[] {
+  return Object.entries(environment).map(([name, value]) => ({ name: `value of ${name}`, value }));
+}
+
 // Slow enough that a password cannot be tried out of a label by the million, fast enough for a start (about 3 ms).
 const COST = { N: 2 ** 10, r: 8, p: 1 };
 const DIGEST_BYTES = 9;

@@ -8,11 +8,13 @@ import { observeMaker } from "../registry/evidence/survey.ts";
 import { type Holder, uniqueProcessHolder } from "../registry/holder.ts";
 import type { PortRegistry } from "../registry/registry.ts";
 
-const debug = createDebug("iris-ports:containers");
+const debug = createDebug("iris-ports:lifecycle");
 
 /** What a start asks of its assignment. */
 export type LeaseOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
   readonly project: string | undefined;
+  /** @default this process, for one use of the container */
+  readonly holder?: Holder | undefined;
 };
 
 /** One start's part in a project's assignment, from before its container exists until after it has left it. */
@@ -36,12 +38,16 @@ export class Lease {
 
   /** Takes or joins the project's assignment. */
   static async begin(registry: PortRegistry, { project, ...wanted }: LeaseOptions): Promise<Lease> {
-    const holder = await uniqueProcessHolder({ usesContainer: true });
-    const acquisition = await registry.acquire(project, { ...wanted, holder });
+    const holder = wanted.holder ?? (await uniqueProcessHolder({ usesContainer: true }));
+    return Lease.of(registry, await registry.acquire(project, { ...wanted, holder }), wanted);
+  }
+
+  /** A part in an assignment that was acquired already. */
+  static of(registry: PortRegistry, acquisition: Acquisition, wanted: AssignOptions): Lease {
+    const { assignment, holder } = acquisition;
+    const { preferredPort, hasWebPort } = wanted;
     // What the environment named stays this lease's, whatever becomes of the environment.
-    const { instance } = acquisition.assignment;
-    const options = { ...wanted, ...(instance === undefined ? {} : { instance }), holder };
-    return new Lease(registry, options, acquisition);
+    return new Lease(registry, { preferredPort, hasWebPort, instance: assignment.instance, holder }, acquisition);
   }
 
   get assignment(): PortAssignment {

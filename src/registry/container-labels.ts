@@ -19,6 +19,14 @@ export const BLANK_LABELS: Readonly<Record<string, string>> = Object.fromEntries
   Object.values(LABELS).map((name) => [name, ""]),
 );
 
+/** Every label that tells whose a container is: ours, and those of docker compose. */
+export const READ_LABELS: readonly string[] = [
+  ...Object.values(LABELS),
+  "com.docker.compose.project",
+  "com.docker.compose.project.working_dir",
+  "com.docker.compose.service",
+];
+
 /** All labels of a container that is made for an assignment, with empty values where there is none. */
 export function containerLabels({ assignment, ...use }: LabelledUse): Record<string, string> {
   const { projectPath, port, instance, webPort } = assignment;

@@ -29,23 +29,23 @@ import { identifyProject, type KnownProject } from "./project.ts";
 /** Where a registry is kept and how it works; everything has a default. */
 export type PortRegistryOptions = {
   /** Where the document is kept, instead of `registryPath`. */
-  readonly store?: Store;
+  readonly store?: Store | undefined;
   /** The document, an absolute path or a `redis://` URL. @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
-  readonly registryPath?: string;
+  readonly registryPath?: string | undefined;
   /** First and last port, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
-  readonly portRange?: readonly [number, number] | string;
+  readonly portRange?: readonly [number, number] | string | undefined;
   /** How long an operation waits for the registry's lock, in milliseconds. @default 5000 */
-  readonly lockTimeoutMs?: number;
+  readonly lockTimeoutMs?: number | undefined;
   /** Flush every commit to the disk (fsync) before it is acknowledged. @default true */
-  readonly isDurable?: boolean;
+  readonly isDurable?: boolean | undefined;
   /** The engine to query for containers; `false` disables this. @default the engine that Testcontainers uses */
-  readonly engine?: ContainerEngine | false;
+  readonly engine?: ContainerEngine | false | undefined;
   /** For tests: the time. @default the system's */
-  readonly clock?: () => Date;
+  readonly clock?: (() => Date) | undefined;
   /** For tests: whether a port can be bound. @default binds it */
-  readonly probe?: PortProbe;
+  readonly probe?: PortProbe | undefined;
   /** For tests: whether a process lives. @default asks the system */
-  readonly liveness?: Liveness;
+  readonly liveness?: Liveness | undefined;
 };
 
 /**
@@ -238,6 +238,13 @@ export class PortRegistry {
   async inspect(project?: string | KnownProject, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
     const { projectKey: key } = identifyProject(project, options.instance);
     return (await this.listAll()).find((listed) => listed.projectKey === key);
+  }
+
+  /** The assignments of one holder, as the document has them, without checking whether they are in use. */
+  async listHeld(holderId: string): Promise<PortAssignment[]> {
+    return entriesOf(await this.#surroundings.store.read())
+      .filter(({ holders }) => holders.some(({ id }) => id === holderId))
+      .map(({ assignment }) => assignment);
   }
 
   /**

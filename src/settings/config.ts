@@ -28,6 +28,7 @@ export function environment() {
     testcontainersHostOverride: read("TESTCONTAINERS_HOST_OVERRIDE"),
     testcontainersReuseEnable: read("TESTCONTAINERS_REUSE_ENABLE"),
     xdgRuntimeDir: read("XDG_RUNTIME_DIR"),
+    runnerTemp: read("RUNNER_TEMP"),
     home: homeDirectory(),
   };
 }

@@ -42,7 +42,7 @@ test.each(SIGNALS)("A7: %s while IRIS starts leaves neither container nor assign
   expect((await job.post(main.state)).code).toBe(0);
 });
 
-test.each(["image inspect", "create", "start", "inspect --format"])(
+test.each(["image inspect", "create", "start", "exec"])(
   "SIGINT while docker %s hangs is obeyed at once, and gives back what was taken",
   async (words) => {
     const host = await FakeHost.create();

@@ -155,7 +155,7 @@ test("what a container prints cannot end its group, or begin a command", async (
     const main = await job.main({ inputs: { image: tag } });
     expect(main.code).toBe(1);
     expect(main.stdout).toMatch(/^\| (?!::)\S+:endgroup::$/m);
-    expect(main.stdout).toMatch(/ended with exit code 3/);
+    expect(main.stdout).toMatch(/has exited with code 3/);
     expect(commandsIn(main).filter((line) => !OWN_COMMANDS.test(line))).toEqual([]);
     expect(main.stdout.match(/^::endgroup::$/gm)).toHaveLength(1);
   } finally {

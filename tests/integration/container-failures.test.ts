@@ -73,7 +73,7 @@ describe("C3 an outsider takes the port between assignment and start", () => {
       const start = bench.iris().withRegistry(registry).withPort(bench.range[0]).start();
       const error = await start.catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(PortConflictError);
-      expect(String(error)).toContain(`Port ${bench.range[0]} is taken by`);
+      expect(String(error)).toContain(`Port ${bench.range[0]} is in use by`);
       await bench.expectNothingLeft();
     },
   );

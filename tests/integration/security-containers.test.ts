@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { bindAddresses, reachOf } from "../../src/containers/engine/host-address.ts";
 import { ContainerMismatchError, IrisRegistryContainer } from "../../src/index.ts";
+import { bindAddresses, reachOf } from "../../src/lifecycle/reach.ts";
 import { ContainerBench, testcontainersHost } from "../helpers/container-bench.ts";
 import { docker } from "../helpers/engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
@@ -74,7 +74,8 @@ describe("a container", () => {
     await docker("network", "create", name);
     onTestFinished(async () => void (await docker("network", "rm", name)));
     const gateway = await docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", name);
-    expect(bindAddresses(await reachOf(true, gateway), undefined)).toEqual(["127.0.0.1", gateway]);
+    const reach = await reachOf({ isLocal: true, endpoint: "unix:///x", knownHost: gateway, isInContainer: false });
+    expect(bindAddresses(reach, undefined)).toEqual(["127.0.0.1", gateway]);
   });
 
   test("listens on the loopback address alone, because IRIS has well-known passwords", async () => {

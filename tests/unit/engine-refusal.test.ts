@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { engineWords, isMissing, isNameTaken, isPortRefused } from "../../src/docker/engine-error-kinds.ts";
+import { engineWords, isMissing, isNameTaken, saysPortRefused } from "../../src/docker/engine-error-kinds.ts";
 
 const REFUSALS = [
   [
@@ -24,31 +24,36 @@ const REFUSALS = [
     "a range that Windows keeps",
     "Ports are not available: listen tcp 0.0.0.0:1972: bind: An attempt was made to access a socket in a way forbidden by its access permissions.",
   ],
+  [
+    "Docker Desktop, a port that its host keeps",
+    "Ports are not available: exposing port TCP 0.0.0.0:1972 -> 127.0.0.1:0: unexpected error Permission denied",
+  ],
+  ["podman's machine", "unable to start container: port conflict with ID 3: exposing 0.0.0.0:1972"],
   ["podman", "rootlessport listen tcp 0.0.0.0:1972: bind: address already in use"],
   ["podman, rootful", "cannot listen on the TCP port: listen tcp4 :1972: bind: address already in use"],
 ] as const;
 
 describe("a refused port", () => {
   test.each(REFUSALS)("is recognised in the words of %s", (_, words) => {
-    expect(isPortRefused(new Error(words), [1972])).toBe(true);
+    expect(saysPortRefused(new Error(words), [1972])).toBe(true);
   });
 
   test.each(REFUSALS)("is another one's when only other ports are named (%s)", (_, words) => {
-    expect(isPortRefused(new Error(words.replaceAll("1972", "9999")), [1972, 52773])).toBe(false);
+    expect(saysPortRefused(new Error(words.replaceAll("1972", "9999")), [1972, 52773])).toBe(false);
   });
 
   test("may be the web port's, or not be named at all", () => {
-    expect(isPortRefused(new Error("Bind for 127.0.0.1:52773 failed: port is already allocated"), [1972, 52773])).toBe(
-      true,
-    );
-    expect(isPortRefused(new Error("port is already allocated"), [1972])).toBe(true);
+    expect(
+      saysPortRefused(new Error("Bind for 127.0.0.1:52773 failed: port is already allocated"), [1972, 52773]),
+    ).toBe(true);
+    expect(saysPortRefused(new Error("port is already allocated"), [1972])).toBe(true);
   });
 
   test.each([
     "No such image: x:1972",
     'Conflict. The container name "/iris_1_1972" is already in use by container "a1:1972"',
     "connect ECONNREFUSED 127.0.0.1:1972",
-  ])("is not seen in %s", (words) => expect(isPortRefused(new Error(words), [1972])).toBe(false));
+  ])("is not seen in %s", (words) => expect(saysPortRefused(new Error(words), [1972])).toBe(false));
 });
 
 test("a name that is taken is recognised in Docker's and in podman's words", () => {

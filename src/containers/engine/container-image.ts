@@ -8,7 +8,9 @@ import { DockerodeEngine } from "../../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../../docker/engine.ts";
 import { engineError, systemCodeOf } from "../../docker/engine-error.ts";
 import { engineWords } from "../../docker/engine-error-kinds.ts";
-import { ContainerEngineError, ContainerStartError, InvalidArgumentError } from "../../errors/errors.ts";
+import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.ts";
+import { LIBRARY_ADVICE } from "../../lifecycle/advice.ts";
+import { missingImage } from "../../lifecycle/start-failure.ts";
 
 /** More than Testcontainers has connections waiting. */
 const WAKE_ATTEMPTS = 10;
@@ -73,12 +75,10 @@ export async function pullImage(
     // A pull that breaks off half way is no error to Testcontainers.
     if (await client.image.exists(imageName)) return;
   } catch (cause) {
-    throw missingError(imageName, `The engine says: ${engineWords(cause)}`, cause);
+    throw missingImage({ image: imageName.string, words: engineWords(cause), isPulled, advice: LIBRARY_ADVICE, cause });
   }
-  const state = isPulled
-    ? "The engine tried to pull it, and does not have it."
-    : "Its pull policy is never to pull it.";
-  throw missingError(imageName, state, undefined);
+  const words = isPulled ? "the engine has pulled it, and does not have it" : "the pull policy is never to pull it";
+  throw missingImage({ image: imageName.string, words, isPulled, advice: LIBRARY_ADVICE });
 }
 
 /**
@@ -97,14 +97,5 @@ export async function soleExposedPort(client: ContainerRuntimeClient, imageName:
     remedy: "say which one the registry port leads to: new RegistryContainer(image, containerPort)",
     argument: "containerPort",
     value: undefined,
-  });
-}
-
-function missingError(imageName: ImageName, state: string, cause: unknown): ContainerStartError {
-  return new ContainerStartError({
-    what: `The image ${imageName.string} is not on the container engine and could not be pulled.`,
-    state,
-    remedy: `check its name and the network, log in where its registry asks for it, and try: docker pull ${imageName.string}`,
-    cause,
   });
 }

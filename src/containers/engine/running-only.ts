@@ -1,7 +1,5 @@
 import type { ContainerRuntimeClient } from "testcontainers";
-
-/** The container ended between two looks at it. */
-export class NotRunningError extends Error {}
+import { NotRunningError } from "../../lifecycle/start.ts";
 
 /**
  * The client, except that it starts nothing: asked to reuse a container that has ended, Testcontainers would start it

@@ -1,6 +1,7 @@
 import { isIP, SocketAddress } from "node:net";
+import { tcpKey } from "../../docker/inspected-container.ts";
 import { InvalidArgumentError } from "../../errors/errors.ts";
-import { type ExposedPort, tcpKey } from "./port-bindings.ts";
+import type { ExposedPort } from "../../lifecycle/match.ts";
 
 /**
  * An address to publish on, as the engine notes it. Engines take what they cannot read as an address for all addresses.

@@ -1,18 +1,11 @@
 import { getContainerPort, hasHostBinding, type PortWithOptionalBinding } from "testcontainers";
+import type { ExposedPort } from "../../lifecycle/match.ts";
 
 /** Where a port of a container goes, as the engine notes it. */
 type Binding = { readonly HostIp?: string; readonly HostPort?: string };
 
 /** `HostConfig.PortBindings`: by the port of the container, such as `1972/tcp`. */
 export type PortBindings = Record<string, Binding[]>;
-
-/** A port of the container that its user exposed: such as `1972/tcp`, and the host port, if one was named. */
-export type ExposedPort = { readonly key: string; readonly hostPort: number | undefined };
-
-/** The engine's name for a TCP port of a container. */
-export function tcpKey(containerPort: number): string {
-  return `${containerPort}/tcp`;
-}
 
 /** What `withExposedPorts()` was given. */
 export function exposedPort(port: PortWithOptionalBinding): ExposedPort {
@@ -31,16 +24,3 @@ export function bindingsOn(addresses: readonly string[], bindings: PortBindings)
   };
   return Object.fromEntries(Object.entries(bindings).map(([key, targets]) => [key, targets.flatMap(bind)]));
 }
-
-/** Where a port of a container goes, by what the engine tells of the container. */
-export function bindingsOf(container: ContainerWithBindings, key: string): readonly Binding[] {
-  const bindings = container.HostConfig.PortBindings as Readonly<Record<string, Binding[] | null>> | null;
-  return bindings?.[key] ?? [];
-}
-
-/** The addresses of the host on which a port of a container is published. */
-export function publishedAddresses(container: ContainerWithBindings, key: string): readonly string[] {
-  return bindingsOf(container, key).map(({ HostIp }) => HostIp ?? "");
-}
-
-type ContainerWithBindings = { readonly HostConfig: { readonly PortBindings?: unknown } };

@@ -1,5 +1,5 @@
 import createDebug from "debug";
-import type { EngineContainerHandle } from "../engine/engine-containers.ts";
+import type { ContainerHost } from "../../docker/container-host.ts";
 
 const debug = createDebug("iris-ports:containers");
 /** Longer than a start usually takes, so that most containers are not asked at all. */
@@ -10,13 +10,15 @@ const POLL_MS = 200;
  * more than that.
  */
 export class EarlyExit {
-  readonly #explain: (container: EngineContainerHandle) => Promise<Error>;
+  readonly #host: ContainerHost;
+  readonly #explain: (id: string) => Promise<Error>;
   readonly #death = Promise.withResolvers<never>();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
   /** @param explain says why the container ended */
-  constructor(explain: (container: EngineContainerHandle) => Promise<Error>) {
+  constructor(host: ContainerHost, explain: (id: string) => Promise<Error>) {
+    this.#host = host;
     this.#explain = explain;
     // It may come when nobody waits for it any more.
     this.#death.promise.catch((error: unknown) => debug("an early death: %s", error));
@@ -27,10 +29,10 @@ export class EarlyExit {
     return Promise.race([start, this.#death.promise]);
   }
 
-  watch(container: EngineContainerHandle): void {
+  watch(id: string): void {
     this.#timer = setTimeout(() => {
       // What hinders the look hinders the start as well, which says so.
-      this.#look(container).catch((error: unknown) => debug("%s cannot be looked at: %o", container.id, error));
+      this.#look(id).catch((error: unknown) => debug("%s cannot be inspected: %o", id, error));
     }, POLL_MS);
   }
 
@@ -39,10 +41,10 @@ export class EarlyExit {
     clearTimeout(this.#timer);
   }
 
-  async #look(container: EngineContainerHandle): Promise<void> {
-    const { State } = await container.inspect();
-    const hasEnded = State.Status === "exited" || State.Status === "dead";
-    if (hasEnded) this.#death.reject(await this.#explain(container));
-    else if (!this.#isOver) this.watch(container);
+  async #look(id: string): Promise<void> {
+    const found = await this.#host.find(id);
+    const hasEnded = found?.state === "exited" || found?.state === "dead";
+    if (hasEnded) this.#death.reject(await this.#explain(id));
+    else if (!this.#isOver) this.watch(id);
   }
 }

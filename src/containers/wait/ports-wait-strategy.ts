@@ -1,31 +1,35 @@
-import { once } from "node:events";
-import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { getContainerRuntimeClient, Wait, type WaitStrategy } from "testcontainers";
-import type { EngineContainerHandle } from "../engine/engine-containers.ts";
+import { Wait, type WaitStrategy } from "testcontainers";
+import type { ContainerHost } from "../../docker/container-host.ts";
+import { answers } from "../../lifecycle/reach.ts";
 
 const POLL_MS = 100;
-const CONNECT_TIMEOUT_MS = 1_000;
 
-type BoundPorts = Parameters<WaitStrategy["waitUntilReady"]>[1];
+type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
 
-/** A wait for listening ports knocks where the ports are published; another strategy is returned as it is. */
-export function atPublishedAddresses(strategy: WaitStrategy, hostOf: (portKey: string) => string): WaitStrategy {
+/** A wait for listening ports connects to where the ports are published; another strategy is returned as it is. */
+export function atPublishedAddresses(
+  strategy: WaitStrategy,
+  host: ContainerHost,
+  hostOf: (portKey: string) => string,
+): WaitStrategy {
   const isForPorts = strategy.constructor === Wait.forListeningPorts().constructor;
-  return isForPorts ? new PortsWaitStrategy(strategy, hostOf) : strategy;
+  return isForPorts ? new PortsWaitStrategy(strategy, host, hostOf) : strategy;
 }
 
 /**
  * Ready is a container that listens on its TCP ports, and answers where they are published. Testcontainers' own strategy
- * knocks at one host for all, whatever addresses the ports are bound to.
+ * connects to one host for all, whatever addresses the ports are bound to.
  */
 class PortsWaitStrategy implements WaitStrategy {
   /** Keeps the time-out. */
   readonly #original: WaitStrategy;
+  readonly #host: ContainerHost;
   readonly #hostOf: (portKey: string) => string;
 
-  constructor(original: WaitStrategy, hostOf: (portKey: string) => string) {
+  constructor(original: WaitStrategy, host: ContainerHost, hostOf: (portKey: string) => string) {
     this.#original = original;
+    this.#host = host;
     this.#hostOf = hostOf;
   }
 
@@ -42,13 +46,17 @@ class PortsWaitStrategy implements WaitStrategy {
     return this.#original.isStartupTimeoutSet();
   }
 
-  async waitUntilReady(container: EngineContainerHandle, boundPorts: BoundPorts): Promise<void> {
+  async waitUntilReady(...[container, boundPorts]: Arguments): Promise<void> {
     const deadline = performance.now() + this.getStartupTimeout();
     for (const [key, hostPort] of boundPorts.iterator()) {
       if (key.endsWith("/udp")) continue;
       const host = this.#hostOf(key);
       // The engine may answer outside long before the container listens inside.
-      await this.#until(deadline, () => listensInside(container, key), `nothing listens on ${key} in the container`);
+      await this.#until(
+        deadline,
+        () => listensInside(this.#host, container.id, key),
+        `nothing listens on ${key} in the container`,
+      );
       await this.#until(deadline, () => answers(host, hostPort), `${key} does not answer on ${host}:${hostPort}`);
     }
   }
@@ -62,8 +70,7 @@ class PortsWaitStrategy implements WaitStrategy {
 }
 
 /** By whatever the image has: /proc and grep, nc, or bash. */
-async function listensInside(container: EngineContainerHandle, key: string): Promise<boolean> {
-  const client = await getContainerRuntimeClient();
+async function listensInside(host: ContainerHost, id: string, key: string): Promise<boolean> {
   const port = Number.parseInt(key, 10);
   const hexadecimal = port.toString(16).padStart(4, "0");
   const ways = [
@@ -72,19 +79,7 @@ async function listensInside(container: EngineContainerHandle, key: string): Pro
     ["/bin/bash", "-c", `</dev/tcp/localhost/${port}`],
   ];
   for (const way of ways) {
-    if ((await client.container.exec(container, way, { log: false })).exitCode === 0) return true;
+    if ((await host.exec(id, way)).exitCode === 0) return true;
   }
   return false;
-}
-
-async function answers(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port });
-  try {
-    await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

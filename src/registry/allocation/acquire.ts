@@ -25,7 +25,7 @@ const SHORT_GRACE_MS = 5_000;
 /** Which assignment of a project. */
 export type ProjectOptions = {
   /** The name of a second IRIS in the same project. */
-  readonly instance?: string;
+  readonly instance?: string | undefined;
 };
 
 /** How to assign a port. */
@@ -34,17 +34,17 @@ export type AssignOptions = ProjectOptions & {
    * A demand despite its name: exactly this port from 1 to 65535, even outside the range. There is no fallback; a port
    * that is taken is a PortConflictError.
    */
-  readonly preferredPort?: number;
+  readonly preferredPort?: number | undefined;
   /** The holder of the port. @default this process */
-  readonly holder?: Holder;
+  readonly holder?: Holder | undefined;
   /** Also assigns the web port, 52773 + (port - 1972). */
-  readonly hasWebPort?: boolean;
+  readonly hasWebPort?: boolean | undefined;
   /** How long to queue while all ports are taken, in milliseconds. @default 0 */
-  readonly waitTimeoutMs?: number;
+  readonly waitTimeoutMs?: number | undefined;
   /** Called while waiting, with the place in the queue, from 1. */
-  readonly onWait?: (state: { readonly position: number; readonly waitedMs: number }) => void;
+  readonly onWait?: ((state: { readonly position: number; readonly waitedMs: number }) => void) | undefined;
   /** Called when the port was chosen although the container engine does not answer. @default a warning of the process */
-  readonly onWarning?: (message: string) => void;
+  readonly onWarning?: ((message: string) => void) | undefined;
 };
 
 /** An assignment with what a container module needs in addition. */

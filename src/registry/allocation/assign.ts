@@ -159,7 +159,9 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   };
   const generation = generationFor(holder, entry);
   const isUnchanged = generation === entry.detail?.generation && !needsWebPort && isSameHolder(before, holder);
-  const outcome: AssignOutcome = { kind: "assigned", assignment, generation, otherUsers: usersOf(others) };
+  const earlierHolders = before === undefined ? others : entry.holders.slice(0, entry.holders.indexOf(before));
+  const grant = { assignment, generation, otherUsers: usersOf(others), earlierHolders };
+  const outcome: AssignOutcome = { kind: "assigned", ...grant };
   if (isUnchanged && assignment.assignmentType === entry.assignment.assignmentType)
     return { document: withoutWaiter(document, request.waiterId), outcome };
   const detail = {

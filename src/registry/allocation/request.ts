@@ -34,6 +34,8 @@ export type Grant = {
   readonly generation: string;
   /** The ids of the other holders that use the project's container and are not known to be gone. */
   readonly otherUsers: ReadonlySet<string>;
+  /** The holders that had the assignment before this one; none of them is known to be gone. */
+  readonly earlierHolders: readonly Holder[];
 };
 
 /** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped. */

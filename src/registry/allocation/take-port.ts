@@ -50,7 +50,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   const taken = withEntry(document, { assignment, detail, holders: [...earlier, request.holder] });
   return {
     document: withoutWaiter(taken, request.waiterId),
-    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(earlier) },
+    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(earlier), earlierHolders: earlier },
   };
 }
 

@@ -1,11 +1,15 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { bindAddresses, hostFor, reachOf } from "../../src/containers/engine/host-address.ts";
+import { bindAddresses, hostsOf, reachOf } from "../../src/lifecycle/reach.ts";
 
 /** Of this machine, if it has one beside the loopback address. */
 const own = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+
+function localReach(isLocal: boolean, knownHost: string) {
+  return reachOf({ isLocal, endpoint: "unix:///run/docker.sock", knownHost, isInContainer: false });
+}
 
 describe("C9", () => {
   test.each([
@@ -16,15 +20,15 @@ describe("C9", () => {
     ["a remote engine", false, "build-host", [""], "build-host"],
     ["a remote engine that is called localhost", false, "localhost", [""], "localhost"],
   ])("%s", async (_, isLocal, testcontainersHost, addresses, host) => {
-    const reach = await reachOf(isLocal, testcontainersHost);
+    const reach = await localReach(isLocal, testcontainersHost);
     expect(bindAddresses(reach, undefined)).toEqual(addresses);
-    expect(hostFor(reach, addresses)).toBe(host);
+    expect(hostsOf(reach, addresses)[0]).toBe(host);
   });
 
   test.runIf(own !== undefined)("an engine inside this container", async () => {
-    const reach = await reachOf(true, own as string);
+    const reach = await localReach(true, own as string);
     expect(bindAddresses(reach, undefined)).toEqual(["127.0.0.1", own]);
-    expect(hostFor(reach, ["127.0.0.1", own as string])).toBe("127.0.0.1");
+    expect(hostsOf(reach, ["127.0.0.1", own as string])[0]).toBe("127.0.0.1");
   });
 
   test.each([
@@ -35,8 +39,8 @@ describe("C9", () => {
     ["0.0.0.0", false, "localhost"],
     ["10.0.0.7", false, "10.0.0.7"],
   ])("the address %s that was asked for, local: %s", async (wanted, isLocal, host) => {
-    const reach = await reachOf(isLocal, "localhost");
+    const reach = await localReach(isLocal, "localhost");
     expect(bindAddresses(reach, wanted)).toEqual([wanted]);
-    expect(hostFor(reach, [wanted])).toBe(host);
+    expect(hostsOf(reach, [wanted])[0]).toBe(host);
   });
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { environment } from "../settings/config.ts";
 
 /** What docker reads as one line of such a file is at most 64 KiB. */
 const LONGEST_LINE_BYTES = 60_000;
@@ -9,7 +10,7 @@ const LONGEST_LINE_BYTES = 60_000;
  * A container's environment on its way to the docker command: not among the arguments, which every user of the host can
  * read, nor in the command's own environment, where the container's HTTP_PROXY would send the command elsewhere.
  */
-export class ContainerEnv implements Disposable {
+export class EnvFile implements Disposable {
   /** For `docker create`. */
   readonly args: readonly string[];
   /** What no line of a file can carry, for the environment of the command after all. */
@@ -27,7 +28,7 @@ export class ContainerEnv implements Disposable {
       return;
     }
     // The runner empties its own directory, also after a job that was killed.
-    this.#directory = mkdtempSync(join(process.env["RUNNER_TEMP"] || tmpdir(), "iris-ports-env-"));
+    this.#directory = mkdtempSync(join(environment().runnerTemp ?? tmpdir(), "iris-ports-env-"));
     const path = join(this.#directory, "env");
     writeFileSync(path, filed.map(({ line }) => `${line}\n`).join(""), { mode: 0o600, flag: "wx" });
     this.args = ["--env-file", path, ...names];

@@ -1,8 +1,3 @@
-import { IRIS_CPF_MERGE_PATH, IRIS_LICENSE_KEY_PATH } from "../src/iris/image.ts";
-import type { DockerCli } from "./docker-cli.ts";
-import type { IrisInputs } from "./inputs/iris-inputs.ts";
-import { abortable } from "./job/interruption.ts";
-
 const BLOCK_BYTES = 512;
 /** The longest path that fits into the header of an archive without an extension. */
 const LONGEST_PATH_BYTES = 100;
@@ -10,42 +5,8 @@ const LONGEST_PATH_BYTES = 100;
 /** A text file and its absolute path in the container. */
 export type ContainerFile = { readonly path: string; readonly content: string };
 
-/**
- * Puts the licence key and the merge file into a container that was created and does not run yet. They are copied, not
- * mounted: the engine may run on another host.
- * @throws ContainerEngineError when the engine refuses
- */
-export async function copyConfiguration(
-  cli: DockerCli,
-  id: string,
-  { licenseKey, cpfMerge }: IrisInputs,
-  signal: AbortSignal,
-): Promise<void> {
-  const files = [
-    { path: IRIS_LICENSE_KEY_PATH, content: licenseKey },
-    { path: IRIS_CPF_MERGE_PATH, content: cpfMerge },
-  ].filter((file): file is ContainerFile => file.content !== undefined);
-  await copyFiles(cli, id, files, signal);
-}
-
-/**
- * Puts files into a container, and makes the directories that they need.
- * @throws ContainerEngineError when the engine refuses
- */
-export async function copyFiles(
-  cli: DockerCli,
-  id: string,
-  files: readonly ContainerFile[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (files.length === 0) return;
-  // From stdin, so that no secret gets onto the disk of the runner.
-  const copied = await abortable(cli.run(["cp", "-", `${id}:/`], { input: archive(files) }), signal);
-  if (copied.exitCode !== 0) throw cli.refusal(copied);
-}
-
 /** A tar archive of files only: with entries for directories, those of the container would change owner and mode. */
-function archive(files: readonly ContainerFile[]): string {
+export function fileArchive(files: readonly ContainerFile[]): string {
   const entries = files.map(({ path, content }) => {
     const size = Buffer.byteLength(content);
     return header(path.replace(/^\//, ""), size) + content + "\0".repeat(-size & (BLOCK_BYTES - 1));

@@ -1,0 +1,180 @@
+import { ContainerEngineError } from "../errors/errors.ts";
+import { DockerCommand, refusal } from "./docker-command.ts";
+import { DockerCommandHost } from "./docker-command-host.ts";
+import type { ContainerEngine, EngineContainer } from "./engine.ts";
+import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
+import { engineError } from "./engine-error.ts";
+import { isMissing } from "./engine-error-kinds.ts";
+import { toInspectedContainer } from "./inspected-container.ts";
+import { boundPorts, portsInText } from "./published-ports.ts";
+
+const LIST_TIMEOUT_MS = 2_000;
+const INSPECT_TIMEOUT_MS = 1_000;
+
+type Row = Omit<EngineContainer, "hostPorts"> & { readonly ports: string };
+type PortsById = ReadonlyMap<string, readonly number[]>;
+
+/** How the docker command is used to list containers. */
+export type DockerCommandEngineOptions = {
+  /** The labels to read: `docker ps` joins all of them with commas, which their values may have, too. */
+  readonly labels: readonly string[];
+  /** False where published ports do not open in the network of this process. @default true */
+  readonly isHostShared?: boolean | undefined;
+  /** The engine, where it is known already: the environment may name another by now. */
+  readonly address?: EngineAddress | undefined;
+};
+
+/** The container engine asked through the docker command line: dockerode cannot be bundled into an action. */
+export class DockerCommandEngine implements ContainerEngine {
+  readonly #options: DockerCommandEngineOptions;
+  /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
+  #boundPorts: PortsById = new Map();
+  #host: DockerCommandHost | undefined;
+  #id: string | undefined;
+
+  constructor(options: DockerCommandEngineOptions) {
+    this.#options = options;
+  }
+
+  /** For starting containers. @throws ContainerEngineError when what is configured names no engine */
+  get host(): DockerCommandHost {
+    this.#host ??= new DockerCommandHost(new DockerCommand(this.#options.address));
+    return this.#host;
+  }
+
+  /** How the engine is reached; undefined where what is configured names no engine. */
+  get knownAddress(): EngineAddress | undefined {
+    return this.#address();
+  }
+
+  get endpoint(): string {
+    return this.#address()?.endpoint ?? "unknown";
+  }
+
+  get isLocal(): boolean {
+    return (this.#options.isHostShared ?? true) && (this.#address()?.isLocal ?? true);
+  }
+
+  async identify(): Promise<string> {
+    this.#id ??= await this.#readId();
+    return this.#id;
+  }
+
+  async startedAt(id: string): Promise<string | undefined> {
+    try {
+      const found = await this.host.find(id, { timeoutMs: LIST_TIMEOUT_MS });
+      return found?.isRunning ? found.startedAt : undefined;
+    } catch (error) {
+      throw engineError(this.endpoint, error);
+    }
+  }
+
+  async listContainers(): Promise<readonly EngineContainer[]> {
+    try {
+      const rows = await this.#list();
+      const bound = await this.#inspect(rows.filter(({ state }) => !isPublishing(state)).map(({ id }) => id));
+      return rows
+        .filter(({ id, state }) => isPublishing(state) || bound.has(id))
+        .map(({ ports, ...row }) => ({ ...row, hostPorts: bound.get(row.id) ?? portsInText(ports) }));
+    } catch (error) {
+      throw engineError(this.endpoint, error);
+    }
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    try {
+      await this.host.remove(id);
+    } catch (error) {
+      throw engineError(this.endpoint, error);
+    }
+  }
+
+  async #list(): Promise<readonly Row[]> {
+    const { labels } = this.#options;
+    const fields = [".ID", ".Names", ".Image", ".State", ".Ports", ...labels.map((name) => `(.Label "${name}")`)];
+    const format = `[${fields.map((field) => `{{json ${field}}}`).join(",")}]`;
+    const args = ["ps", "--all", "--no-trunc", "--format", format];
+    const listed = await this.host.command.ask(args, { timeoutMs: LIST_TIMEOUT_MS });
+    try {
+      const lines = listed.split("\n").filter(Boolean);
+      return lines.map((line) => toRow(JSON.parse(line), labels));
+    } catch (cause) {
+      throw new ContainerEngineError({
+        what: `The docker command did not list the containers of ${this.endpoint} as Docker does.`,
+        remedy: "check with `docker ps --all` which program `docker` is",
+        cause,
+      });
+    }
+  }
+
+  /**
+   * The ports of containers that do not run: these publish nothing now, but take their ports when they are started. One
+   * that is gone by now is left out; one that the engine cannot describe in time must not hide the others.
+   */
+  async #inspect(ids: readonly string[]): Promise<PortsById> {
+    const known = new Map([...this.#boundPorts].filter(([id]) => ids.includes(id)));
+    const unknown = ids.filter((id) => !known.has(id));
+    const described = await this.#describe(unknown).catch((error: unknown) => this.#describeEach(unknown, error));
+    this.#boundPorts = new Map([...known, ...described].filter(([, ports]) => ports !== UNKNOWN_PORTS));
+    return new Map([...known, ...described]);
+  }
+
+  async #describe(ids: readonly string[]): Promise<PortsById> {
+    if (ids.length === 0) return new Map();
+    const args = ["inspect", "--type", "container", ...ids];
+    const inspected = await this.host.command.run(args, { timeoutMs: INSPECT_TIMEOUT_MS });
+    if (inspected.exitCode !== 0 && !isMissing(refusal(inspected))) throw refusal(inspected);
+    const containers = (JSON.parse(inspected.stdout) as readonly unknown[]).map(toInspectedContainer);
+    return new Map(containers.map(({ id, bindings }) => [id, boundPorts(bindings)]));
+  }
+
+  async #describeEach(ids: readonly string[], error: unknown): Promise<PortsById> {
+    if (ids.length === 1) return new Map(ids.map((id) => [id, UNKNOWN_PORTS]));
+    if (!(error instanceof ContainerEngineError)) throw error;
+    const each = ids.map((id) => this.#describe([id]).catch(() => new Map([[id, UNKNOWN_PORTS]])));
+    return new Map((await Promise.all(each)).flatMap((ports) => [...ports]));
+  }
+
+  /** Podman's `docker` has no such field: there the address has to do. */
+  async #readId(): Promise<string> {
+    try {
+      const id = await this.host.command.ask(["info", "--format", "{{.ID}}"], { timeoutMs: LIST_TIMEOUT_MS });
+      return id.trim() || this.endpoint;
+    } catch (error) {
+      if (isRefusedField(error)) return this.endpoint;
+      throw engineError(this.endpoint, error);
+    }
+  }
+
+  #address() {
+    if (this.#host !== undefined) return this.#host.command.address;
+    if (this.#options.address !== undefined) return this.#options.address;
+    try {
+      return resolveEngineAddress();
+    } catch (error) {
+      // Asking the engine throws it; a name alone decides nothing.
+      if (error instanceof ContainerEngineError) return undefined;
+      throw error;
+    }
+  }
+}
+
+function isRefusedField(error: unknown): boolean {
+  return error instanceof Error && /can't evaluate field|template/i.test(error.message);
+}
+
+/** Of a container that the engine cannot describe; not to be remembered. */
+const UNKNOWN_PORTS: readonly number[] = [];
+
+function isPublishing(state: string): boolean {
+  return state === "running" || state === "paused";
+}
+
+function toRow(fields: readonly string[], labels: readonly string[]): Row {
+  const [id, names, image, state, ports, ...values] = fields;
+  if (!id || !/^[\w.-]+$/.test(id) || !state) throw new Error("something that is not a container");
+  // Links of other containers come as names with a slash.
+  const name = (names ?? "").split(",").find((candidate) => !candidate.includes("/")) ?? "";
+  const carried = labels.map((label, index) => [label, values[index] ?? ""]).filter(([, value]) => value !== "");
+  return { id, name, image: image ?? "", state, ports: ports ?? "", labels: Object.fromEntries(carried) };
+}

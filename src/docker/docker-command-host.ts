@@ -1,0 +1,170 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { CallLimits, ContainerHost, ExecOptions, ExecResult, LogOptions } from "./container-host.ts";
+import { type DockerCommand, type DockerInput, type DockerResult, refusal } from "./docker-command.ts";
+import { engineTimeoutError } from "./engine-error.ts";
+import { isInTheWay, isMissing } from "./engine-error-kinds.ts";
+import { EnvFile } from "./env-file.ts";
+import { type ContainerFile, fileArchive } from "./file-archive.ts";
+import {
+  type ImageDetails,
+  type InspectedContainer,
+  toImageDetails,
+  toInspectedContainer,
+} from "./inspected-container.ts";
+
+const ASK_TIMEOUT_MS = 30_000;
+const REMOVAL_POLL_MS = 50;
+
+/** What `docker create` is asked to make. */
+export type ContainerRecipe = {
+  readonly image: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly publications: readonly { readonly containerPort: number; readonly hostPort: number }[];
+  /** The host addresses to publish on; an empty one stands for all. */
+  readonly addresses: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Further options of `docker create`, one word each. */
+  readonly options?: readonly string[] | undefined;
+};
+
+/** A host of containers that is asked through the docker command line. */
+export class DockerCommandHost implements ContainerHost {
+  readonly command: DockerCommand;
+
+  constructor(command: DockerCommand) {
+    this.command = command;
+  }
+
+  get endpoint(): string {
+    return this.command.address.endpoint;
+  }
+
+  find(nameOrId: string, limits?: CallLimits): Promise<InspectedContainer | undefined> {
+    return this.#inspect(["inspect", "--type", "container", nameOrId], toInspectedContainer, limits);
+  }
+
+  findImage(image: string, limits?: CallLimits): Promise<ImageDetails | undefined> {
+    return this.#inspect(["image", "inspect", image], toImageDetails, limits);
+  }
+
+  /** Makes a container and returns its id. */
+  async create(recipe: ContainerRecipe, limits?: CallLimits): Promise<string> {
+    using environment = new EnvFile(recipe.environment);
+    const args = createArguments(recipe, environment.args);
+    return (await this.#ask(args, { ...limits, env: environment.env })).trim();
+  }
+
+  async start(id: string, limits?: CallLimits): Promise<void> {
+    await this.#ask(["start", id], limits);
+  }
+
+  async remove(id: string, { timeoutMs = ASK_TIMEOUT_MS, signal }: CallLimits = {}): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    try {
+      await this.#ask(["rm", "--force", "--volumes", id], { timeoutMs, signal });
+    } catch (error) {
+      if (isMissing(error)) return;
+      if (!isInTheWay(error)) throw error;
+      while ((await this.find(id, { timeoutMs, signal })) !== undefined) {
+        if (performance.now() > deadline) throw engineTimeoutError(this.endpoint, timeoutMs);
+        await delay(REMOVAL_POLL_MS, undefined, { signal });
+      }
+    }
+  }
+
+  async labelled(label: string, value: string, limits?: CallLimits): Promise<readonly string[]> {
+    const args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", `label=${label}=${value}`];
+    return (await this.#ask(args, limits)).split(/\s+/).filter(Boolean);
+  }
+
+  async log(id: string, tail?: number, limits?: CallLimits): Promise<string> {
+    const lines: string[] = [];
+    const args = ["logs", ...(tail === undefined ? [] : ["--tail", String(tail)]), id];
+    // By lines, because only so both streams stay in the order in which they were written.
+    const result = await this.#run(args, { ...limits, onLine: (line) => lines.push(line) });
+    if (result.exitCode !== 0) throw refusal(result);
+    return lines.join("\n");
+  }
+
+  async followLog(id: string, { since, signal, onLine }: LogOptions): Promise<void> {
+    const from = since === undefined ? [] : ["--since", since.toISOString()];
+    try {
+      await this.command.run(["logs", "--follow", ...from, id], { signal, onLine });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  exec(id: string, command: readonly string[], { input, ...limits }: ExecOptions = {}): Promise<ExecResult> {
+    return this.#run(["exec", "--interactive", id, ...command], { ...limits, input });
+  }
+
+  /**
+   * Puts files into a container, running or not, and makes the directories that they need. They are copied, not mounted:
+   * the engine may run on another host.
+   */
+  async copyFiles(id: string, files: readonly ContainerFile[], limits?: CallLimits): Promise<void> {
+    // From stdin, so that no secret gets onto a disk.
+    if (files.length > 0) await this.#ask(["cp", "-", `${id}:/`], { ...limits, input: fileArchive(files) });
+  }
+
+  /** Removes a directory of a running container, whoever owns it there. */
+  async removeFiles(id: string, directory: string, limits?: CallLimits): Promise<void> {
+    await this.#run(["exec", "--user", "root", id, "rm", "-rf", directory], limits);
+  }
+
+  /** Pulls an image, and hands on what the docker command prints. */
+  pull(image: string, input: Pick<DockerInput, "signal" | "onLine"> = {}): Promise<DockerResult> {
+    return this.command.run(["pull", image], input);
+  }
+
+  async #inspect<T>(
+    args: readonly string[],
+    read: (raw: unknown) => T,
+    limits: CallLimits | undefined,
+  ): Promise<T | undefined> {
+    try {
+      const [first] = JSON.parse(await this.#ask(args, limits)) as readonly unknown[];
+      return first === undefined ? undefined : read(first);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #ask(args: readonly string[], input?: DockerInput): Promise<string> {
+    return this.command.ask(args, { timeoutMs: ASK_TIMEOUT_MS, ...input });
+  }
+
+  #run(args: readonly string[], input?: DockerInput): Promise<DockerResult> {
+    return this.command.run(args, { timeoutMs: ASK_TIMEOUT_MS, ...input });
+  }
+}
+
+/** The command as it may stand in a log that everybody can read, without labels and values of the environment. */
+export function shownCreate({ environment, ...recipe }: ContainerRecipe): string {
+  const names = Object.keys(environment).flatMap((name) => ["--env", name]);
+  return ["docker", ...createArguments({ ...recipe, environment, labels: {} }, names)].join(" ");
+}
+
+function createArguments(recipe: ContainerRecipe, environment: readonly string[]): readonly string[] {
+  const { image, name, labels, publications, addresses, options = [] } = recipe;
+  const publish = publications.flatMap(({ containerPort, hostPort }) =>
+    addresses.flatMap((address) => ["--publish", `${hostOf(address)}${hostPort}:${containerPort}`]),
+  );
+  return [
+    "create",
+    ...options,
+    ...["--name", name],
+    ...Object.entries(labels).flatMap(([label, value]) => ["--label", `${label}=${value}`]),
+    ...publish,
+    ...environment,
+    image,
+  ];
+}
+
+function hostOf(address: string): string {
+  if (address === "") return "";
+  return address.includes(":") ? `[${address}]:` : `${address}:`;
+}

@@ -1,0 +1,94 @@
+import type { ContainerHost } from "../docker/container-host.ts";
+import { type InspectedContainer, tcpKey } from "../docker/inspected-container.ts";
+import { ContainerMismatchError } from "../errors/errors.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
+import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../registry/labels.ts";
+import type { Advice } from "./advice.ts";
+import { differingParts, type Part } from "./fingerprint.ts";
+
+/** A port of the container that its user exposed: such as `1972/tcp`, and the host port, if one was named. */
+export type ExposedPort = { readonly key: string; readonly hostPort: number | undefined };
+
+/** What a start asks of a container that it is going to join. */
+export type WantedContainer = {
+  /** Undefined: any will do. */
+  readonly image: string | undefined;
+  readonly containerPort: number;
+  readonly isWebPortWanted: boolean;
+  readonly parts: readonly Part[];
+  /** The further ports that its user reaches. */
+  readonly exposed?: readonly ExposedPort[] | undefined;
+  readonly networkMode?: string | undefined;
+  /** The names of the container in that network. */
+  readonly networkAliases?: readonly string[] | undefined;
+  readonly advice: Advice;
+};
+
+/** @throws ContainerMismatchError when the project's container is not what is asked for */
+export async function checkMatch(
+  host: ContainerHost,
+  assignment: PortAssignment,
+  found: InspectedContainer,
+  wanted: WantedContainer,
+): Promise<void> {
+  const { containerName, projectKey, port } = assignment;
+  const differences = [
+    ...(await otherImage(host, found, wanted.image)),
+    ...(await differingParts(found.labels[LABEL_FINGERPRINT], wanted.parts)),
+    ...otherPorts(assignment, found, wanted),
+    ...unknownAliases(found, wanted),
+  ];
+  if (differences.length === 0) return;
+  throw new ContainerMismatchError({
+    what: `The project's container ${containerName} exists already, and was started with another ${differences.join(", ")}.`,
+    state: `It serves project ${projectKey} on port ${port}. Nothing was changed.`,
+    remedy:
+      "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +
+      `${wanted.advice.instance}; to replace it, stop it first: docker rm --force ${containerName}`,
+    containerName,
+  });
+}
+
+/** One image may have several names. */
+async function otherImage(
+  host: ContainerHost,
+  found: InspectedContainer,
+  wanted: string | undefined,
+): Promise<string[]> {
+  if (wanted === undefined || fullReference(found.imageName) === fullReference(wanted)) return [];
+  if ((await host.findImage(wanted))?.id === found.imageId) return [];
+  return [`image (${found.imageName} instead of ${wanted})`];
+}
+
+/** An image without a tag is the one with the tag `latest`; one without a registry is Docker Hub's. */
+function fullReference(image: string): string {
+  const [path = "", ...digest] = image.replace(/^docker\.io\/(library\/)?/, "").split("@");
+  const isTagged = digest.length > 0 || /:[^/]*$/.test(path);
+  return [isTagged ? path : `${path}:latest`, ...digest].join("@");
+}
+
+function otherPorts(assignment: PortAssignment, found: InspectedContainer, wanted: WantedContainer): string[] {
+  const differences: string[] = [];
+  if (!isBound(found, tcpKey(wanted.containerPort), assignment.port))
+    differences.push(`container port (it does not publish ${wanted.containerPort} on ${assignment.port})`);
+  if (wanted.isWebPortWanted && found.labels[LABEL_WEB_PORT] !== String(assignment.webPort))
+    differences.push(`web port (it was started without ${wanted.advice.webPort})`);
+  for (const { key, hostPort } of wanted.exposed ?? [])
+    if (!isBound(found, key, hostPort))
+      differences.push(`port (it does not publish ${key}${hostPort === undefined ? "" : ` on ${hostPort}`})`);
+  return differences;
+}
+
+/** Whether a port goes to that host port; undefined: to any. */
+function isBound(found: InspectedContainer, key: string, hostPort: number | undefined): boolean {
+  return (found.bindings[key] ?? []).some((target) => hostPort === undefined || target.hostPort === hostPort);
+}
+
+function unknownAliases({ networks }: InspectedContainer, { networkMode, networkAliases = [] }: WantedContainer) {
+  // Without a network Testcontainers does not look at them.
+  if (networkMode === undefined) return [];
+  const known = networks.find(({ name, id }) => [name, id].includes(networkMode))?.aliases ?? [];
+  return networkAliases
+    .filter((alias) => !known.includes(alias))
+    .map((alias) => `network alias (it is not known as ${alias})`);
+}

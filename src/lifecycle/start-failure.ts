@@ -1,0 +1,120 @@
+import createDebug from "debug";
+import type { ContainerHost } from "../docker/container-host.ts";
+import type { ContainerEngine } from "../docker/engine.ts";
+import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
+import { engineWords } from "../docker/engine-error-kinds.ts";
+import { type ErrorText, IrisPortsError } from "../errors/base.ts";
+import { ContainerStartError } from "../errors/errors.ts";
+import type { Advice } from "./advice.ts";
+
+const debug = createDebug("iris-ports:lifecycle");
+const TAIL_LINES = 40;
+/** What is asked about a container that failed must not take longer than the failure itself. */
+const LOOK_TIMEOUT_MS = 3_000;
+
+/** What a log tells of, and what to do about it. */
+export type Diagnosis = { readonly what: string; readonly remedy: string };
+
+/** A failed start with the container's last words, which are read before it is removed. */
+export async function startFailure(host: ContainerHost, id: string, text: ErrorText): Promise<ContainerStartError> {
+  const logTail = await readLog(host, id, TAIL_LINES);
+  const lastWords = logTail
+    ? `The last lines of its log:\n${logTail.replaceAll(/^/gm, "  ")}`
+    : "There is no log of it.";
+  const state = text.state === undefined ? lastWords : `${text.state}\n${lastWords}`;
+  return new ContainerStartError({ ...text, state, logTail });
+}
+
+/** Why a container is not running as it should: as its log tells, where `diagnose` understands it. */
+export async function endFailure(
+  host: ContainerHost,
+  id: string,
+  diagnose: (log: string) => Diagnosis | undefined,
+  cause?: unknown,
+): Promise<ContainerStartError> {
+  const [log, end] = await Promise.all([readLog(host, id), describeEnd(host, id)]);
+  const diagnosis = diagnose(log ?? "");
+  return startFailure(host, id, {
+    what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
+    state: diagnosis && `In the engine's words: ${end}.`,
+    remedy: diagnosis?.remedy ?? "fix what the last lines of its log report",
+    cause,
+  });
+}
+
+async function describeEnd(host: ContainerHost, id: string): Promise<string> {
+  try {
+    const found = await host.find(id, { timeoutMs: LOOK_TIMEOUT_MS });
+    if (found === undefined) return "it is gone";
+    if (found.isOutOfMemory) return "it was killed because it ran out of memory";
+    return found.isRunning ? "it runs" : `it has exited with code ${found.exitCode}`;
+  } catch (error) {
+    return engineWords(error);
+  }
+}
+
+async function readLog(host: ContainerHost, id: string, tail?: number): Promise<string | undefined> {
+  try {
+    return (await host.log(id, tail, { timeoutMs: LOOK_TIMEOUT_MS })).trim() || undefined;
+  } catch (error) {
+    debug("the log of %s cannot be read: %s", id, engineWords(error));
+    return undefined;
+  }
+}
+
+/** What a start failed with, as an error of ours. */
+export async function typedStartError(
+  error: unknown,
+  engine: ContainerEngine | undefined,
+  image: string,
+): Promise<IrisPortsError> {
+  if (error instanceof IrisPortsError) return error;
+  return (
+    (await absenceOf(engine, error)) ??
+    new ContainerStartError({
+      what: `A container of the image ${image} could not be started.`,
+      state: `The reason: ${engineWords(error)}`,
+      remedy: "fix what the reason names; DEBUG=testcontainers,iris-ports:* shows every step of the start",
+      cause: error,
+    })
+  );
+}
+
+/**
+ * What is wrong with the engine, if it went away. A failed connection or a missing file says so in the same words whether
+ * it was the engine's, a copied file or whatever a user's own code connects to: only the engine itself can tell.
+ */
+async function absenceOf(engine: ContainerEngine | undefined, error: unknown): Promise<IrisPortsError | undefined> {
+  const isAnswer = statusOf(error) !== undefined;
+  if (isAnswer || systemCodeOf(error) === undefined || engine === undefined) return undefined;
+  try {
+    await engine.listContainers();
+    return undefined;
+  } catch (absence) {
+    debug("the start failed without an engine: %o", error);
+    return absence instanceof IrisPortsError ? absence : engineError(engine.endpoint, absence);
+  }
+}
+
+/** An image that the engine does not have. */
+export type MissingImage = {
+  readonly image: string;
+  /** Why, in the engine's words. */
+  readonly words: string;
+  /** Whether it was tried to pull it. */
+  readonly isPulled: boolean;
+  readonly advice: Advice;
+  readonly cause?: unknown;
+};
+
+/** The start fails because there is no such image. */
+export function missingImage({ image, words, isPulled, advice, cause }: MissingImage): ContainerStartError {
+  return new ContainerStartError({
+    what: `The image ${image} is not on the container engine${isPulled ? " and could not be pulled" : ""}.`,
+    state: `The reason: ${words}`,
+    remedy: isPulled
+      ? `check its name and the network, log in where its registry asks for it, and try: docker pull ${image}`
+      : `${advice.pull}, so that it is pulled, or put the image on the engine beforehand (docker load)`,
+    cause,
+  });
+}

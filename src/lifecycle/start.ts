@@ -1,0 +1,218 @@
+import { setTimeout as delay } from "node:timers/promises";
+import createDebug from "debug";
+import type { CallLimits, ContainerHost } from "../docker/container-host.ts";
+import { engineWords, isInTheWay, isMissing, isNameTaken, isStartedAlready } from "../docker/engine-error-kinds.ts";
+import type { InspectedContainer } from "../docker/inspected-container.ts";
+import { ContainerMismatchError, ContainerStartError } from "../errors/errors.ts";
+import { PortConflictError } from "../registry/errors.ts";
+import { observeMaker } from "../registry/evidence/survey.ts";
+import { leaveFailedStart, removeCreatedBy } from "./end.ts";
+import type { Lease } from "./lease.ts";
+import { checkMatch, type WantedContainer } from "./match.ts";
+import { isPortRefused } from "./port-refusal.ts";
+import { decideStart } from "./start-decision.ts";
+import { type Diagnosis, endFailure } from "./start-failure.ts";
+
+const debug = createDebug("iris-ports:lifecycle");
+const POLL_MS = 25;
+const SHORTEST_CALL_MS = 5_000;
+/** How long a container must have been seen ended, so that it is not one that another process is just restarting. */
+const SETTLE_MS = 500;
+
+/** What one kind of container does at the steps of its start. */
+export type StartActions<T> = {
+  /** Makes and starts the container on the lease's ports and under its name, and waits until it is ready. */
+  create(): Promise<T>;
+  /** Waits until a container that runs is ready, harming it in no way. */
+  join(running: InspectedContainer): Promise<T>;
+  /** What the log of a container that ended tells of. */
+  diagnose(log: string): Diagnosis | undefined;
+};
+
+/** How a start is carried out. */
+export type StartOptions = {
+  readonly host: ContainerHost;
+  readonly lease: Lease;
+  readonly wanted: WantedContainer;
+  readonly timeoutMs: number;
+  /** Ends the start with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told what users should know of: containers that are removed, ports that are refused. */
+  readonly narrate?: ((line: string) => void) | undefined;
+};
+
+/** What came of a start; `joined` is the container as it was found, where it was there already. */
+export type StartedProject<T> = { readonly use: T; readonly joined: InspectedContainer | undefined };
+
+/** The container ended between two looks at it. */
+export class NotRunningError extends Error {}
+
+/**
+ * Makes or joins the one container that a lease stands for. Any number of starts may do so at once: the engine gives a
+ * name to one container only, so one of them makes it and the others join. Whatever fails, nothing is left behind.
+ */
+export class ProjectStart<T> {
+  readonly #options: StartOptions;
+  readonly #actions: StartActions<T>;
+  readonly #deadline: number;
+  /** What this start has started again; once is enough. */
+  #restartedId: string | undefined;
+  #ended: { readonly id: string; readonly seenAt: number } | undefined;
+
+  constructor(options: StartOptions, actions: StartActions<T>) {
+    this.#options = options;
+    this.#actions = actions;
+    this.#deadline = performance.now() + options.timeoutMs;
+  }
+
+  async run(): Promise<StartedProject<T>> {
+    const { host, lease, signal } = this.#options;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const started = await this.#step();
+        signal?.throwIfAborted();
+        if (started !== undefined) return started;
+        if (performance.now() > this.#deadline) throw this.#stuckError();
+      }
+    } catch (error) {
+      await leaveFailedStart(host, lease);
+      throw error;
+    }
+  }
+
+  /** Undefined when there is more to do. */
+  async #step(): Promise<StartedProject<T> | undefined> {
+    const { host, lease, signal, narrate } = this.#options;
+    const { assignment } = lease;
+    const found = await host.find(assignment.containerName, this.#limits);
+    if (found === undefined) return this.#create();
+    // Only what the registry says after the container was seen can tell whose it is.
+    await lease.renew();
+    if (lease.assignment.containerName !== assignment.containerName) return undefined;
+    const step = decideStart({
+      assignment,
+      generation: lease.generation,
+      registryPath: lease.registry.registryPath,
+      found: { state: found.state, labels: found.labels, isSettled: this.#isSettled(found) },
+      maker: await observeMaker(found.labels),
+      others: lease.others,
+    });
+    debug("%s is %s: %s", assignment.containerName, found.state, step);
+    if (step === "join") return this.#join(found);
+    if (step === "restart") await this.#restart(found);
+    else if (step === "remove") {
+      narrate?.(`Removing ${found.name} (${found.state}), which an earlier use of the port left behind.`);
+      await host.remove(found.id, { signal });
+    } else if (step === "move") await this.#moveAwayFrom(found);
+    else await delay(POLL_MS, undefined, { signal });
+    return undefined;
+  }
+
+  async #create(): Promise<StartedProject<T> | undefined> {
+    const { host, lease, narrate } = this.#options;
+    const { port, containerName } = lease.assignment;
+    try {
+      return { use: await this.#actions.create(), joined: undefined };
+    } catch (error) {
+      if (isNameTaken(error)) return undefined;
+      if (!(await this.#isPortRefused(error))) throw error;
+      narrate?.(`The engine refuses port ${port}, which something outside the registry has: ${engineWords(error)}`);
+      // It was created, but could not be started.
+      await removeCreatedBy(host, lease.holderId);
+      await lease.move();
+      debug("%s was given up: %o", containerName, error);
+      return undefined;
+    }
+  }
+
+  /** Undefined where it ended before it could be joined, or was removed or restarted while it was being waited for. */
+  async #join(found: InspectedContainer): Promise<StartedProject<T> | undefined> {
+    const { host, lease, wanted } = this.#options;
+    if (found.state === "paused") throw this.#pausedError();
+    await checkMatch(host, lease.assignment, found, wanted);
+    try {
+      return { use: await this.#actions.join(found), joined: found };
+    } catch (error) {
+      const now = await host.find(found.id, this.#limits);
+      const isRestarted = now?.isRunning && now.startedAt !== found.startedAt;
+      if (now !== undefined && !isRestarted && !(error instanceof NotRunningError)) throw error;
+      debug("%s went away while it was being joined: %o", found.name, error);
+      return undefined;
+    }
+  }
+
+  async #restart(found: InspectedContainer): Promise<void> {
+    const { host, lease, wanted } = this.#options;
+    if (this.#restartedId === found.id) throw await endFailure(host, found.id, (log) => this.#actions.diagnose(log));
+    await checkMatch(host, lease.assignment, found, wanted);
+    this.#restartedId = found.id;
+    try {
+      await host.start(found.id, this.#limits);
+    } catch (error) {
+      if (isMissing(error) || isInTheWay(error) || isStartedAlready(error)) return;
+      if (!(await this.#isPortRefused(error))) throw error;
+      const { port, containerName } = lease.assignment;
+      throw new PortConflictError({
+        what: `Port ${port} of the kept container ${containerName} was taken by another program while it did not run.`,
+        state: engineWords(error),
+        remedy: `stop what listens there, or give the container up: docker rm --force ${containerName}`,
+        port,
+        occupant: { kind: "listener", port, name: "" },
+        cause: error,
+      });
+    }
+  }
+
+  async #moveAwayFrom(found: InspectedContainer): Promise<void> {
+    const { lease, wanted, narrate } = this.#options;
+    const { containerName, projectKey } = lease.assignment;
+    narrate?.(`The container ${containerName} was not made by this registry; taking another port.`);
+    try {
+      await lease.move();
+    } catch (cause) {
+      if (!(cause instanceof PortConflictError)) throw cause;
+      throw new ContainerMismatchError({
+        what: `The container ${containerName} has the name that belongs to ${projectKey}, but this registry did not make it.`,
+        state: `It is a container of the image ${found.imageName}, ${found.state}. Nothing was changed.`,
+        remedy: `remove it (docker rm --force ${containerName}), or use ${wanted.advice.instance} for a container and port of its own`,
+        containerName,
+        cause,
+      });
+    }
+  }
+
+  #isPortRefused(error: unknown): Promise<boolean> {
+    const { lease } = this.#options;
+    return isPortRefused(error, lease.hostPorts, lease.registry.engine, lease.assignment.containerName);
+  }
+
+  #isSettled({ id, state }: InspectedContainer): boolean {
+    if (state !== "exited") this.#ended = undefined;
+    else if (this.#ended?.id !== id) this.#ended = { id, seenAt: performance.now() };
+    return this.#ended !== undefined && performance.now() - this.#ended.seenAt >= SETTLE_MS;
+  }
+
+  /** A single call may take what is left of the time, and never less than a busy engine needs. */
+  get #limits(): CallLimits {
+    return { timeoutMs: Math.max(SHORTEST_CALL_MS, this.#deadline - performance.now()), signal: this.#options.signal };
+  }
+
+  #pausedError(): ContainerStartError {
+    const { containerName, projectKey } = this.#options.lease.assignment;
+    return new ContainerStartError({
+      what: `The container ${containerName} of ${projectKey} is paused.`,
+      state: "It cannot get ready while it is. Nothing was changed.",
+      remedy: `let it go on: docker unpause ${containerName}`,
+    });
+  }
+
+  #stuckError(): ContainerStartError {
+    const { containerName } = this.#options.lease.assignment;
+    return new ContainerStartError({
+      what: `The container ${containerName} did not get into a usable state within ${this.#options.timeoutMs / 1000} s.`,
+      state: "Another process seems to be making, restarting or removing it all the time.",
+      remedy: `look at it (docker inspect ${containerName}), or remove it: docker rm --force ${containerName}`,
+    });
+  }
+}
