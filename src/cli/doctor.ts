@@ -11,7 +11,13 @@ import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { type Repair, repair, repairJson, repairText } from "./repair.ts";
 import { standardError, standardOutput, type Terminal } from "./terminal.ts";
 
-type DoctorOptions = GlobalOptions & { repair?: boolean; withoutEngine?: boolean; yes?: boolean; json?: boolean };
+type DoctorOptions = GlobalOptions & {
+  repair?: boolean;
+  withoutEngine?: boolean;
+  force?: boolean;
+  yes?: boolean;
+  json?: boolean;
+};
 
 const STYLE_OF_VERDICT = { ok: "good", warn: "warning", fail: "bad" } as const satisfies Record<
   Finding["verdict"],
@@ -37,7 +43,10 @@ export async function doctor(options: DoctorOptions): Promise<number> {
       return answer === "interrupted" ? EXIT_CODES.interrupted : exitCodeFor(before);
     }
   }
-  const done = await repair(registry, options.withoutEngine ?? false);
+  const done = await repair(registry, {
+    isEngineOptional: options.withoutEngine ?? false,
+    isForced: options.force ?? false,
+  });
   return report(await look(options), done, terminal, options);
 }
 

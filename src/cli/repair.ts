@@ -1,5 +1,5 @@
 import type { ListedAssignment } from "../registry/assignment.ts";
-import type { Rebuilt } from "../registry/doctor/rebuild.ts";
+import type { RebuildOptions, Rebuilt } from "../registry/doctor/rebuild.ts";
 import type { PortRegistry } from "../registry/registry.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { plainText } from "../text/plain-text.ts";
@@ -11,8 +11,8 @@ export type Repair = Rebuilt & { readonly stale: readonly ListedAssignment[] };
  * Clears what is in the way, rebuilds a lost document, and removes what is stale.
  * @throws ContainerEngineError, RegistrySchemaError, RegistryAccessError: then nothing was changed
  */
-export async function repair(registry: PortRegistry, isEngineOptional: boolean): Promise<Repair> {
-  const rebuilt = await registry.rebuild({ isEngineOptional });
+export async function repair(registry: PortRegistry, options: RebuildOptions): Promise<Repair> {
+  const rebuilt = await registry.rebuild(options);
   return { ...rebuilt, stale: await registry.cleanupStale() };
 }
 

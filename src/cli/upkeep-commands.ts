@@ -76,6 +76,7 @@ export function addUpkeepCommands(context: Program): void {
   })
     .option("--repair", "repair what can be repaired")
     .option("--without-engine", "repair even where no container engine answers")
+    .option("--force", "replace even a file that never was a registry; its bytes are kept")
     .addOption(yes())
     .addOption(json())
     .action(async (_, command: Command) =>

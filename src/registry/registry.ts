@@ -11,7 +11,7 @@ import { HolderRenewal } from "./allocation/renewal.ts";
 import type { AssignRequest } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
-import { type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
+import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
 import { toAssignment, toHolder } from "./document/records.ts";
 import { PortNotAssignedError } from "./errors.ts";
@@ -309,8 +309,8 @@ export class PortRegistry {
    * @throws ContainerEngineError when the document is unreadable and the engine does not answer, unless
    * `isEngineOptional`
    */
-  async rebuild(options: { readonly isEngineOptional?: boolean } = {}): Promise<Rebuilt> {
-    return rebuildDocument(this.#surroundings, this.portRange, options.isEngineOptional ?? false);
+  async rebuild(options: RebuildOptions = {}): Promise<Rebuilt> {
+    return rebuildDocument(this.#surroundings, this.portRange, options);
   }
 
   async #request(

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { CommitChain } from "./commit-chain.ts";
+import { hasCommits, notRegistryError } from "./registry-evidence.ts";
 import { inspectFiles } from "./registry-files.ts";
 import { accessError, osCode } from "./safe-file.ts";
 import type { Cleared } from "./store.ts";
@@ -9,10 +10,15 @@ import type { Cleared } from "./store.ts";
  * Removes what prevents a registry from being changed: a stale lock, anything else in the place of the lock or of the commit
  * directory, a link in the place of the document, and leftovers of killed processes. Never touches a document. Harmless
  * while other processes work, because commits are fenced.
+ * @throws RegistryCorruptError for a file or a link that never was a registry, unless `isForced`
  * @throws RegistryAccessError
  */
-export async function clearObstacles(documentPath: string): Promise<readonly Cleared[]> {
-  const { document, commits, lock } = await inspectFiles(documentPath);
+export async function clearObstacles(documentPath: string, isForced: boolean): Promise<readonly Cleared[]> {
+  const { document, content, commits, lock } = await inspectFiles(documentPath);
+  if (!isForced && document.kind === "link" && !hasCommits(documentPath))
+    throw notRegistryError(documentPath, "a symbolic link");
+  if (!isForced && content.kind === "corrupt" && !content.wasRegistry)
+    throw notRegistryError(documentPath, "not a registry document");
   const cleared: Cleared[] = [];
   const attempt = (path: string, work: () => Cleared | undefined) => {
     try {

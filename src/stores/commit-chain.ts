@@ -3,14 +3,22 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { CommitToken } from "./document.ts";
 import { fileNames } from "./file-names.ts";
-import { makeSharedDirectory, type NewFile, osCode, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+import {
+  makeSharedDirectory,
+  type NewFile,
+  osCode,
+  readRegularFile,
+  removeIfThere,
+  renameIfThere,
+  writeNewFile,
+} from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
  * the name of the newest version; a commit renames it to its own, which succeeds for exactly one process per head,
  * because no name is ever used twice. The version itself waits beside it as `data.<revision>.<commit>` and is published
  * by renaming it over the document: by its owner, or by the next process that finds it pending. A process that wakes up
- * late finds its names gone, and writes nothing.
+ * late finds its names gone, and writes nothing. A copy of the newest version stays as `copy.<revision>.<commit>`.
  */
 export class CommitChain {
   readonly directory: string;
@@ -27,7 +35,11 @@ export class CommitChain {
   prepare(base: CommitToken, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
     const next = newToken(base.revision + 1);
     try {
-      writeNewFile(this.#data(next), bytesOf(next), file, this.#isDurable);
+      const bytes = bytesOf(next);
+      writeNewFile(this.#data(next), bytes, file, this.#isDurable);
+      // A second file: the Python tool truncates the document in place. Not flushed, because that tool's death, unlike
+      // the machine's, leaves it whole.
+      writeNewFile(this.#copy(next), bytes, file, false);
     } catch (cause) {
       this.discard(next);
       throw cause;
@@ -38,11 +50,15 @@ export class CommitChain {
   /** Gives up a prepared version that was not claimed. */
   discard(next: CommitToken): void {
     removeIfThere(this.#data(next));
+    removeIfThere(this.#copy(next));
   }
 
   /** Makes `next` the newest version if `base` still is; true for exactly one process per base. */
   claim(base: CommitToken, next: CommitToken): boolean {
-    if (renameIfThere(this.#head(base), this.#head(next))) return true;
+    if (renameIfThere(this.#head(base), this.#head(next))) {
+      removeIfThere(this.#copy(base));
+      return true;
+    }
     this.discard(next);
     return false;
   }
@@ -55,14 +71,16 @@ export class CommitChain {
   /** Makes the renames of a published version durable. Windows cannot open a directory, and has no need to. */
   flush(): void {
     if (process.platform === "win32") return;
-    const fd = fs.openSync(dirname(this.#documentPath), "r");
+    let fd: number | undefined;
     try {
+      fd = fs.openSync(dirname(this.#documentPath), "r");
       fs.fsyncSync(fd);
     } catch (cause) {
-      // Some file systems (CIFS, shared folders of virtual machines) do not support it, and the commit is published.
-      if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(osCode(cause))) throw cause;
+      // Some file systems (CIFS, shared folders of virtual machines) do not support it, and a directory of mode 0300
+      // cannot be opened: the commit is published all the same.
+      if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(osCode(cause))) throw cause;
     } finally {
-      fs.closeSync(fd);
+      if (fd !== undefined) fs.closeSync(fd);
     }
   }
 
@@ -70,6 +88,12 @@ export class CommitChain {
   isPending(token: CommitToken): boolean {
     // Not existsSync(): a file that cannot be accessed (EACCES, ESTALE) must not count as missing.
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** The newest version as it was published, whatever has become of the document since; undefined where none is kept. */
+  lastVersion(): Buffer | undefined {
+    const head = this.head();
+    return head && readRegularFile(this.#copy(head))?.bytes;
   }
 
   /** The newest version's token, even while another process renames it; undefined if the directory or the head is missing. */
@@ -113,7 +137,7 @@ export class CommitChain {
   /** Deletes versions that can no longer be published: all up to the newest one, except the newest itself. */
   sweep(head: CommitToken): void {
     for (const name of this.#names() ?? []) {
-      const token = parseToken(name, "data");
+      const token = parseToken(name, "data") ?? parseToken(name, "copy");
       if (token !== undefined && token.revision <= head.revision && token.commit !== head.commit)
         removeIfThere(join(this.directory, name));
     }
@@ -153,6 +177,10 @@ export class CommitChain {
     return join(this.directory, headName(token));
   }
 
+  #copy(token: CommitToken): string {
+    return join(this.directory, `copy.${token.revision}.${token.commit}`);
+  }
+
   #data(token: CommitToken): string {
     return join(this.directory, `data.${token.revision}.${token.commit}`);
   }
@@ -171,7 +199,7 @@ function parseHead(name: string): CommitToken | undefined {
 }
 
 /** Parses a name in the commit directory; undefined for names of another kind. */
-export function parseToken(name: string, kind: "head" | "data"): CommitToken | undefined {
-  const match = /^(head|data)\.(\d{1,15})\.([0-9a-f]{1,64})$/.exec(name);
+export function parseToken(name: string, kind: "head" | "data" | "copy"): CommitToken | undefined {
+  const match = /^(head|data|copy)\.(\d{1,15})\.([0-9a-f]{1,64})$/.exec(name);
   return match?.[1] === kind ? { revision: Number(match[2]), commit: match[3] as string } : undefined;
 }

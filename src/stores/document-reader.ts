@@ -2,11 +2,14 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RegistryCorruptError, RegistrySchemaError } from "../errors/errors.ts";
 import { commandText } from "../settings/command-text.ts";
+import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./document.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { OpenFile } from "./open-file.ts";
 import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
 import { recordsInFile } from "./reconcile.ts";
+import { recoverDocument } from "./recover-document.ts";
+import { wasRegistry } from "./registry-evidence.ts";
 import { type NewFile, newFileIn } from "./safe-file.ts";
 import type { Unreadable } from "./store.ts";
 
@@ -20,26 +23,35 @@ export type Snapshot = NewFile & {
   readonly token: CommitToken | undefined;
   /** The file it was read from; undefined if there is none. The caller closes it. */
   readonly file?: OpenFile | undefined;
+  /** The document was emptied or half written: this is what it goes on from, and has to be written back. */
+  readonly isDamaged?: boolean;
   /** The file exists but is not a valid document; this empty one stands in for it. */
   readonly unreadable?: Unreadable | undefined;
 };
 
 const NOTHING = { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined };
 
+/** How a caller reads. */
+type ReadOptions = {
+  /** Waits until the Python tool, if it is at work, has finished writing. */
+  readonly awaitNeighbour: () => Promise<void>;
+  /** The caller is about to change the document: a copy is kept of one that it cannot read. Readers write nothing. */
+  readonly isForChange: boolean;
+};
+
 /** Reads the document's file. A document that has not changed since the last time is not parsed again. */
 export class DocumentReader {
   readonly #path: string;
+  readonly #chain: CommitChain;
   #last: Omit<Snapshot, "file"> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, chain: CommitChain) {
     this.#path = path;
+    this.#chain = chain;
   }
 
-  /**
-   * `awaitNeighbour` waits until the Python tool, if it is at work, has finished writing.
-   * @throws RegistryCorruptError, RegistrySchemaError
-   */
-  async read(awaitNeighbour: () => Promise<void>): Promise<Snapshot> {
+  /** @throws RegistryCorruptError, RegistrySchemaError */
+  async read({ awaitNeighbour, isForChange }: ReadOptions): Promise<Snapshot> {
     let deadline = performance.now() + HALF_WRITTEN_MS;
     let isNeighbourDone = false;
     for (;;) {
@@ -52,9 +64,9 @@ export class DocumentReader {
         this.#last = { ...parsed, bytes, ...owner };
         return { ...this.#last, file };
       }
+      if (isNeighbourDone && performance.now() > deadline) return this.#recovered(file, parsed, isForChange);
       file.close();
       if (performance.now() <= deadline) await delay(5);
-      else if (isNeighbourDone) throw this.#corrupt(parsed, bytes);
       else {
         await awaitNeighbour();
         isNeighbourDone = true;
@@ -64,14 +76,17 @@ export class DocumentReader {
   }
 
   /** An unreadable document counts as empty after its bytes were copied. */
-  async readOrEmpty(awaitNeighbour: () => Promise<void>): Promise<Snapshot> {
+  async readOrEmpty(options: ReadOptions): Promise<Snapshot> {
     try {
-      return await this.read(awaitNeighbour);
+      return await this.read(options);
     } catch (error) {
-      if (!(error instanceof RegistryCorruptError) || error.backupPath === undefined) throw error;
+      if (!(error instanceof RegistryCorruptError)) throw error;
       const file = OpenFile.open(this.#path);
-      const unreadable = { reason: error.what, keptAs: error.backupPath };
-      return { ...NOTHING, ...(file?.owner ?? newFileIn(dirname(this.#path))), file, unreadable };
+      const keptAs = file && keepAside(this.#path, file.bytes, file.owner);
+      if (file !== undefined && keptAs !== undefined)
+        return { ...NOTHING, ...file.owner, file, unreadable: { reason: error.what, keptAs } };
+      file?.close();
+      throw error;
     }
   }
 
@@ -84,7 +99,7 @@ export class DocumentReader {
 
   #parse(file: OpenFile): ParsedDocument | DocumentError {
     try {
-      return parseDocument(file.bytes.toString("utf8"));
+      return parseDocument(file.bytes.toString("utf8"), () => this.#chain.lastVersion()?.toString("utf8"));
     } catch (cause) {
       if (cause instanceof DocumentError) return cause;
       file.close();
@@ -92,8 +107,22 @@ export class DocumentReader {
     }
   }
 
-  #corrupt(cause: DocumentError, bytes: Buffer): RegistryCorruptError {
-    const backupPath = keepAside(this.#path, bytes, newFileIn(dirname(this.#path)));
+  #recovered(file: OpenFile, cause: DocumentError, isForChange: boolean): Snapshot {
+    const { bytes, owner } = file;
+    const document = recoverDocument(this.#chain, bytes);
+    if (document === undefined) {
+      file.close();
+      throw this.#corrupt(cause, bytes, isForChange);
+    }
+    warnOnce(
+      `The port registry ${this.#path} was emptied or half written (${cause.message}). iris-ports goes on from its own last version; the next change writes it back.`,
+    );
+    return { bytes, document, token: undefined, ...owner, file, isDamaged: true };
+  }
+
+  #corrupt(cause: DocumentError, bytes: Buffer, isForChange: boolean): RegistryCorruptError {
+    const isKept = isForChange && wasRegistry(this.#path, bytes);
+    const backupPath = isKept ? keepAside(this.#path, bytes, newFileIn(dirname(this.#path))) : undefined;
     return new RegistryCorruptError({
       what: `The port registry ${this.#path} cannot be read: ${cause.message}.`,
       state:
@@ -116,4 +145,12 @@ export class DocumentReader {
       schemaVersion: cause.schemaVersion,
     });
   }
+}
+
+const warned = new Set<string>();
+
+function warnOnce(text: string): void {
+  if (warned.has(text)) return;
+  warned.add(text);
+  process.emitWarning(text, { code: "IRIS_PORTS_REGISTRY_DAMAGED" });
 }

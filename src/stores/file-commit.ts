@@ -12,6 +12,7 @@ import {
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
+import { keepAside } from "./kept-bytes.ts";
 import { isLasting } from "./lasting.ts";
 import type { NeighbourGate } from "./neighbour-gate.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -24,7 +25,7 @@ const debug = createDebug("iris-ports:store");
 const SWEEP_EVERY = 64;
 /** The Python tool writes an empty document, without its lock, where it has seen none a moment ago. */
 const FIRST_WRITE_MS = 15;
-const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignments": []\n}\n');
+const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignments": [],\n  "iris_ports": {}\n}\n');
 
 /** Reads the document; the argument waits until the Python tool has finished writing. */
 export type Read = (awaitNeighbour: () => Promise<void>) => Promise<Snapshot>;
@@ -72,7 +73,7 @@ export class FileCommit implements Disposable {
     for (;;) {
       const { base, head } = ground;
       const next = await applied(change, base, pending);
-      if (next.document === base.document && base.unreadable === undefined)
+      if (next.document === base.document && base.unreadable === undefined && !base.isDamaged)
         return { ...next.update, isLasting: isAnyLasting };
       const published = await this.#publish(head, next.document, base);
       if (published === undefined) {
@@ -127,7 +128,8 @@ export class FileCommit implements Disposable {
       await delay(FIRST_WRITE_MS);
       return undefined;
     }
-    const { file } = base;
+    const { file, bytes } = base;
+    if (base.isDamaged && bytes.toString().trim() !== "") keepAside(this.#location, bytes, base);
     return guarded(this.#location, () => this.#commit(head, document, base, file));
   }
 

@@ -1,12 +1,14 @@
 import { dirname } from "node:path";
+import { RegistryAccessError } from "../errors/errors.ts";
+import { commandText } from "../settings/command-text.ts";
 import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
 import type { RegistryDocument } from "./document.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { FileCommit, type Read } from "./file-commit.ts";
-import { NeighbourGate } from "./neighbour-gate.ts";
-import { guarded, makePrivateDirectory } from "./safe-file.ts";
+import { isNeighbourNear, NeighbourGate } from "./neighbour-gate.ts";
+import { guarded, makePrivateDirectory, osCode } from "./safe-file.ts";
 import type { Cleared, Store, Update, UpdateOptions } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -32,14 +34,16 @@ export class FileStore implements Store {
     this.#isDurable = options.isDurable;
     this.#timeoutMs = options.lockTimeoutMs;
     this.#chain = new CommitChain(options.path, options.isDurable);
-    this.#reader = new DocumentReader(options.path);
+    this.#reader = new DocumentReader(options.path, this.#chain);
     this.#turnstile = new Turnstile(options.path, this.#chain.directory, options.lockTimeoutMs);
   }
 
-  async read(): Promise<RegistryDocument> {
+  async read({ isForChange = false } = {}): Promise<RegistryDocument> {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     try {
-      const { document, file } = await guarded(this.location, () => this.#reader.read(() => gate.awaitExit()));
+      const { document, file } = await guarded(this.location, () =>
+        this.#reader.read({ awaitNeighbour: () => gate.awaitExit(), isForChange }),
+      );
       file?.close();
       return document;
     } finally {
@@ -48,26 +52,31 @@ export class FileStore implements Store {
   }
 
   async update<T>(change: (document: RegistryDocument) => Promise<Update<T>>, options: UpdateOptions = {}): Promise<T> {
-    return this.#change(change, (awaitNeighbour) => this.#reader.read(awaitNeighbour), options.isLockOptional);
+    return this.#change(
+      change,
+      (awaitNeighbour) => this.#reader.read({ awaitNeighbour, isForChange: true }),
+      options.isLockOptional,
+    );
   }
 
   async replaceUnreadable<T>(change: Change<T>): Promise<T> {
-    return this.#change(change, (awaitNeighbour) => this.#reader.readOrEmpty(awaitNeighbour));
+    return this.#change(change, (awaitNeighbour) => this.#reader.readOrEmpty({ awaitNeighbour, isForChange: false }));
   }
 
-  async clearObstacles(): Promise<readonly Cleared[]> {
-    return clearObstacles(this.location);
+  async clearObstacles({ isForced = false } = {}): Promise<readonly Cleared[]> {
+    return clearObstacles(this.location, isForced);
   }
 
   async #change<T>(change: Change<T>, read: Read, isLockOptional = false): Promise<T> {
     await guarded(this.location, () => this.#prepareDirectory());
-    // One attempt: the commit chain decides, and only the loser needs the lock.
+    // One attempt: the commit chain decides, and only the loser needs the lock. Beside the Python tool, which no chain
+    // fences, one commit has to be made sure of before the next.
     const tried =
-      isLockOptional && this.#turnstile.isPassable
+      isLockOptional && this.#turnstile.isPassable && !isNeighbourNear(this.location)
         ? await this.#commit((commit) => commit.tryOnce(change), read)
         : undefined;
     const done = tried ?? (await this.#turnstile.pass(() => this.#commit((commit) => commit.run(change), read)));
-    if (done.isLasting && this.#isDurable) await guarded(this.location, async () => this.#chain.flush());
+    if (done.isLasting && this.#isDurable) this.#flush();
     return done.result;
   }
 
@@ -75,6 +84,21 @@ export class FileStore implements Store {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     using commit = new FileCommit(this.location, { chain: this.#chain, reader: this.#reader, gate }, read);
     return await work(commit);
+  }
+
+  /** What was published holds from then on: a failure must not sound as if nothing had happened. */
+  #flush(): void {
+    try {
+      this.#chain.flush();
+    } catch (cause) {
+      throw new RegistryAccessError({
+        what: `The port registry ${this.location} was changed, but the change could not be flushed to the disk (${osCode(cause)}).`,
+        state: "The change holds. Only a failure of the machine could undo it.",
+        remedy: `check the disk; see what the registry holds: ${commandText(["list"], this.location)}`,
+        registryPath: this.location,
+        cause,
+      });
+    }
   }
 
   async #prepareDirectory(): Promise<void> {

@@ -1,14 +1,35 @@
+import fs from "node:fs";
+import createDebug from "debug";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
 import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
+import { fileState } from "./file-state.ts";
 import { lockNeighbour, mayBeInside, NeighbourBusyError, type NeighbourLock } from "./neighbour-lock.ts";
+import { createFile } from "./safe-file.ts";
 
-/** How long after its last activity the Python tool counts as active. */
-const ACTIVE_MS = 2_000;
+const debug = createDebug("iris-ports:neighbour");
+
+/** So long after its last sign of life, which the time of its lock file tells, the Python tool counts as at work. */
+const ACTIVE_MS = 60_000;
+/** The lock is kept for the next commit of a burst: taking it starts a program. The tool itself waits for seconds. */
+const LINGER_MS = 4;
+const LONGEST_BURST_MS = 100;
 const LINE_FEED = 0x0a;
 
-/** When the Python tool was last seen working on a registry. */
-const lastActivity = new Map<string, number>();
+type Kept = { readonly lock: NeighbourLock; readonly since: number; readonly timer: NodeJS.Timeout };
+
+/** The locks that are kept for a moment, by registry. */
+const kept = new Map<string, Kept>();
+
+/** True where the Python tool has left a lock file. */
+export function isNeighbourNear(registryPath: string): boolean {
+  return fileState(fileNames(registryPath).neighbourLock).kind !== "missing";
+}
+
+function isActive(registryPath: string): boolean {
+  const { stat } = fileState(fileNames(registryPath).neighbourLock);
+  return stat?.isFile() === true && Math.abs(Date.now() - stat.mtimeMs) < ACTIVE_MS;
+}
 
 /** Keeps the Python tool away from the document while one change of ours is made; its lock is taken only when needed. */
 export class NeighbourGate {
@@ -16,6 +37,7 @@ export class NeighbourGate {
   readonly #timeoutMs: number;
   readonly #deadline: number;
   #lock: NeighbourLock | undefined;
+  #since = 0;
 
   constructor(registryPath: string, timeoutMs: number) {
     this.#registryPath = registryPath;
@@ -29,11 +51,11 @@ export class NeighbourGate {
    * @throws PortAssignmentTimeoutError
    */
   async shut(state = "Nothing was changed."): Promise<boolean> {
-    if (this.isShut) return false;
-    if (mayBeInside(this.#registryPath)) this.noteActivity();
-    else if (!this.#isActive) return false;
-    this.open();
+    if (this.isShut || this.#takeKept()) return false;
+    if (!isActive(this.#registryPath) && !mayBeInside(this.#registryPath)) return false;
+    this.#release();
     try {
+      this.#since = performance.now();
       this.#lock = await lockNeighbour(this.#registryPath, this.#deadline - performance.now());
     } catch (cause) {
       throw cause instanceof NeighbourBusyError ? this.#timeout(state, cause) : cause;
@@ -55,11 +77,15 @@ export class NeighbourGate {
 
   /** Notes that the tool is active: for a while its lock is taken in advance, so that both write one after the other. */
   noteActivity(): void {
-    lastActivity.set(this.#registryPath, performance.now());
-  }
-
-  get #isActive(): boolean {
-    return performance.now() - (lastActivity.get(this.#registryPath) ?? Number.NEGATIVE_INFINITY) < ACTIVE_MS;
+    const path = fileNames(this.#registryPath).neighbourLock;
+    try {
+      createFile(path, Buffer.alloc(0));
+      const now = new Date();
+      fs.utimesSync(path, now, now);
+    } catch (cause) {
+      // Another user's: that tool dates it whenever it comes.
+      debug("%s cannot be dated: %o", path, cause);
+    }
   }
 
   /** True while the tool is kept out for certain. */
@@ -67,9 +93,38 @@ export class NeighbourGate {
     return this.#lock?.isAtPath() ?? false;
   }
 
+  /** Lets the tool in again, at once or when no further commit follows. */
   open(): void {
+    const lock = this.#lock;
+    const since = this.#since;
+    if (lock === undefined || kept.has(this.#registryPath) || performance.now() - since > LONGEST_BURST_MS) {
+      this.#release();
+      return;
+    }
+    this.#lock = undefined;
+    const timer = setTimeout(() => {
+      kept.delete(this.#registryPath);
+      lock.release();
+    }, LINGER_MS).unref();
+    kept.set(this.#registryPath, { lock, since, timer });
+  }
+
+  #release(): void {
     this.#lock?.release();
     this.#lock = undefined;
+  }
+
+  #takeKept(): boolean {
+    const found = kept.get(this.#registryPath);
+    if (found === undefined) return false;
+    kept.delete(this.#registryPath);
+    clearTimeout(found.timer);
+    this.#release();
+    this.#lock = found.lock;
+    this.#since = found.since;
+    if (this.isShut) return true;
+    this.#release();
+    return false;
   }
 
   #timeout(state: string, cause: NeighbourBusyError): PortAssignmentTimeoutError {

@@ -28,16 +28,17 @@ export class NewerSchemaError extends Error {
 }
 
 /**
- * Reads a document and checks all of it.
+ * Reads a document and checks all of it. The Python tool writes a document without our part where it begins a new one:
+ * then our part of `lastVersion` stays in force, so that live holders keep their ports.
  * @throws DocumentError for anything that is not a document this version could have written or the Python tool could
  * @throws NewerSchemaError for a schema newer than {@link SCHEMA_VERSION}
  */
-export function parseDocument(text: string): ParsedDocument {
+export function parseDocument(text: string, lastVersion?: () => string | undefined): ParsedDocument {
   if (text.trim() === "") throw new DocumentError("the file is empty");
   const root = asObject(parseJson(text.replace(/^\uFEFF/, "")), "the document");
   checkSchema(root.get("schema_version"));
   const assignments = asArray(root.get("assignments"), "assignments").map(parseAssignment);
-  const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : new Map<string, unknown>();
+  const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : ownPartOf(lastVersion?.());
   if (new Set(assignments.map((record) => record.project_path)).size < assignments.length)
     throw new DocumentError("a project has two assignments");
   const allDetails = mapOf(own.get("details"), "iris_ports.details", parseDetail);
@@ -59,8 +60,14 @@ export function parseDocument(text: string): ParsedDocument {
       ...(own.has("server") ? { server: parseServer(own.get("server")) } : {}),
       unknown: { top: without(root, TOP_KEYS), own: without(own, OWN_KEYS) },
     },
-    token: parseToken(own),
+    token: root.has("iris_ports") ? parseToken(own) : undefined,
   };
+}
+
+/** Our part of another version; empty where there is none. */
+function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
+  const own = text === undefined ? undefined : asObject(parseJson(text), "the last version").get("iris_ports");
+  return own === undefined ? new Map() : asObject(own, "iris_ports");
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
@@ -94,7 +101,8 @@ function checkPortsDistinct(assignments: readonly AssignmentRecord[]): void {
   }
 }
 
-function parseAssignment(value: unknown, index: number): AssignmentRecord {
+/** @throws DocumentError */
+export function parseAssignment(value: unknown, index: number): AssignmentRecord {
   const where = `assignments[${index}]`;
   const record = asObject(value, where);
   const containerName = record.get("container_name") ?? null;

@@ -1,12 +1,14 @@
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { RegistryAccessError } from "../errors/errors.ts";
-import { parseToken } from "./commit-chain.ts";
+import { CommitChain, parseToken } from "./commit-chain.ts";
 import type { CommitToken, RegistryDocument } from "./document.ts";
 import { HALF_WRITTEN_MS } from "./document-reader.ts";
 import { fileNames } from "./file-names.ts";
 import { type FileState, fileState, namesIn } from "./file-state.ts";
 import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
+import { recoverDocument } from "./recover-document.ts";
+import { wasRegistry } from "./registry-evidence.ts";
 import { accessError, osCode, readRegularFile } from "./safe-file.ts";
 import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
 
@@ -14,7 +16,10 @@ import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
 export type DocumentState =
   | { readonly kind: "missing" }
   | { readonly kind: "readable"; readonly document: RegistryDocument; readonly token: CommitToken | undefined }
-  | { readonly kind: "corrupt"; readonly reason: string }
+  /** It was emptied or half written; `document` is what iris-ports goes on from. */
+  | { readonly kind: "damaged"; readonly reason: string; readonly document: RegistryDocument }
+  /** `wasRegistry`: false for a file that seems to belong to another program. */
+  | { readonly kind: "corrupt"; readonly reason: string; readonly wasRegistry: boolean }
   | { readonly kind: "newer"; readonly schemaVersion: string }
   | { readonly kind: "inaccessible"; readonly error: RegistryAccessError };
 
@@ -76,17 +81,25 @@ async function readContent(path: string): Promise<DocumentState> {
   const deadline = performance.now() + HALF_WRITTEN_MS;
   for (;;) {
     const state = contentNow(path);
-    if (state.kind !== "corrupt" || performance.now() > deadline) return state;
+    if ((state.kind !== "corrupt" && state.kind !== "damaged") || performance.now() > deadline) return state;
     await delay(5);
   }
 }
 
 function contentNow(path: string): DocumentState {
+  const chain = new CommitChain(path, false);
+  let bytes: Buffer | undefined;
   try {
-    const file = readRegularFile(path);
-    return file === undefined ? { kind: "missing" } : { kind: "readable", ...parseDocument(file.bytes.toString()) };
+    bytes = readRegularFile(path)?.bytes;
+    if (bytes === undefined) return { kind: "missing" };
+    return { kind: "readable", ...parseDocument(bytes.toString(), () => chain.lastVersion()?.toString()) };
   } catch (cause) {
-    if (cause instanceof DocumentError) return { kind: "corrupt", reason: cause.message };
+    if (cause instanceof DocumentError && bytes !== undefined) {
+      const document = recoverDocument(chain, bytes);
+      return document === undefined
+        ? { kind: "corrupt", reason: cause.message, wasRegistry: wasRegistry(path, bytes) }
+        : { kind: "damaged", reason: cause.message, document };
+    }
     if (cause instanceof NewerSchemaError) return { kind: "newer", schemaVersion: cause.schemaVersion };
     if (osCode(cause) === "") throw cause;
     return { kind: "inaccessible", error: accessError(path, path, cause) };
@@ -101,7 +114,8 @@ function inspectCommits(documentPath: string): CommitState {
   const isOfHead = (name: string) => heads.some((head) => name === `data.${head.revision}.${head.commit}`);
   const isOld = (name: string) => (parseToken(name, "data")?.revision ?? Number.POSITIVE_INFINITY) <= newest;
   const isKnown = (name: string) =>
-    name === OWNER_NOTE || (parseToken(name, "head") ?? parseToken(name, "data")) !== undefined;
+    name === OWNER_NOTE ||
+    (parseToken(name, "head") ?? parseToken(name, "data") ?? parseToken(name, "copy")) !== undefined;
   return {
     file,
     heads,

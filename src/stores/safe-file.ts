@@ -114,13 +114,24 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
   }
 }
 
-/** Creates a directory and its missing parents, unless it exists. */
+/**
+ * Makes a directory, and those above it that are missing, unless it is there. Not by mkdir's own recursion: where the
+ * system says ENOENT below a directory that exists (/proc/x) Node never returns, and it takes EROFS for ENOENT.
+ */
 export function makePrivateDirectory(path: string): void {
-  const first = fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  // With `sudo` it must not lock out the user in whose home it is created.
-  const parent = fs.statSync(dirname(first));
-  for (let made = path; made.length >= first.length; made = dirname(made)) makeLikeParent(made, parent);
+  const missing: string[] = [];
+  for (let at = path; fs.statSync(at, { throwIfNoEntry: false }) === undefined; at = dirname(at)) missing.push(at);
+  for (const made of missing.reverse()) {
+    try {
+      fs.mkdirSync(made, { mode: 0o700 });
+    } catch (cause) {
+      // Another process has just made it.
+      if (osCode(cause) === "EEXIST" && fs.statSync(made, { throwIfNoEntry: false })?.isDirectory()) continue;
+      throw cause;
+    }
+    // With `sudo` it must not lock out the user in whose home it was made.
+    makeLikeParent(made, fs.statSync(dirname(made)));
+  }
 }
 
 /**

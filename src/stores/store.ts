@@ -30,7 +30,10 @@ export type Store = {
    * The newest published document. Does not wait for the lock.
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
    */
-  read(): Promise<RegistryDocument>;
+  read(options?: {
+    /** The caller is about to change it: a copy is kept of a document that cannot be read. Readers write nothing. */
+    readonly isForChange?: boolean;
+  }): Promise<RegistryDocument>;
   /**
    * Applies `change` to the newest document and publishes the result. One change runs at a time in the normal case
    * (unless its lock is optional), but
@@ -50,9 +53,10 @@ export type Store = {
   ): Promise<T>;
   /**
    * Removes what prevents changes of the document, and leftovers of killed processes; never the document.
+   * @throws RegistryCorruptError for something that never was a registry, unless `isForced`
    * @throws RegistryAccessError
    */
-  clearObstacles(): Promise<readonly Cleared[]>;
+  clearObstacles(options?: { readonly isForced?: boolean }): Promise<readonly Cleared[]>;
 };
 
 /** For stores that processes of several hosts share, which cannot observe each other. */

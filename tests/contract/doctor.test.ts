@@ -72,8 +72,7 @@ describe("doctor", () => {
   });
 
   it.each([
-    ["", "the file is empty"],
-    ["{", "it is not JSON"],
+    ["not JSON", "it is not JSON"],
     ["[]", "the document is not an object"],
     ['{"schema_version":"1.0"}', "assignments is not a list"],
   ])("tells what is wrong with a document that holds %j", async (bytes, reason) => {
@@ -82,6 +81,16 @@ describe("doctor", () => {
     const before = everythingIn(registry.directory);
     expect(await complaintsOf(registry)).toEqual([
       expect.stringMatching(`^fail document: <dir>/port-registry.json cannot be read: ${reason}`),
+    ]);
+    expect(everythingIn(registry.directory)).toEqual(before);
+  });
+
+  it.each(["", "{"])("says that a document that holds %j goes on from the last version", async (bytes) => {
+    const registry = await withAssignment();
+    registry.write(bytes);
+    const before = everythingIn(registry.directory);
+    expect(await complaintsOf(registry)).toEqual([
+      expect.stringMatching("^warn document: .* was emptied or half written"),
     ]);
     expect(everythingIn(registry.directory)).toEqual(before);
   });

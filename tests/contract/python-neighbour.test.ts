@@ -177,11 +177,20 @@ describe("D2: beside the Python tool", () => {
   test("a document that it cleared is taken as it is, and the next commit is fenced as ever", async () => {
     const machine = await TestRegistry.create(3);
     const registry = machine.open();
-    await registry.assignPort(machine.project("a"));
+    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
     await python(machine, "clear");
     expect(await registry.listAll()).toEqual([]);
     expect((await registry.assignPort(machine.project("b"))).port).toBe(machine.range[0]);
     expect(machine.json().iris_ports.revision).toBe(2);
+  });
+
+  test("a document that it cleared still has the ports of live processes", async () => {
+    const machine = await TestRegistry.create(3);
+    const registry = machine.open();
+    const { port } = await registry.assignPort(machine.project("a"));
+    await python(machine, "clear");
+    expect(await registry.listAll()).toMatchObject([{ port, holders: [{ kind: "process" }] }]);
+    await expect(registry.assignPort("/b", { preferredPort: port })).rejects.toMatchObject({ code: "PORT_CONFLICT" });
   });
 
   test("a reader waits for as long as it writes, and then reads the whole", async () => {
@@ -198,14 +207,16 @@ describe("D2: beside the Python tool", () => {
     expect(fs.readdirSync(machine.directory).filter((name) => name.includes("corrupt"))).toEqual([]);
   });
 
-  test("a document that it left half written when it was killed is refused", async () => {
+  test("a document that it left half written when it was killed goes on from our last version", async () => {
     const machine = await TestRegistry.create(2);
-    await machine.open().assignPort(machine.project("a"));
+    const { port } = await machine.open().assignPort(machine.project("a"));
     const killed = new Program("python3", [SCRIPT, machine.path, "dawdle"]);
     expect(await killed.nextLine()).toBe("half");
     const reading = machine.open().getAssignment(machine.project("a"));
     killed.signal("SIGKILL");
-    await expect(reading).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+    expect(await reading).toMatchObject({ port });
+    expect((await machine.open().assignPort(machine.project("b"))).port).toBe(machine.range[1]);
+    expect(machine.json().assignments).toMatchObject([{ port }, { port: machine.range[1] }]);
   });
 
   test("both may write at once: no port twice, and no entry lost", async () => {

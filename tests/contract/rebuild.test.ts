@@ -27,7 +27,7 @@ async function startFor(registry: TestRegistry, name: string, lifetime: "holders
   return { owner, holder, assignment, generation, container };
 }
 
-const BROKEN = ["", "{", "not JSON", "\u0000\u0001", '{"schema_version":"1.0","assignments":[{"port":1}]}', "[]"];
+const BROKEN = ["not JSON", "\u0000\u0001", '{"schema_version":"1.0","assignments":[{"port":1}]}', "[]"];
 
 describe("D8: rebuild", () => {
   it.each(BROKEN)("puts a document that holds %j back from the containers, and keeps its bytes", async (bytes) => {
@@ -48,6 +48,17 @@ describe("D8: rebuild", () => {
       expect(again.generation).toBe(generation);
     }
   });
+
+  it.each(["", "{", '{"schema_version": "1.0", "assignments": [{"proj'])(
+    "has nothing to restore of a document that holds %j, because it goes on from the last version",
+    async (bytes) => {
+      const registry = await TestRegistry.create();
+      const { assignment } = await startFor(registry, "shop");
+      registry.write(bytes);
+      expect(await registry.open().rebuild()).toMatchObject({ unreadable: undefined, restored: [], skipped: [] });
+      expect(registry.json().assignments).toMatchObject([{ port: assignment.port }]);
+    },
+  );
 
   it("puts a document back that was deleted", async () => {
     const registry = await TestRegistry.create();
@@ -168,7 +179,7 @@ describe("D8: rebuild", () => {
     const labels = { ...container.labels, "io.iris-ports.port": String(moved) };
     registry.engine.containers[0] = { ...container, state: "exited" };
     registry.engine.run({ name: "moved", hostPorts: [moved], labels });
-    registry.write("{");
+    registry.write("[]");
     const { restored, skipped } = await registry.open().rebuild();
     expect(restored.map(({ port }) => port)).toEqual([moved]);
     expect(skipped).toMatchObject([{ containerName: container.name, reason: expect.stringContaining("has port") }]);
@@ -184,7 +195,7 @@ describe("D8: rebuild", () => {
     const registry = await TestRegistry.create();
     const { container } = await startFor(registry, "shop");
     registry.engine.containers[0] = { ...container, labels: { ...container.labels, ...forged } };
-    registry.write("{");
+    registry.write("[]");
     const { restored, skipped } = await registry.open().rebuild();
     expect(restored).toEqual([]);
     expect(skipped).toMatchObject([{ reason: expect.stringContaining(reason) }]);
@@ -197,7 +208,7 @@ describe("D8: rebuild", () => {
     const { container } = await startFor(registry, "other");
     const labels = { ...container.labels, "io.iris-ports.registry": "/another/registry.json" };
     registry.engine.containers[1] = { ...container, labels };
-    registry.write("{");
+    registry.write("[]");
     expect(await registry.open().rebuild()).toMatchObject({ restored: [], skipped: [] });
   });
 
@@ -206,7 +217,7 @@ describe("D8: rebuild", () => {
     const { container, assignment } = await startFor(registry, "job");
     const { "io.iris-ports.creator-process": _, ...labels } = container.labels;
     registry.engine.containers[0] = { ...container, labels };
-    registry.write("{");
+    registry.write("[]");
     const core = registry.open();
     await core.rebuild();
     expect(await core.cleanupStale()).toEqual([]);
@@ -217,25 +228,56 @@ describe("D8: rebuild", () => {
   it("needs the engine, and changes nothing without it", async () => {
     const registry = await TestRegistry.create();
     await startFor(registry, "shop");
-    registry.write("{");
+    registry.write("[]");
     registry.engine.isReachable = false;
     await expect(registry.open().rebuild()).rejects.toMatchObject({
       code: "CONTAINER_ENGINE",
       remedy: expect.stringContaining("--without-engine"),
     });
-    expect(fs.readFileSync(registry.path, "utf8")).toBe("{");
+    expect(fs.readFileSync(registry.path, "utf8")).toBe("[]");
   });
 
   it("begins an empty document without the engine when told to, and takes the containers up later", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
-    registry.write("{");
+    registry.write("[]");
     registry.engine.isReachable = false;
     const { unreadable } = await registry.open().rebuild({ isEngineOptional: true });
-    expect(fs.readFileSync(unreadable?.keptAs as string, "utf8")).toBe("{");
+    expect(fs.readFileSync(unreadable?.keptAs as string, "utf8")).toBe("[]");
     expect(registry.json().assignments).toEqual([]);
     registry.engine.isReachable = true;
     expect((await registry.open().rebuild()).restored).toMatchObject([{ port: assignment.port }]);
+  });
+
+  it.each(["notes\n", '{"name": "package"}', "root:x:0:0::/root:/bin/sh\n"])(
+    "leaves a file alone that never was a registry (%j), and everything beside it, unless it is forced",
+    async (text) => {
+      const registry = await TestRegistry.create();
+      registry.write(text);
+      fs.mkdirSync(`${registry.path}.lock`);
+      fs.utimesSync(`${registry.path}.lock`, 0, 0);
+      const before = fs.readdirSync(registry.directory);
+      for (const work of [
+        () => registry.open().rebuild(),
+        () => registry.open().listAll(),
+        () => registry.open().assignPort("/a"),
+        () => registry.open().releasePort("/a"),
+        () => registry.open().cleanupStale(),
+      ])
+        await expect(work()).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+      expect(fs.readdirSync(registry.directory)).toEqual(before);
+      await expect(registry.open().rebuild()).rejects.toMatchObject({ remedy: expect.stringContaining("--force") });
+      const { unreadable } = await registry.open().rebuild({ isForced: true });
+      expect(fs.readFileSync(unreadable?.keptAs as string, "utf8")).toBe(text);
+      expect(registry.json().assignments).toEqual([]);
+    },
+  );
+
+  it.skipIf(process.platform === "win32")("leaves a link alone where no registry was", async () => {
+    const registry = await TestRegistry.create();
+    fs.symlinkSync("elsewhere", registry.path);
+    await expect(registry.open().rebuild()).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+    expect(fs.readlinkSync(registry.path)).toBe("elsewhere");
   });
 
   it("touches nothing of a newer schema", async () => {
@@ -250,7 +292,7 @@ describe("D8: rebuild", () => {
   it("replaces nothing whose bytes it cannot keep", async () => {
     const registry = await TestRegistry.create();
     registry.write("{");
-    await expect(registry.open().listAll()).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+    await expect(registry.open().assignPort("/a")).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
     const [copy = ""] = fs.readdirSync(registry.directory).filter((name) => name.includes("corrupt"));
     fs.rmSync(join(registry.directory, copy));
     fs.mkdirSync(join(registry.directory, copy, "in the way"), { recursive: true });
@@ -263,7 +305,7 @@ describe("D8: rebuild", () => {
     registry.write("{");
     const elsewhere = join(temporaryDirectory(), "victim");
     fs.writeFileSync(elsewhere, "{");
-    await expect(registry.open().listAll()).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+    await expect(registry.open().assignPort("/a")).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
     const [copy = ""] = fs.readdirSync(registry.directory).filter((name) => name.includes("corrupt"));
     fs.rmSync(join(registry.directory, copy));
     fs.symlinkSync(elsewhere, join(registry.directory, copy));

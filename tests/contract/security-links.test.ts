@@ -101,14 +101,14 @@ describe.skipIf(process.platform === "win32")("D7: a link that was planted", () 
 
   it("as the copy of a corrupt document is replaced, and the bytes are kept all the same", async () => {
     const registry = await withAssignment();
-    registry.write("{");
+    registry.write("[]");
     const copy = ((await tryAssign(registry)) as { backupPath: string }).backupPath;
     const { file, expectUntouched } = victim();
     fs.rmSync(copy);
     fs.symlinkSync(file, copy);
     expect(await tryAssign(registry)).toMatchObject({ code: "REGISTRY_CORRUPT", backupPath: copy });
     expect(fs.lstatSync(copy).isFile()).toBe(true);
-    expect(fs.readFileSync(copy, "utf8")).toBe("{");
+    expect(fs.readFileSync(copy, "utf8")).toBe("[]");
     expectUntouched();
   });
 });

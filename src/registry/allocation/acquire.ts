@@ -152,7 +152,7 @@ async function attempt(
   isEngineNeeded: boolean,
 ): Promise<Attempt> {
   const { store, clock } = context;
-  const before = await store.read();
+  const before = await store.read({ isForChange: true });
   const isNew = entryOf(before, request.projectKey) === undefined;
   const looked = await lookAround(context, before, isEngineNeeded || isNew);
   // The start of a container does so itself, protected by the container's name.

@@ -35,8 +35,24 @@ function checkDocument({ document, content, commits }: RegistryFiles, repair: st
       return problems.length > 0 ? problems : [ok("document", describeDocument(document, content))];
     case "missing":
       return [missingDocument(document, commits, repair)];
+    case "damaged":
+      return [
+        ...problems,
+        warn(
+          "document",
+          `${document.path} was emptied or half written (${content.reason}); iris-ports goes on from its own last version`,
+          "nothing to do: the next change of the registry writes it back",
+        ),
+      ];
     case "corrupt":
-      return [...problems, fail("document", `${document.path} cannot be read: ${content.reason}`, repair)];
+      return [
+        ...problems,
+        fail(
+          "document",
+          `${document.path} cannot be read: ${content.reason}`,
+          content.wasRegistry ? repair : "check the path: nothing shows that this file ever was a port registry",
+        ),
+      ];
     case "newer":
       return [
         fail(

@@ -23,7 +23,7 @@ export async function checkServer(
   } catch (error) {
     if (error instanceof RegistryCorruptError)
       return {
-        content: { kind: "corrupt", reason: error.what },
+        content: { kind: "corrupt", reason: error.what, wasRegistry: true },
         findings: [fail("registry", error.what, error.remedy)],
       };
     if (error instanceof RegistrySchemaError) {

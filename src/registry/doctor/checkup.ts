@@ -36,7 +36,7 @@ export async function checkUp({ engine, ...options }: CheckupOptions): Promise<r
   const store = orUndefined(() => openStore({ ...options, lockTimeoutMs: 0, isDurable: false, engine }));
   // Without a valid registry path, only the engine and the settings are checked.
   const { content, findings } = store === undefined ? NO_REGISTRY : await checkRegistry(store);
-  const document = content.kind === "readable" ? content.document : EMPTY_DOCUMENT;
+  const document = content.kind === "readable" || content.kind === "damaged" ? content.document : EMPTY_DOCUMENT;
   const now = store?.shared?.now() ?? new Date();
   const survey = await lookAround(
     {
@@ -75,7 +75,7 @@ async function checkRegistry(store: Store): Promise<Checked> {
 /** An unreadable document is not checked further; a corrupt one can be rebuilt from the containers, so those are checked. */
 async function checkContent({ kind }: DocumentState, scene: Scene): Promise<readonly Finding[]> {
   if (kind === "corrupt") return checkContainers(scene);
-  return kind === "readable" || kind === "missing" ? checkAssignments(scene) : [];
+  return kind === "readable" || kind === "damaged" || kind === "missing" ? checkAssignments(scene) : [];
 }
 
 function orUndefined<T>(resolve: () => T): T | undefined {

@@ -35,6 +35,14 @@ export type Rebuilt = {
   readonly skipped: readonly { readonly containerName: string; readonly reason: string }[];
 };
 
+/** How far a repair may go. */
+export type RebuildOptions = {
+  /** Also where the container engine does not answer, so that nothing can be restored. */
+  readonly isEngineOptional?: boolean;
+  /** Also a file that never was a registry is replaced; its bytes are kept. */
+  readonly isForced?: boolean;
+};
+
 type Target = { readonly registryPath: string; readonly portRange: readonly [number, number]; readonly now: Date };
 
 /** If two containers claim one port or project, a running one wins. */
@@ -48,7 +56,7 @@ const BEST_STATES = ["running", "paused", "restarting"];
 export async function rebuildDocument(
   context: RegistryContext,
   portRange: readonly [number, number],
-  isEngineOptional: boolean,
+  { isEngineOptional = false, isForced = false }: RebuildOptions,
 ): Promise<Rebuilt> {
   const { store, clock } = context;
   // Read before the containers are listed, so that a port that is released meanwhile is not restored.
@@ -57,7 +65,7 @@ export async function rebuildDocument(
   const survey = await lookAround(context, before, true);
   if (readable === undefined && !survey.engine.isReachable && !isEngineOptional)
     throw engineNeeded(survey.engine.reason, store.location);
-  const cleared = await store.clearObstacles();
+  const cleared = await store.clearObstacles({ isForced });
   const target = { registryPath: store.location, portRange, now: clock() };
   const candidates = containersWithout(before, survey, store.location);
   return store.replaceUnreadable(async (newest, unreadable) => {

@@ -22,7 +22,11 @@ export type CleanOptions = {
 export async function cleanUp(context: RegistryContext, options: CleanOptions = {}): Promise<ListedAssignment[]> {
   const { store, clock, probe } = context;
   const now = clock();
-  const survey = await withoutOrphans(context, await lookAround(context, await store.read(), true), options);
+  const survey = await withoutOrphans(
+    context,
+    await lookAround(context, await store.read({ isForChange: true }), true),
+    options,
+  );
   const isPortInUse = async (port: number) => (probe ? !(await probe(port)) : undefined);
   return store.update(async (newest) => {
     const { document, removed } = await cleanIn(newest, survey, isPortInUse, now);
