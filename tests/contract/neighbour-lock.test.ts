@@ -108,7 +108,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     if (!isTaken)
       await expect(lock).rejects.toMatchObject({
         code: "REGISTRY_ACCESS",
-        remedy: `let everybody who shares the registry use it: chmod g+rw '${lockPath}'`,
+        remedy: `let all users of the registry use it: chmod g+rw '${lockPath}'`,
       });
     else {
       const taken = await lock;
