@@ -9,7 +9,7 @@ import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { requireProject } from "./project-directory.ts";
 import { standardOutput, type Terminal } from "./terminal.ts";
 
-/** What `assign`, `env` and `run` have in common. */
+/** The options that `assign`, `env` and `run` share. */
 export type AssignCommandOptions = GlobalOptions & RequestOptions & { readonly instance?: string };
 
 /** `iris-ports assign [project]`: the port is held until it is released, unless `--for-pid` or `--ttl` says until when. */

@@ -12,7 +12,7 @@ export async function clean(options: GlobalOptions & { json?: boolean }): Promis
   const removed = await openRegistry(options).cleanupStale({
     onContainerRemoved: (container) => {
       containers.push(container);
-      // Beside the JSON, which lists assignments.
+      // On standard error, because the JSON lists assignments only.
       const text = `Removed container ${plainText(container.name)}, left by a process that is gone.\n`;
       (options.json ? standardError() : terminal).write(text);
     },

@@ -3,7 +3,7 @@ import { EXIT_CODES } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
 
-/** Runs the command line and returns the exit code. Commands are loaded when they are called: `--help` needs none. */
+/** Runs the command line and returns the exit code. A command is loaded when it is called, so `--help` loads none. */
 export async function main(args: readonly string[]): Promise<number> {
   endWhenOutputEnds();
   let exitCode: number = EXIT_CODES.ok;
@@ -29,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Also where the arguments could not be understood. What comes after `--` belongs to another command. */
+/** Works even if the arguments are invalid. Arguments after `--` belong to another command. */
 function isJsonWanted(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return (end < 0 ? args : args.slice(0, end)).includes("--json");

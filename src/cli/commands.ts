@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 
-/** What a definition needs of the program. */
+/** The program to which commands are added. */
 export type Program = {
   readonly program: Command;
-  /** Told the exit code of commands that have one of their own. */
+  /** Receives the exit code of commands that set one. */
   readonly onExitCode: (code: number) => void;
 };
 

@@ -1,16 +1,16 @@
 import { createInterface } from "node:readline/promises";
 
-/** False in scripts and pipes: then nobody would see the question, which goes to standard error. */
+/** False in scripts and pipes, where the question, on standard error, would not be seen. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** The end of the input is a no; Ctrl-C ends the command, and not only its question. */
+/** The end of the input counts as no; Ctrl-C ends the command, not only the question. */
 export async function confirm(question: string): Promise<"yes" | "no" | "interrupted"> {
   using prompt = createInterface({ input: process.stdin, output: process.stderr });
   const interrupted = new Promise<"interrupted">((resolve) => prompt.once("SIGINT", () => resolve("interrupted")));
   const closed = new Promise<"no">((resolve) => prompt.once("close", () => resolve("no")));
   const answered = prompt.question(question).then((text) => (/^y(es)?$/i.test(text.trim()) ? "yes" : "no"));
-  // Awaited here: the prompt is closed when this function is left.
+  // Awaited here, because the prompt is closed when this function returns.
   return await Promise.race([answered, interrupted, closed]);
 }

@@ -6,10 +6,10 @@ import type { PortAssignment } from "../registry/assignment.ts";
 import { environment } from "../settings/config.ts";
 import type { Endpoint } from "./env/variables.ts";
 
-/** Where to log in, where that is not the default. */
+/** The login, if it is not the default. */
 export type LoginOptions = { readonly namespace?: string; readonly username?: string };
 
-/** Where the engine's published ports are reached, and the login that was asked for. @throws InvalidArgumentError */
+/** The host of the engine's published ports, and the requested login. @throws InvalidArgumentError */
 export function endpointOf(engine: ContainerEngine | undefined, login: LoginOptions): Endpoint {
   return {
     host: hostOf(engine),
@@ -33,7 +33,7 @@ export function portalUrl(host: string, webPort: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${webPort}/csp/sys/UtilHome.csp`;
 }
 
-/** As Testcontainers has it: its own variable first, then where the engine is. */
+/** As in Testcontainers: its own variable first, then the host of the engine. */
 function hostOf(engine: ContainerEngine | undefined): string {
   const override = environment().testcontainersHostOverride;
   if (override !== undefined) return override;

@@ -25,7 +25,7 @@ const STYLE_OF_VERDICT = { ok: "good", warn: "warning", fail: "bad" } as const s
 >;
 
 /**
- * `iris-ports doctor`: says what is wrong; with `--repair`, puts right what can be, and says what is still wrong. Returns
+ * `iris-ports doctor`: reports problems; with `--repair`, fixes what it can and reports the remaining ones. Returns
  * the exit code. @throws InvalidArgumentError without a terminal to ask on
  */
 export async function doctor(options: DoctorOptions): Promise<number> {
@@ -73,7 +73,7 @@ function exitCodeFor(findings: readonly Finding[]): number {
   return findings.some(({ verdict }) => verdict === "fail") ? EXIT_CODES.unhealthy : EXIT_CODES.ok;
 }
 
-/** A line a finding; where something is wrong, a second one says how to fix it. */
+/** One line per finding, and a second one with the fix if it is a problem. */
 function findingsText(findings: readonly Finding[], terminal: Terminal): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   return findings

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { DURATION_EXAMPLES, parseDurationMs } from "../settings/duration.ts";
 
-/** What a timer of Node can wait. */
+/** The longest time that a Node timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** An option's duration in milliseconds. @throws InvalidArgumentError */

@@ -1,4 +1,4 @@
-/** What each exit code of `iris-ports` means. `run` ends with its command's own code once that was started. */
+/** The exit codes of `iris-ports`. After its command has started, `run` ends with the command's own code. */
 export const EXIT_CODES = {
   ok: 0,
   unexpected: 1,
@@ -16,7 +16,7 @@ export const EXIT_CODES = {
   interrupted: 130,
 } as const;
 
-/** For an error's `code`; anything unknown is unexpected. */
+/** The exit code of each error code. */
 const EXIT_CODE_OF_ERROR: Readonly<Record<string, number>> = {
   INVALID_ARGUMENT: EXIT_CODES.usage,
   PORT_EXHAUSTED: EXIT_CODES.exhausted,

@@ -8,14 +8,14 @@ import { durationOption } from "./duration-option.ts";
 import { reportWarning } from "./report-error.ts";
 import { waitOptions } from "./wait.ts";
 
-/** The options that say which port is taken. */
+/** The options that select the port. */
 export type RequestOptions = {
   readonly port?: string;
   readonly wait?: string;
   readonly webPort?: boolean;
 };
 
-/** The options that say until when a port is held. */
+/** The options that limit how long the port is held. */
 export type HoldOptions = { readonly forPid?: string; readonly ttl?: string };
 
 /** The options of the command line in the registry's terms. @throws InvalidArgumentError */
@@ -29,8 +29,8 @@ export function requestOptions({ port, wait, webPort }: RequestOptions) {
 }
 
 /**
- * Who holds the port: another process until it ends, or nobody but the registry, until it is released, until its time is
- * up, or until the directory is deleted. @throws InvalidArgumentError
+ * The holder of the port: another process until it ends, or a manual hold until it is released, its time is up, or the
+ * directory is deleted. @throws InvalidArgumentError
  */
 export async function holderFor({ forPid, ttl }: HoldOptions, projectPath: string): Promise<Holder> {
   if (forPid !== undefined) {

@@ -4,7 +4,7 @@ import { resolveRegistryPath } from "../settings/config.ts";
 /** The options that every command has. */
 export type GlobalOptions = { readonly registry?: string; readonly range?: string };
 
-/** The registry that the options, else the environment, name. @throws InvalidArgumentError */
+/** The registry of the options, else of the environment. @throws InvalidArgumentError */
 export function openRegistry(options: GlobalOptions): PortRegistry {
   return new PortRegistry(registryOptions(options));
 }

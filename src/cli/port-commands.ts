@@ -14,7 +14,7 @@ import {
   webPort,
 } from "./commands.ts";
 
-/** The commands that take a port, tell it, and give it back. */
+/** The commands that assign, print and release ports. */
 export function addPortCommands(context: Program): void {
   const { onExitCode } = context;
   addCommand(context, {

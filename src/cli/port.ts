@@ -6,8 +6,8 @@ import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { standardOutput } from "./terminal.ts";
 
 /**
- * `iris-ports port [project]`: prints the port that the project has; assigns nothing. With `--quiet` a project without
- * one is told by the exit code alone. @throws PortNotAssignedError
+ * `iris-ports port [project]`: prints the port that the project has; assigns nothing. With `--quiet`, only the exit code
+ * reports a project without a port. @throws PortNotAssignedError
  */
 export async function port(
   project: string | undefined,

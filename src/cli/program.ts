@@ -5,7 +5,7 @@ import { EXIT_CODES_HELP } from "./exit-codes.ts";
 import { addPortCommands } from "./port-commands.ts";
 import { addReadingCommands, addUpkeepCommands } from "./upkeep-commands.ts";
 
-/** The whole command line. Definitions only: what a command does is loaded when it is called. */
+/** The definitions of the command line. The code of a command is loaded when it is called. */
 export function createProgram(listeners: Omit<Program, "program"> & { onComplaint(text: string): void }): Command {
   const program = new Command("iris-ports")
     .description("Gives every InterSystems IRIS project and CI job on this machine its own stable host port.")
@@ -45,7 +45,7 @@ function argumentTerm(argument: Argument): string {
   return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
 }
 
-/** By the package's own name, because src/ and dist/lib/ are not equally deep. */
+/** Found by the package's own name, because src/ and dist/lib/ have different depths. */
 function version(): string {
   return (createRequire(import.meta.url)("iris-ports/package.json") as { version: string }).version;
 }

@@ -6,7 +6,7 @@ import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 
 /**
- * `iris-ports release [project]`: gives the port back, with `--force` also while processes or jobs hold it.
+ * `iris-ports release [project]`: releases the port; with `--force` also while processes or jobs hold it.
  * @throws PortNotAssignedError
  * @throws PortConflictError while it is in use
  */
@@ -25,7 +25,7 @@ export async function release(
   if (before !== undefined) for (const line of stillRunning(before)) standardError().write(`${plainText(line)}\n`);
 }
 
-/** What uses the port although it was released. */
+/** Containers that still use the released port. */
 function stillRunning({ evidence, port }: ListedAssignment): readonly string[] {
   return evidence
     .filter(({ kind, verdict }) => verdict === "alive" && (kind === "container" || kind === "holder"))

@@ -4,11 +4,11 @@ import type { PortRegistry } from "../registry/registry.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { plainText } from "../text/plain-text.ts";
 
-/** What `doctor --repair` has done. */
+/** The result of `doctor --repair`. */
 export type Repair = Rebuilt & { readonly stale: readonly ListedAssignment[] };
 
 /**
- * Clears what is in the way, rebuilds a lost document, and removes what is stale.
+ * Removes obstacles, rebuilds a lost document, and removes stale assignments.
  * @throws ContainerEngineError, RegistrySchemaError, RegistryAccessError: then nothing was changed
  */
 export async function repair(registry: PortRegistry, options: RebuildOptions): Promise<Repair> {
@@ -16,7 +16,7 @@ export async function repair(registry: PortRegistry, options: RebuildOptions): P
   return { ...rebuilt, stale: await registry.cleanupStale() };
 }
 
-/** What was done, a line each. */
+/** The result, one line per change. */
 export function repairText({ unreadable, cleared, restored, skipped, stale }: Repair): string {
   const lines = [
     ...(unreadable === undefined
@@ -31,7 +31,7 @@ export function repairText({ unreadable, cleared, restored, skipped, stale }: Re
   return lines.map((line) => `${plainText(line)}\n`).join("");
 }
 
-/** The same as `--json` prints it. */
+/** The result for `--json`. */
 export function repairJson({ unreadable, cleared, restored, skipped, stale }: Repair) {
   return {
     unreadable,

@@ -6,7 +6,7 @@ import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 
 const isTraced = createDebug("iris-ports:cli").enabled;
 
-/** Says on stderr what happened, what the state is and how to fix it, as text or JSON, and returns the exit code. */
+/** Prints what failed, the state and the fix on stderr, as text or JSON, and returns the exit code. */
 export function reportError(error: unknown, isJson = false): number {
   const isOurs = error instanceof IrisPortsError;
   if (isJson) writeJson(isOurs ? error : unexpected(error));
@@ -15,13 +15,13 @@ export function reportError(error: unknown, isJson = false): number {
   return isOurs ? exitCodeOf(error.code) : EXIT_CODES.unexpected;
 }
 
-/** Says on stderr what does not keep the command from doing its work. */
+/** Prints a warning on stderr; the command goes on. */
 export function reportWarning(message: string): void {
   const mark = styleText(["bold", "yellow"], "iris-ports: warning:", { stream: process.stderr });
   process.stderr.write(`${mark} ${plainLines(message)}\n`);
 }
 
-/** Says what is wrong with the arguments, where the help was not printed instead. */
+/** Prints what is wrong with the arguments, unless the help was printed instead. */
 export function reportUsage(complaint: string, isJson = false): number {
   const what = complaint.replace(/^error: /, "").trimEnd();
   if (what === "") return EXIT_CODES.usage;

@@ -12,8 +12,8 @@ import { requireProject } from "./project-directory.ts";
 import { reportError } from "./report-error.ts";
 
 /**
- * Every signal that would end this process, and with it the hold on the port, while the command runs on. A fault's own
- * signals (SIGSEGV and the like) cannot be passed on: they come again as soon as their handler returns.
+ * Every signal that would end this process, and with it the hold on the port, while the command still runs. The signals of
+ * faults (SIGSEGV and the like) cannot be passed on, because they recur as soon as their handler returns.
  */
 const PASSED_ON = (Object.keys(constants.signals) as NodeJS.Signals[]).filter((name) =>
   process.platform === "win32"
@@ -29,7 +29,7 @@ export async function run(
   options: AssignCommandOptions & { project?: string },
 ): Promise<number> {
   const registry = openRegistry(options);
-  // Without its arguments: they may hold passwords, and everybody can read the registry.
+  // Without its arguments, which may contain passwords: other users may be able to read the registry.
   const holder = await uniqueProcessHolder({ description: command.slice(0, 200) });
   const { projectPath, instance } = await requireProject(registry, options.project, options.instance);
   const which = instance === undefined ? {} : { instance };
@@ -38,14 +38,14 @@ export async function run(
     return await runToItsEnd(command, args, {
       IRIS_PORT: String(assignment.port),
       ...(assignment.webPort === undefined ? {} : { IRIS_WEB_PORT: String(assignment.webPort) }),
-      // A container that the command starts joins this assignment by itself.
+      // Containers that the command starts use this assignment.
       IRIS_PORTS_PROJECT: assignment.projectPath,
       IRIS_PORTS_INSTANCE: assignment.instance ?? "",
       IRIS_PORT_REGISTRY: registry.registryAddress,
       IRIS_PORT_RANGE: registry.portRange.join("-"),
     });
   } finally {
-    // The command's exit code says more than ours could.
+    // The exit code of the command matters more than this failure.
     await registry.releasePort(assignment.projectPath, { ...which, holder }).catch(reportError);
   }
 }

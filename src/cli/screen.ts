@@ -5,7 +5,7 @@ const CLEAR_BELOW = "\r\u001b[J";
 const HIDE_CURSOR = "\u001b[?25l";
 const SHOW_CURSOR = "\u001b[?25h";
 
-/** Shows a text again and again in its place, until Ctrl-C; where the output is no terminal, only when it has changed. */
+/** Redraws a text in place until Ctrl-C. If the output is not a terminal, prints it only when it has changed. */
 export class Screen implements Disposable {
   readonly #terminal: Terminal;
   readonly #controller = new AbortController();
@@ -29,7 +29,7 @@ export class Screen implements Disposable {
   show(text: string): void {
     const { isInteractive } = this.#terminal;
     if (!isInteractive && text === this.#shown) return;
-    // Rows above the top of the terminal cannot be reached again: what does not fit is left out.
+    // Rows above the top of the terminal cannot be redrawn, so the text is cut to its height.
     const fitting = isInteractive ? firstLines(text, (process.stdout.rows || 24) - 1) : text;
     const back = isInteractive && this.#shown !== undefined ? UP(this.#shown.split("\n").length - 1) : "";
     this.#terminal.write(isInteractive ? `${back}${CLEAR_BELOW}${fitting}` : fitting);

@@ -20,7 +20,7 @@ export function standardOutput(): Terminal {
   return terminalOn(process.stdout);
 }
 
-/** Standard error, where what belongs to a question goes: it is no result. */
+/** Standard error, for questions and everything else that is not the result. */
 export function standardError(): Terminal {
   return terminalOn(process.stderr);
 }
@@ -34,13 +34,13 @@ function terminalOn(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** `iris-ports list | head`: a reader that has seen enough is no error; a full disk behind `>` is one. */
+/** Ends quietly if the reader of a pipe has closed it (`iris-ports list | head`); a full disk is an error. */
 export function endWhenOutputEnds(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
     process.stderr.write(`iris-ports: The output could not be written: ${error.message}\n`);
     process.exit(EXIT_CODES.unexpected);
   });
-  // A message that nobody reads is no reason to stop: `run` still holds the port of its command.
+  // A closed standard error is not a reason to stop: `run` still holds the port of its command.
   process.stderr.on("error", () => undefined);
 }

@@ -1,6 +1,6 @@
 import { durationOption } from "./duration-option.ts";
 
-/** `--wait DURATION` in the registry's terms; while waiting, each new place in the queue is said on stderr. */
+/** Converts `--wait DURATION` to options of the registry; each new place in the queue is printed on stderr. */
 export function waitOptions(text: string) {
   const waitTimeoutMs = durationOption("--wait", text);
   let saidPosition: number | undefined;

@@ -27,10 +27,10 @@ export class EngineAbsentError extends ContainerEngineError {
 export function engineError(endpoint: string, error: unknown): ContainerEngineError {
   if (error instanceof ContainerEngineError) return error;
   const words = error instanceof Error ? error.message.trim() : String(error);
-  const state = `It said: ${words}`;
+  const state = `Its answer: ${words}`;
   if (statusOf(error) !== undefined) {
     return new ContainerEngineError({
-      what: `The container engine at ${endpoint} refused what was asked.`,
+      what: `The container engine at ${endpoint} refused the request.`,
       state,
       remedy: "see `docker info` and the engine's own log",
       cause: error,
@@ -53,12 +53,12 @@ export function engineError(endpoint: string, error: unknown): ContainerEngineEr
       return new ContainerEngineError({
         what: `No container engine answers at ${endpoint}.`,
         state: words,
-        remedy: "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to where it is",
+        remedy: "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to its address",
         cause: error,
       });
     default:
       return new ContainerEngineError({
-        what: `The container engine at ${endpoint} did not answer in its language.`,
+        what: `The container engine at ${endpoint} sent an unexpected response.`,
         state,
         remedy: "check with `docker info` what listens there, and correct DOCKER_HOST",
         cause: error,

@@ -1,20 +1,21 @@
 /**
- * The image used where none is named: Community Edition, several architectures, anonymous pull, a tag that does not expire.
+ * The default image: Community Edition, for several architectures, pulled without a login, with a tag that always names a
+ * current release.
  * @see https://docs.intersystems.com/components/csp/docbook/DocBook.UI.Page.cls?KEY=PAGE_containerregistry
  */
 export const DEFAULT_IRIS_IMAGE = "containers.intersystems.com/intersystems/iris-community:latest-em";
 
-/** The predefined administrator every image has, and its well-known password. */
+/** The predefined administrator of every image, and its well-known password. */
 export const DEFAULT_IRIS_USERNAME = "_SYSTEM";
 export const DEFAULT_IRIS_PASSWORD = "SYS";
-/** The namespace every image has. */
+/** The namespace that every image has. */
 export const DEFAULT_IRIS_NAMESPACE = "USER";
 
-/** Where IRIS looks for its licence key inside the container. */
+/** The path of the licence key inside the container. */
 export const IRIS_LICENSE_KEY_PATH = "/usr/irissys/mgr/iris.key";
 /** The environment variable that names the configuration merge file inside the container. */
 export const IRIS_CPF_MERGE_VARIABLE = "ISC_CPF_MERGE_FILE";
-/** Where we put that file. */
+/** The path of that file inside the container. */
 export const IRIS_CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
 /** The environment variable that names the directory for databases and configuration inside the container. */
@@ -22,5 +23,5 @@ export const IRIS_DATA_DIRECTORY_VARIABLE = "ISC_DATA_DIRECTORY";
 /** The user that IRIS runs as in its images. */
 export const IRIS_UID = 51773;
 
-/** How long a start may take, in milliseconds: 15 to 90 s are usual, a busy CI host takes longer. */
+/** The start time-out in milliseconds. A start usually takes 15 to 90 s, and longer on a busy CI host. */
 export const IRIS_STARTUP_TIMEOUT_MS = 180_000;

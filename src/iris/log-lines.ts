@@ -1,22 +1,22 @@
 import { DEFAULT_IRIS_IMAGE } from "./image.ts";
 
-/** The line after which sessions are worth trying. 1972 opens before it, and logons stay closed a moment longer. */
+/** The log line after which sessions can be tried. Port 1972 opens before it, and logons are enabled shortly after it. */
 export const READY_LINE = /\[INFO\] \.\.\.started InterSystems IRIS instance/;
 
-/** The line with which a start begins: what stands before it in a log belongs to an earlier one. */
+/** The first log line of a start; lines before it belong to an earlier start. */
 export const START_LINE = "[INFO] Starting InterSystems IRIS instance";
 
-/** Why a start failed, and what to do about it. */
+/** Why a start failed, and how to fix it. */
 export type LogDiagnosis = {
   readonly what: string;
   readonly remedy: string;
-  /** The log does not tell the cause: its reader has to look for it. */
+  /** True if the log does not show the cause. */
   readonly isCauseUnknown?: boolean;
 };
 
 /**
- * The failure that the log of a container tells of, if any: there is no point in waiting any longer.
- * Of a container that was started several times only the last start counts.
+ * The failure in the log of a container, if there is one. If a container was started several times, only the last start
+ * counts.
  */
 export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const lines = lastStart(log);
@@ -28,7 +28,7 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
   const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
   const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
-  const what = `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`;
+  const what = `IRIS failed to start: "${wordsOf(fatal)}"${because}.`;
   return known === undefined ? { what, remedy: OTHER_REMEDY, isCauseUnknown: true } : { what, remedy: known[1] };
 }
 
@@ -46,7 +46,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/no space left|I\/O error/i, 'the engine is out of disk space: see "docker system df", free some of it'],
   [
     /capabilit/i,
-    'IRIS misses Linux capabilities: grant them, or start 2021 and 2022.1 images with "--check-caps false"',
+    'IRIS lacks Linux capabilities: grant them, or start 2021 and 2022.1 images with "--check-caps false"',
   ],
   [/licen[cs]e|iris\.key/i, "check that the licence key fits the image, its edition and the number of cores"],
   [
@@ -61,7 +61,7 @@ function lastStart(log: string): string[] {
   return lines.slice(Math.max(0, start));
 }
 
-/** Without the time, process and `[kind]` in front of it, and without a full stop. */
+/** A log line without its time, process and `[kind]`, and without a full stop. */
 function wordsOf(line: string): string {
   return line
     .replace(/^.*?\[[\w.]+\]\s*/, "")

@@ -5,7 +5,7 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /**
  * The namespace in capitals, as IRIS keeps it.
- * A `%` or `-` is fine in the name of one that exists; `CREATE DATABASE` refuses to make a new one with a `-`.
+ * An existing namespace may have a `%` or `-` in its name; `CREATE DATABASE` refuses a `-` in a new one.
  * @throws InvalidArgumentError unless it is 1-63 of letters, digits, `_` and `-`, beginning with a letter or `%`
  * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=RSQL_createdatabase
  */
@@ -14,13 +14,13 @@ export function validNamespace(namespace: string): string {
   throw new InvalidArgumentError({
     argument: "namespace",
     value: namespace,
-    what: `${shown(namespace)} is no name for an IRIS namespace.`,
+    what: `${shown(namespace)} is not a valid name of an IRIS namespace.`,
     remedy: 'use 1 to 63 letters, digits, "_" and "-", beginning with a letter or "%", for example "SHOP"',
   });
 }
 
 /**
- * The user name as given.
+ * The user name, unchanged.
  * @throws InvalidArgumentError unless it is 1-128 of letters, digits and `_ % . @ -`, beginning with a letter, digit, `_` or `%`
  */
 export function validUsername(username: string): string {
@@ -28,14 +28,14 @@ export function validUsername(username: string): string {
   throw new InvalidArgumentError({
     argument: "username",
     value: username,
-    what: `${shown(username)} is no name for an IRIS user.`,
+    what: `${shown(username)} is not a valid name of an IRIS user.`,
     remedy: 'use 1 to 128 letters, digits and "_", "%", ".", "@", "-", beginning with a letter, a digit, "_" or "%"',
   });
 }
 
 /**
- * The password as given. Whether it is long enough is for IRIS to say: its policy can be configured.
- * @throws InvalidArgumentError when it is empty, longer than 128 characters, not well-formed or holds control characters; without showing it
+ * The password, unchanged. IRIS itself checks its length, because the policy can be configured.
+ * @throws InvalidArgumentError when it is empty, longer than 128 characters, not well-formed or contains control characters; the error does not show it
  */
 export function validPassword(password: string): string {
   const isUsable = typeof password === "string" && password !== "" && password.length <= 128 && password.isWellFormed();
@@ -43,7 +43,7 @@ export function validPassword(password: string): string {
   throw new InvalidArgumentError({
     argument: "password",
     value: "(not shown)",
-    what: "The password for the IRIS user is empty, too long, or holds control characters.",
+    what: "The password for the IRIS user is empty, too long, or contains control characters.",
     remedy: "use 1 to 128 characters without line breaks or other control characters (IRIS itself asks for 3 to 32)",
   });
 }

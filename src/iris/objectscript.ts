@@ -1,6 +1,6 @@
 /**
- * Text as an ObjectScript expression in printable ASCII: quotes doubled, everything else that is not printable ASCII
- * through `$char()`, so that neither a session's character set nor a line break can change what IRIS reads.
+ * Text as an ObjectScript expression in printable ASCII: quotes are doubled, and other characters are written with
+ * `$char()`, so that neither the session's character set nor a line break can change the value.
  */
 export function objectScriptString(text: string): string {
   const parts: string[] = [];

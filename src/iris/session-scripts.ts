@@ -2,10 +2,10 @@ import { InvalidArgumentError } from "../errors/errors.ts";
 import { validNamespace, validPassword, validUsername } from "./names.ts";
 import { objectScriptString } from "./objectscript.ts";
 
-/** Reads a session script on stdin. `docker exec` runs it as the instance's owner, so it asks for no password. */
+/** The command that reads a session script on stdin. `docker exec` runs it as the instance's owner, without a password. */
 export const SESSION_COMMAND: readonly string[] = ["iris", "session", "IRIS", "-U", "%SYS"];
 
-/** Where the script stands for {@link SHELL_SESSION_COMMAND}. */
+/** The variable that holds the script for {@link SHELL_SESSION_COMMAND}. */
 export const SCRIPT_VARIABLE = "IRIS_PORTS_SCRIPT";
 
 /** {@link SESSION_COMMAND} for callers that cannot write to its stdin: it reads the script from its environment. */
@@ -15,19 +15,19 @@ export const SHELL_SESSION_COMMAND: readonly string[] = [
   `printf %s "$${SCRIPT_VARIABLE}" | ${SESSION_COMMAND.join(" ")}`,
 ];
 
-/** What a session script does; each step answers with its own marker line. */
+/** The steps of a session script; each one writes its own marker line. */
 export type SetupStep = "ping" | "passwords" | "user" | "namespace" | "end";
 
-/** What an IRIS container is asked to have; what is left out is left alone. */
+/** The user and namespace to set up in IRIS; missing ones are not changed. */
 export type SetupOptions = {
-  /** Created with the role %ALL; of a user that exists (such as `_SYSTEM`) the password is set. Needs `password`. */
+  /** Created with the role %ALL; if the user exists (such as `_SYSTEM`), its password is set. Needs `password`. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   /** Created with its database unless it exists. */
   readonly namespace?: string | undefined;
 };
 
-/** A script that only answers: IRIS lets sessions in. */
+/** A script that only answers, which shows that IRIS accepts sessions. */
 export function pingScript(): string {
   return script([report("ping", '"OK"')]);
 }
@@ -49,7 +49,7 @@ export function setupScript(options: SetupOptions = {}): string {
   }
   if (options.username !== undefined && options.password !== undefined) {
     const username = objectScriptString(validUsername(options.username));
-    // A statement of its own: IRIS repeats a line it cannot parse, and this one it always can.
+    // A separate statement, because IRIS prints a line that it cannot parse; this one it can always parse.
     statements.push(`set ipPassword=${objectScriptString(validPassword(options.password))}`);
     statements.push(...attempt("user", createUser(username)), "kill ipPassword");
   }
@@ -68,7 +68,7 @@ function createUser(name: string): string {
   return [
     `set ipStatus=0,ipHad=${exists}`,
     `if 'ipHad { set ipStatus=##class(Security.Users).Create(${name},"%ALL",ipPassword) }`,
-    // Also after a refusal because another session was faster.
+    // Also if the creation failed because another session was faster.
     `if ipHad||('ipStatus&&${exists}) { ${properties} set ipStatus=##class(Security.Users).Modify(${name},.ipUser) }`,
     faultOf("ipStatus"),
   ].join(" ");
@@ -89,7 +89,7 @@ function faultOf(status: string): string {
   return `set ipFault=$select($system.Status.IsOK(${status}):"",1:$system.Status.GetErrorText(${status}))`;
 }
 
-/** `code` leaves `ipFault` empty when it worked. Not even a syntax error keeps the marker from being written. */
+/** `code` leaves `ipFault` empty on success. The marker is written even after a syntax error. */
 function attempt(step: SetupStep, code: string): string[] {
   const words = '"ERR:"_$translate(ipFault,$char(13,10),"  ")';
   return [
@@ -99,7 +99,7 @@ function attempt(step: SetupStep, code: string): string[] {
   ];
 }
 
-/** The marker is put together by IRIS, so that an echo of the script is not taken for its answer. */
+/** IRIS assembles the marker, so that an echo of the script does not count as its answer. */
 function report(step: SetupStep, outcome: string): string {
   return `write !,"IRISPORTS"_":${step}:"_${outcome},!`;
 }

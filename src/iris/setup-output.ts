@@ -1,25 +1,25 @@
 import type { SetupStep } from "./session-scripts.ts";
 
-/** A step that IRIS refused, with its own words. */
+/** A step that IRIS refused, with its message. */
 export type SetupFailure = { readonly step: SetupStep; readonly words: string };
 
-/** What a session said about the steps of its script. */
+/** The results of a session's steps. */
 export type SetupResult = {
   /** Every statement was read and none was refused. */
   readonly isOk: boolean;
-  /** False while IRIS does not let sessions in: run the script again. */
+  /** False while IRIS does not accept sessions; run the script again. */
   readonly isSignedOn: boolean;
   readonly succeeded: readonly SetupStep[];
   readonly failed: readonly SetupFailure[];
-  /** What IRIS said beside the markers, as far as it is known to hold no secret: errors, a refused sign-on. */
+  /** Other output of IRIS that is known to contain no secret: errors, a refused sign-on. */
   readonly words: string | undefined;
 };
 
 const MARKER = /^IRISPORTS:(ping|passwords|user|namespace|end):(OK|ERR)(?::(.*))?$/;
-// Only words of these forms are passed on: IRIS repeats a line that it cannot parse, password and all.
+// Only output of these forms is passed on, because IRIS prints a line that it cannot parse, including the password.
 const KNOWN_WORDS = /Sign-on inhibited.*|Access Denied.*|ERROR #\d+:.*|<[A-Z][A-Z ]+>|Instance '\w+' .*/g;
 
-/** Reads the output of a script of `session-scripts.ts`; the exit code of a session says nothing about its steps. */
+/** Parses the output of a script of `session-scripts.ts`; the exit code of a session does not reflect its steps. */
 export function parseSetupOutput(output: string): SetupResult {
   const succeeded: SetupStep[] = [];
   const failed: SetupFailure[] = [];

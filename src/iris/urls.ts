@@ -2,7 +2,7 @@
 export type IrisConnection = {
   /** A name or an IP address. */
   readonly host: string;
-  /** Of the superserver. */
+  /** The superserver's port. */
   readonly port: number;
   /** The namespace. */
   readonly namespace: string;

@@ -6,7 +6,7 @@ import { plainText } from "../text/plain-text.ts";
 import { type Cell, type Column, renderTable, type Style } from "../text/table.ts";
 import type { Terminal } from "../text/terminal.ts";
 
-/** What a wide table has besides. */
+/** The additional content of a wide table. */
 export type TableOptions = {
   /** Also the web port, the image and every holder. */
   readonly isWide?: boolean;
@@ -19,7 +19,7 @@ const STYLE_OF_STATUS = { active: "good", stale: "warning", released: "faint" } 
   Style
 >;
 
-/** The assignments, by port. Where a terminal is too narrow, the project and the holders are cut, and nothing else. */
+/** The assignments, by port. In a narrow terminal only the project and the holders are shortened. */
 export function assignmentTable(
   assignments: readonly ListedAssignment[],
   terminal: Terminal,
@@ -53,7 +53,7 @@ export function assignmentTable(
   return renderTable(columns, rows, isWide ? { paint: terminal.paint } : terminal);
 }
 
-/** A project as shown: in a terminal the home directory is `~`, elsewhere paths stay what programs need. */
+/** A project to print. In a terminal the home directory is `~`; in other output paths stay complete for programs. */
 export function projectText(projectKey: string, terminal: Terminal): string {
   const { home } = environment();
   if (home === undefined) return plainText(projectKey);
@@ -61,19 +61,19 @@ export function projectText(projectKey: string, terminal: Terminal): string {
   return plainText(terminal.isInteractive && isBelowHome ? `~${projectKey.slice(home.length)}` : projectKey);
 }
 
-/** The first holder and how many more there are; those that are gone, which the next assignment removes, come last. */
+/** The first holder and the number of others. Dead holders, which the next assignment removes, come last. */
 function holderText({ holders, evidence }: ListedAssignment, isWide: boolean): string {
   // One for each, in the same order.
   const verdicts = evidence.filter(({ kind }) => kind === "holder").map(({ verdict }) => verdict);
   const isGone = (_: unknown, index: number) => verdicts[index] === "gone";
   const present = holders.filter((holder, index) => !isGone(holder, index)).map(describeHolder);
-  // In front, where a narrow terminal cuts nothing off.
+  // At the start, because a narrow terminal cuts the end.
   const gone = holders.filter(isGone).map((holder) => `gone: ${describeHolder(holder)}`);
   const [first = "-", ...more] = [...present, ...gone];
   return isWide || more.length < 2 ? [first, ...more].join(", ") : `${first}, ${more.length} more`;
 }
 
-/** The containers the engine has of it; the name it would have, where the engine could not be asked. */
+/** The containers of the assignment; the name that it would have, if the engine could not be asked. */
 function containerText(assignment: ListedAssignment): string {
   const containers = containersSeen(assignment);
   if (containers.length > 0) return containers.map(({ text }) => text).join(", ");
@@ -88,7 +88,7 @@ function imageText(assignment: ListedAssignment, images: ReadonlyMap<string, str
   );
 }
 
-/** The state is shown where it is another one than the usual. */
+/** The state is shown unless it is `running`. */
 function containersSeen({ evidence }: ListedAssignment): readonly { name: string; text: string }[] {
   return evidence
     .filter(({ kind, verdict }) => kind === "container" && verdict === "alive")

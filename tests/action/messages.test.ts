@@ -67,7 +67,7 @@ test("A11: a container that does not become IRIS: the last words of its log, and
   expect(lines).toContain("echo-standin listens on 8080");
   expect(lines.join()).not.toContain("docker logs");
   const fatal = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=fatal" });
-  expect(fatal[0]).toContain('IRIS gave up its start: "Error starting InterSystems IRIS"');
+  expect(fatal[0]).toContain('IRIS failed to start: "Error starting InterSystems IRIS"');
   expect(fatal.at(-1)).toBe("To fix: read the container's log in this step's output.");
 });
 

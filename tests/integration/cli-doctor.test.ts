@@ -83,7 +83,7 @@ describe("L5: iris-ports doctor", () => {
       ok    commits      <dir>/registry/port-registry.json.commit is made at the first assignment
       ok    python tool  not in use beside this registry
       warn  engine       No container engine answers at unix://<dir>/none.sock.
-                         to fix: start it (\`sudo systemctl start docker\`, or Docker Desktop), or set DOCKER_HOST to where it is
+                         to fix: start it (\`sudo systemctl start docker\`, or Docker Desktop), or set DOCKER_HOST to its address
       "
     `);
     expect(fs.readdirSync(dirname(sandbox.registryPath))).toEqual(["port-registry.json", "port-registry.json.lock"]);

@@ -159,7 +159,7 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
 
   test.each([
     ["license", /refuses its licence.*core limit/, /docker pull/],
-    ["fatal", /IRIS gave up its start/, /docker logs/],
+    ["fatal", /IRIS failed to start/, /docker logs/],
   ])("fails at once with what to do (%s)", async (kind, what, remedy) => {
     const bench = await ContainerBench.create();
     const startedAt = performance.now();
@@ -176,7 +176,7 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
     const environment = { IRIS_STANDIN_SIGNON_MS: "60000" };
     const dying = switched(bench, environment).withEntrypoint(["sh", "-c", DIES_AFTER_START]);
     const error = await failure(dying.start());
-    expect(error.what).toMatch(/gave up its start: "The tale ends here"/);
+    expect(error.what).toMatch(/failed to start: "The tale ends here"/);
     await bench.expectNothingLeft();
   });
 
@@ -216,7 +216,7 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
     const bench = await ContainerBench.create();
     const start = () => switched(bench, { IRIS_STANDIN_DIE: "fatal" }).start();
     const errors = await Promise.all([failure(start()), failure(start()), failure(start())]);
-    expect(errors.map(({ what }) => what)).toEqual(errors.map(() => expect.stringContaining("IRIS gave up its start")));
+    expect(errors.map(({ what }) => what)).toEqual(errors.map(() => expect.stringContaining("IRIS failed to start")));
     await bench.expectNothingLeft();
   });
 });

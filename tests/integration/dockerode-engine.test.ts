@@ -172,7 +172,7 @@ describe.skipIf(process.platform === "win32")("DockerodeEngine on an engine that
     '[{"Id":"ab"}]',
   ])("says so where it answers %s", async (answer) => {
     const engine = await serve((_, response) => response.end(answer));
-    await expect(engine.listContainers()).rejects.toEqual(engineError(/did not answer in its language/));
+    await expect(engine.listContainers()).rejects.toEqual(engineError(/sent an unexpected response/));
   });
 
   it("says so where what listens there does not speak HTTP", async () => {
@@ -180,7 +180,7 @@ describe.skipIf(process.platform === "win32")("DockerodeEngine on an engine that
     const listener = createTcpServer((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n")).listen(socketPath);
     await new Promise((resolve) => listener.once("listening", resolve));
     const engine = new DockerodeEngine({ dockerHost: `unix://${socketPath}`, timeoutMs: 300 });
-    await expect(engine.listContainers()).rejects.toEqual(engineError(/did not answer in its language/));
+    await expect(engine.listContainers()).rejects.toEqual(engineError(/sent an unexpected response/));
     listener.close();
   });
 

@@ -34,17 +34,17 @@ describe("the log of a start", () => {
     ["[ERROR] Startup aborted", /docker logs/],
   ])("that gives up after %j says what to do", (line, remedy) => {
     const diagnosis = diagnoseLog(`${START}${line}\n[FATAL] Error starting InterSystems IRIS\n`);
-    expect(diagnosis?.what).toMatch(/^IRIS gave up its start: "Error starting InterSystems IRIS" \(/);
+    expect(diagnosis?.what).toMatch(/^IRIS failed to start: "Error starting InterSystems IRIS" \(/);
     expect(diagnosis?.what).toContain(line.replace("[ERROR] ", ""));
     expect(diagnosis?.remedy).toMatch(remedy);
   });
 
   test("of a container that was started again counts from its last start", () => {
     expect(diagnoseLog(`${START}[FATAL] Error starting InterSystems IRIS\n${START}${READY}`)).toBeUndefined();
-    expect(diagnoseLog(`${START}${READY}${START}[FATAL] No luck\n`)?.what).toBe('IRIS gave up its start: "No luck".');
+    expect(diagnoseLog(`${START}${READY}${START}[FATAL] No luck\n`)?.what).toBe('IRIS failed to start: "No luck".');
   });
 
   test("may have Windows line ends or miss its first line", () => {
-    expect(diagnoseLog("[FATAL] No luck\r\n")?.what).toBe('IRIS gave up its start: "No luck".');
+    expect(diagnoseLog("[FATAL] No luck\r\n")?.what).toBe('IRIS failed to start: "No luck".');
   });
 });

@@ -7,10 +7,10 @@ import type { TextFile } from "./text-file.ts";
 import { type Endpoint, variablesOf } from "./variables.ts";
 import { vscodeSettings, withSettings } from "./vscode-settings.ts";
 
-/** The formats in which lines of ours can be told from others'. */
+/** The formats in which our lines can be marked. */
 export type WrittenFormat = "shell" | "dotenv" | "vscode" | "toml";
 
-/** A file with the text it should have. */
+/** A file and its new text. */
 export type Edit = { readonly file: TextFile; readonly text: string; readonly isCurrent: boolean };
 
 /** @throws InvalidArgumentError where the file sets our names outside our block, unless `force` */
@@ -53,7 +53,7 @@ function withLines(
   });
 }
 
-/** The name of compose's project is the file's own, where it sets one. */
+/** A `COMPOSE_PROJECT_NAME` that the file sets itself is kept. */
 function variablesFor(text: string, assignment: PortAssignment, endpoint: Endpoint): Readonly<Record<string, string>> {
   const variables = variablesOf(assignment, endpoint);
   if (!outsideBlock(text, "end").some((part) => /^[ \t]*(?:export[ \t]+)?COMPOSE_PROJECT_NAME[ \t]*=/m.test(part)))

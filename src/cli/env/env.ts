@@ -31,14 +31,14 @@ export type EnvOptions = AssignCommandOptions &
 
 /**
  * `iris-ports env [project]`: prints the project's port for tools to read, or writes it into their files; assigns one
- * where there is none. Returns the exit code: 1 where `--check` finds a file out of date.
+ * if there is none. Returns the exit code: 1 if `--check` finds a file out of date.
  */
 export async function env(project: string | undefined, options: EnvOptions): Promise<number> {
   const registry = openRegistry(options);
   const files = options.write ?? (options.check ? [".env"] : []);
   const targets = files.map((file) => ({ file, format: writtenFormat(file, options.format) }));
   const format = options.format === undefined ? "shell" : checkFormat(options.format);
-  // Whatever is wrong with the files is said before a port is taken.
+  // The files are checked before a port is assigned.
   const plan = (assignment: PortAssignment) => targets.map((target) => edit(target, assignment, registry, options));
   plan(placeholder(identifyProject(project, options.instance)));
   if (options.check) return check(project, registry, plan, options);
@@ -73,7 +73,7 @@ async function check(
   return outdated.length > 0 ? EXIT_CODES.unexpected : EXIT_CODES.ok;
 }
 
-/** With the web port where there is one for this range; without it where another program has it, unless it is needed. */
+/** Assigns a web port as well if the range permits; without one if another program uses it, unless it was demanded. */
 async function assign(
   registry: PortRegistry,
   { projectPath, instance }: ProjectIdentity,
@@ -135,7 +135,7 @@ function checkFormat(format: string): Format {
   });
 }
 
-/** By the file's name, unless it was given. */
+/** The given format, else the one of the file's name. */
 function writtenFormat(file: string, given: string | undefined): WrittenFormat {
   const name = basename(file);
   const byName = /^settings\.json$/i.test(name)

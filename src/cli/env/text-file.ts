@@ -36,7 +36,7 @@ export function readTextFile(path: string): TextFile {
 
 function newFile(path: string): TextFile {
   const directory = dirname(path);
-  // A directory like .vscode/ is made, but not one in a place that may be mistyped.
+  // A directory such as .vscode/ is created, but not its parents, whose path may be mistyped.
   if ([directory, dirname(directory)].some(isDirectory)) return { path, text: "", stat: undefined };
   throw unusable(
     path,
@@ -50,8 +50,8 @@ function isDirectory(path: string): boolean {
 }
 
 /**
- * Replaces the file's content in one step, so that no reader sees half of it; mode and owner stay. The directory is made
- * where only that one is missing.
+ * Replaces the file's content in one step, so that readers never see an incomplete file; mode and owner stay. A missing
+ * directory is created if its parent exists.
  * @throws InvalidArgumentError when the system refuses
  */
 export function writeTextFile({ path, stat }: TextFile, text: string): void {
@@ -75,7 +75,7 @@ function problemOf(path: string, stat: fs.Stats): readonly [string, string] | un
     ];
   if (stat.isDirectory()) return ["is a directory", "give the path of a file in it."];
   if (!stat.isFile()) return ["is not a regular file", "give the path of a file."];
-  // Root could write it, and a rename would replace it all the same: its owner has said that it is not to change.
+  // Root could write it, and a rename would replace it anyway, but its owner has made it read-only.
   if ((stat.mode & 0o222) === 0 || !isWritable(path))
     return ["is read-only", "make it writable, or write another file."];
   return undefined;
@@ -86,7 +86,7 @@ function isWritable(path: string): boolean {
     fs.accessSync(path, fs.constants.W_OK);
     return true;
   } catch {
-    // Whatever the reason: this user may not write it.
+    // Whatever the reason, this user may not write it.
     return false;
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { PortAssignment } from "../../registry/assignment.ts";
 
-/** Where a project's IRIS answers, and as whom to log in; it holds no password. */
+/** The address and login of a project's IRIS, without the password. */
 export type Endpoint = { readonly host: string; readonly namespace: string; readonly username: string };
 
 /** The variables that tools read. `COMPOSE_PROJECT_NAME` keeps two checkouts of one repository apart. */

@@ -41,7 +41,7 @@ function blockEnd(codes: readonly string[], start: number): number {
     if (!goesOn) return index;
     index = next - 1;
   }
-  // A bracket that nothing closes: IRIS says so best about the line itself.
+  // An unclosed bracket: the message of IRIS about the line itself is the clearest.
   return start;
 }
 
@@ -57,7 +57,7 @@ function depthOf(code: string): number {
   return (bare.match(/[({]/g)?.length ?? 0) - (bare.match(/[)}]/g)?.length ?? 0);
 }
 
-/** The code with the content of its strings, but not their length, taken out. */
+/** The code with the content of strings blanked, so that positions stay the same. */
 export function withoutStrings(code: string): string {
   return code.replaceAll(/"(?:[^"]|"")*"?/g, (text) => "x".repeat(text.length));
 }

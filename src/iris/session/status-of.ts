@@ -9,7 +9,7 @@ export type StatusSource =
   /** The same, but only if that method returns a %Status: others may return nothing. Its class is an expression. */
   | { readonly kind: "method"; readonly code: string; readonly className: string; readonly method: string };
 
-/** How to learn whether the last expression of a statement is a %Status that tells of a failure; undefined: it is none. */
+/** How to learn whether the last expression of a statement is a %Status that tells of a failure; undefined if it is not. */
 export function statusOf(code: string): StatusSource | undefined {
   const { before, command, argument } = lastCommand(code) ?? { before: "", command: "", argument: "" };
   if (/^s(et)?$/i.test(command)) {
@@ -68,7 +68,7 @@ function fullName(className: string): string {
   return className.startsWith("%") ? `%Library.${className.slice(1)}` : `User.${className}`;
 }
 
-/** What stands in round brackets taken out, but not its length. */
+/** The code with the content of round brackets blanked, so that positions stay the same. */
 function withoutBrackets(code: string): string {
   let depth = 0;
   return code
