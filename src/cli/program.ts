@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { type Argument, Command, Help } from "commander";
 import type { Program } from "./commands.ts";
 import { EXIT_CODES_HELP } from "./exit-codes.ts";
+import { addIrisCommands } from "./iris-commands.ts";
 import { addPortCommands } from "./port-commands.ts";
 import { addReadingCommands, addUpkeepCommands } from "./upkeep-commands.ts";
 
@@ -21,6 +22,8 @@ export function createProgram(listeners: Omit<Program, "program"> & { onComplain
   const context = { ...listeners, program };
   program.commandsGroup("Ports:");
   addPortCommands(context);
+  program.commandsGroup("IRIS:");
+  addIrisCommands(context);
   program.commandsGroup("Show:");
   addReadingCommands(context);
   program.commandsGroup("Maintenance:");

@@ -31,6 +31,18 @@ describe("iris-ports --help", () => {
                               port when the command ends
         release [project]     release a project's port
 
+      IRIS:
+        up [image]            start or join the project's IRIS, wait until it is
+                              ready, and keep it until \`down\`
+        down [project]        shut the project's IRIS down, and remove its container
+        status [project]      show whether the project's IRIS runs, and where; exit
+                              code 1 where it does not
+        logs [project]        show what the project's IRIS has written
+        session [namespace]   open a session in the project's IRIS, or run the script
+                              on standard input up to its first error
+        open [project]        open the Management Portal of the project's IRIS in the
+                              browser
+
       Show:
         list, ls, ps          show every assignment, its holders, and the queue
         inspect [project]     show one assignment, its addresses, its holders, and the
@@ -46,7 +58,7 @@ describe("iris-ports --help", () => {
 
       Exit codes:
         0    done
-        1    unexpected error
+        1    unexpected error; status: not running; session: refused; env --check: out of date
         2    wrong usage or value
         3    no port is free (PORT_EXHAUSTED)
         4    the port is in use (PORT_CONFLICT)

@@ -1,0 +1,95 @@
+import { engineError } from "../../docker/engine-error.ts";
+import { ContainerMismatchError } from "../../errors/errors.ts";
+import { inUseError } from "../../registry/allocation/assignment-errors.ts";
+import type { PortAssignment } from "../../registry/assignment.ts";
+import { LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/ownership.ts";
+import type { Holder } from "../../registry/holder.ts";
+import { LABEL_REGISTRY } from "../../registry/labels.ts";
+import { identifyProject } from "../../registry/project.ts";
+import { shellQuoted } from "../../settings/command-text.ts";
+import { plainText } from "../../text/plain-text.ts";
+import { standardOutput } from "../terminal.ts";
+import { type FoundIris, findIris, type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
+import { upHolder } from "./up-holder.ts";
+
+/** IRIS shuts down in seconds; a large one takes longer. */
+const STOP_SECONDS = 60;
+const REMOVE_TIMEOUT_MS = 120_000;
+
+/**
+ * `iris-ports down`: shuts the project's IRIS down, removes its container, and releases the port unless it is held
+ * otherwise. Nothing to do is no error.
+ * @throws PortConflictError while processes or jobs use it, unless `force`
+ * @throws ContainerMismatchError where the container was not made by iris-ports
+ */
+export async function down(project: string | undefined, options: IrisOptions & { force?: boolean }): Promise<void> {
+  const open = openIris(options);
+  const identity = identifyProject(project, options.instance);
+  const which = identity.instance === undefined ? {} : { instance: identity.instance };
+  const say = (text: string) => standardOutput().write(`${plainText(text)}\n`);
+  if ((await open.registry.getAssignment(identity.projectPath, which)) === undefined)
+    return say(`Nothing to stop: project ${identity.projectKey} has no port assigned.`);
+  const found = await findIris(open, { ...options, ...identity, project: identity.projectPath });
+  checkIsOurs(open, found);
+  const { assignment, container } = found;
+  const holder = await upHolder(identity.projectPath);
+  const users = usersOf(found, holder);
+  if (users.length > 0 && !options.force) throw inUseError(assignment, users, open.registry.registryPath, "down");
+
+  const { isLast } = await open.registry.beginLeave(identity.projectPath, { ...which, holder });
+  if (!isLast && !options.force) {
+    // Somebody has joined since.
+    await open.registry.acquire(identity.projectPath, { ...which, holder });
+    throw inUseError(assignment, usersOf(await findIris(open, options), holder), open.registry.registryPath, "down");
+  }
+  if (container !== undefined) {
+    await stop(open, container.id);
+    say(`Stopped and removed container ${container.name}.`);
+  }
+  say(await release(open, assignment, holder));
+}
+
+/** The processes and jobs that are not known to be gone. */
+function usersOf({ assignment }: FoundIris, own: Holder): readonly Holder[] {
+  const verdicts = assignment.evidence.filter(({ kind }) => kind === "holder").map(({ verdict }) => verdict);
+  return assignment.holders.filter(
+    (holder, index) => holder.id !== own.id && holder.kind !== "manual" && verdicts[index] !== "gone",
+  );
+}
+
+function checkIsOurs({ registry }: OpenIris, { assignment, container }: FoundIris): void {
+  if (container === undefined || container.labels[LABEL_REGISTRY] === registry.registryPath) return;
+  const directory = container.labels[LABEL_COMPOSE_DIRECTORY];
+  throw new ContainerMismatchError({
+    what: `Container ${container.name} on port ${assignment.port} was not started by \`iris-ports up\`.`,
+    state: "Nothing was changed.",
+    remedy: directory
+      ? `stop it where it was started: docker compose --project-directory ${shellQuoted(directory)} down`
+      : `stop it: docker stop ${shellQuoted(container.name)}`,
+    containerName: container.name,
+  });
+}
+
+async function stop({ engine }: OpenIris, id: string): Promise<void> {
+  try {
+    const { host } = engine;
+    // Its data may be kept outside the container: so it is shut down, and not killed.
+    await host.command.run(["stop", "--time", String(STOP_SECONDS), id], { timeoutMs: REMOVE_TIMEOUT_MS });
+    await host.remove(id, { timeoutMs: REMOVE_TIMEOUT_MS });
+  } catch (error) {
+    throw engineError(engine.endpoint, error);
+  }
+}
+
+/** The port stays assigned where somebody holds it besides `up`. */
+async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
+  const { projectPath, instance, port, projectKey } = assignment;
+  const which = instance === undefined ? {} : { instance };
+  const left = await registry.releasePort(projectPath, { ...which, holder });
+  if (left.status === "released") return `Released port ${port} (${projectKey}).`;
+  const now = await registry.inspect(projectPath, which);
+  if (now?.evidence.some(({ kind, verdict }) => kind === "holder" && verdict !== "gone"))
+    return `Port ${port} stays assigned to ${projectKey}.`;
+  if (now !== undefined) await registry.releasePort(projectPath, { ...which, isUseRespected: true });
+  return `Released port ${port} (${projectKey}).`;
+}

@@ -1,0 +1,27 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import { EXIT_CODES, exitCodeOfSignal } from "../exit-codes.ts";
+import { findIris, type IrisOptions, openIris } from "./open-iris.ts";
+import { noContainer } from "./require-running.ts";
+
+/** `iris-ports logs`: what the project's IRIS has written; with `--follow` until Ctrl-C. Returns the exit code. */
+export async function logs(
+  project: string | undefined,
+  options: IrisOptions & { follow?: boolean; tail?: string },
+): Promise<number> {
+  const open = openIris(options);
+  const { assignment, container } = await findIris(open, { ...options, project });
+  if (container === undefined) throw noContainer(open, assignment, container);
+  const args = [
+    ...(options.follow ? ["--follow"] : []),
+    ...(options.tail === undefined ? [] : ["--tail", options.tail]),
+    container.id,
+  ];
+  const child = spawn("docker", ["logs", ...args], { stdio: "inherit", env: open.engine.host.command.env });
+  const pass = (signal: NodeJS.Signals) => child.kill(signal);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass);
+  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  if (signal !== null) return exitCodeOfSignal(constants.signals[signal]);
+  return code ?? EXIT_CODES.unexpected;
+}

@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { IrisSessionError } from "../../errors/errors.ts";
+import { DEFAULT_IRIS_NAMESPACE } from "../../iris/image.ts";
+import { validNamespace } from "../../iris/names.ts";
+import { objectScriptTask } from "../../iris/session/object-script.ts";
+import { SESSION_COMMAND } from "../../iris/session-scripts.ts";
+import { plainLines } from "../../text/plain-text.ts";
+import { EXIT_CODES } from "../exit-codes.ts";
+import { reportError } from "../report-error.ts";
+import { standardOutput } from "../terminal.ts";
+import { type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
+import { requireRunning } from "./require-running.ts";
+
+/** As long as a timer of Node can wait: a script takes the time that it takes. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/**
+ * `iris-ports session [namespace]`: a session in the project's IRIS. Interactive in a terminal; a script on standard
+ * input is run statement by statement up to the first error. Returns the exit code.
+ * @throws ContainerStartError where the project's IRIS does not run
+ */
+export async function session(namespace: string | undefined, options: IrisOptions): Promise<number> {
+  const place = validNamespace(namespace ?? DEFAULT_IRIS_NAMESPACE);
+  const open = openIris(options);
+  const { container } = await requireRunning(open, options);
+  if (process.stdin.isTTY) return interactive(open, container.id, place);
+  const source = await text(process.stdin);
+  const task = objectScriptTask(source, { namespace: place, container: container.name });
+  const { host } = open.engine;
+  const { stdout } = await host.exec(container.id, SESSION_COMMAND, { input: task.script, timeoutMs: LONGEST_MS });
+  const terminal = standardOutput();
+  try {
+    terminal.write(shown(task.read(stdout), terminal.isInteractive));
+    return EXIT_CODES.ok;
+  } catch (error) {
+    if (!(error instanceof IrisSessionError)) throw error;
+    terminal.write(shown(writtenBy(stdout), terminal.isInteractive));
+    reportError(error);
+    // As any interpreter ends where a line of its script fails.
+    return EXIT_CODES.unexpected;
+  }
+}
+
+async function interactive({ engine }: OpenIris, id: string, namespace: string): Promise<number> {
+  const command = ["iris", "session", "IRIS", "-U", namespace];
+  const child = spawn("docker", ["exec", "--interactive", "--tty", id, ...command], {
+    stdio: "inherit",
+    env: engine.host.command.env,
+  });
+  // The terminal sends Ctrl-C to the session, which decides what it means.
+  const ignore = () => undefined;
+  process.on("SIGINT", ignore);
+  try {
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code ?? EXIT_CODES.unexpected;
+  } finally {
+    process.off("SIGINT", ignore);
+  }
+}
+
+function shown(output: string, isInteractive: boolean): string {
+  const text = output.replace(/^(\r?\n)+/, "");
+  if (text.trim() === "") return "";
+  return `${isInteractive ? plainLines(text.trimEnd()) : text.trimEnd()}\n`;
+}
+
+/** What the statements wrote, up to the one that failed, between the markers of the script; see `ScriptBuilder`. */
+function writtenBy(output: string): string {
+  const steps = output.matchAll(/IP[0-9a-f]{16}<\d+:\r?\n([\s\S]*?)\r?\n?IP[0-9a-f]{16}>\d+:/g);
+  return Array.from(steps, ([, written = ""]) => written).join("");
+}
