@@ -74,11 +74,22 @@ const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
 const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "server"];
 
 function parseJson(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new DocumentError(`it is not JSON (${(cause as Error).message})`);
   }
+  // JSON.parse() reads any depth, but writing it back would overflow the stack, here and in the Python tool.
+  if (isDeeperThan(value, DEEPEST)) throw new DocumentError(`it is nested more than ${DEEPEST} levels deep`);
+  return value;
+}
+
+const DEEPEST = 100;
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
 }
 
 function checkSchema(version: unknown): void {
