@@ -17,7 +17,7 @@ test.each([
     "IRIS_STANDIN_DIE=license",
     /CONTAINER_START::IRIS refuses its licence: .*%0ATo fix: .*docker pull/,
   ],
-  ["a fatal error", "IRIS_STANDIN_DIE=fatal", /CONTAINER_START::IRIS gave up its start: /],
+  ["a fatal error", "IRIS_STANDIN_DIE=fatal", /CONTAINER_START::IRIS failed to start: /],
   ["a refused namespace", "IRIS_STANDIN_REFUSE=namespace", /CONTAINER_START::IRIS refused what it was asked to set up/],
 ])("%s fails at once, in IRIS's own words, and leaves nothing", async (_, switches, words) => {
   const host = await FakeHost.create();
