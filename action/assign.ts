@@ -22,10 +22,10 @@ import { say, warn } from "./output/log.ts";
 import { codeOf, reportError } from "./output/report-error.ts";
 import { startJobIris } from "./start-iris.ts";
 
-/** The step: takes a port for the job, starts IRIS on it where an image is given, and tells the steps that follow. */
+/** The main step: assigns a port to the job, starts IRIS on it if there is an image, and exports both to later steps. */
 export async function assign(): Promise<void> {
   try {
-    // First of all: once the runner has died, another process may be this one's parent.
+    // First of all, because another process becomes the parent once the runner has died.
     const worker = await seenWorker();
     const inputs = readInputs();
     maskSecrets(inputs);
@@ -50,7 +50,7 @@ const PRIVATE_REGISTRY = [
   "  with: { registry-path: /srv/iris-ports/port-registry.json }",
 ].join("\n");
 
-/** All that a step works with. */
+/** Everything that a step works with. */
 type Step = OpenRegistry & {
   readonly inputs: Inputs;
   readonly holder: JobHolder;
@@ -76,7 +76,7 @@ async function claimOf(open: OpenRegistry, inputs: Inputs): Promise<Claim> {
 async function startStep(step: Step): Promise<void> {
   const { inputs, interruption: interrupted } = step;
   try {
-    // What may take long and needs no port comes before one is taken.
+    // Slow work that needs no port comes before one is assigned.
     if (inputs.iris !== undefined) await pullImage(step.engine.host, inputs.iris, interrupted.signal);
     // A container that a killed job left would answer on the port, and it takes the memory that this one needs.
     await abortable(clean(step.registry), interrupted.signal);

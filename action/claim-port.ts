@@ -11,7 +11,7 @@ import { say, warn } from "./output/log.ts";
 
 const REPORT_EVERY_MS = 15_000;
 
-/** Who asks for a port, and where. */
+/** The requesting use of the action, and the registry. */
 export type ClaimRequest = OpenRegistry & {
   readonly inputs: Inputs;
   readonly holder: JobHolder;
@@ -42,7 +42,7 @@ export async function claimPort(request: ClaimRequest): Promise<Acquisition> {
   }
 }
 
-/** An assignment that is held already, and by whom. */
+/** An existing assignment and its holder. */
 type Held = { readonly projectKey: string; readonly port: number; readonly earlier: JobHolder };
 
 async function take(request: ClaimRequest, instance: string | undefined): Promise<Acquisition | Held> {
@@ -90,11 +90,11 @@ function heldError({ projectKey, port, earlier }: Held, job: Job): PortConflictE
   });
 }
 
-/** Says when the place in the queue changes, and now and then that it still waits. */
+/** Reports changes of the place in the queue and, from time to time, that it still waits. */
 function reportWaiting(timeoutMs: number, signal: AbortSignal) {
   let said: { position: number; atMs: number } | undefined;
   return ({ position, waitedMs }: { position: number; waitedMs: number }) => {
-    // Throwing is how a wait is left early; the place in the queue is given up.
+    // Throwing ends a wait early and gives up the place in the queue.
     signal.throwIfAborted();
     if (said?.position === position && waitedMs - said.atMs < REPORT_EVERY_MS) return;
     said = { position, atMs: waitedMs };

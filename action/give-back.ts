@@ -7,9 +7,9 @@ import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import { messageOf, say, warn } from "./output/log.ts";
 
-/** What a step had, and what became of it. */
+/** The result of releasing what a step had. */
 export type GivenBack = {
-  /** What the step held: `released`, or `active` where others hold it too. */
+  /** The step's assignment: `released`, or `active` if others hold it as well. */
   readonly assignments: readonly PortAssignment[];
   /** The names of the containers that the step created and that are removed. */
   readonly removedContainers: readonly string[];
@@ -18,9 +18,9 @@ export type GivenBack = {
 };
 
 /**
- * Leaves what the claim's holder holds, and nothing else: a container is removed when this step created it and nobody
- * else uses it, the port is released when nobody else holds it. A failure is an annotation and does not stop the rest; it
- * is only a line in the log where its code is `knownFailure`, which the job was told of already.
+ * Releases what the claim's holder holds, and nothing else: removes the container if this step created it and no other holder
+ * uses it, and releases the port if no other holder holds it. A failure becomes an annotation and does not stop the rest; if
+ * its code is `knownFailure`, which was reported before, it is only a line in the log.
  */
 export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = ""): Promise<GivenBack> {
   let isComplete = true;
@@ -42,7 +42,7 @@ export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = 
   return { assignments, removedContainers, isComplete };
 }
 
-/** Says what was given back, line by line. */
+/** Reports what was released, line by line. */
 export function sayGivenBack({ assignments, removedContainers }: GivenBack): void {
   for (const name of removedContainers) say(`Removed container ${name}.`);
   for (const { projectKey, port, status } of assignments) {
@@ -53,7 +53,7 @@ export function sayGivenBack({ assignments, removedContainers }: GivenBack): voi
   }
 }
 
-/** An annotation, unless the job was told of the same problem already: then a line of the log. */
+/** Reports as an annotation, or as a line of the log if the same problem was reported before. */
 export function reportFailure(what: string, error: unknown, knownFailure: string): void {
   const isKnown = error instanceof IrisPortsError && error.code === knownFailure;
   if (isKnown) say(`${what} (${error.code}, see the annotation of the step).`);

@@ -6,7 +6,7 @@ import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import { abortable } from "./job/interruption.ts";
 import { inGroup } from "./output/log.ts";
 
-/** Makes sure that the engine has the image; what `docker pull` prints stands in a folded group of the job's log. */
+/** Makes sure that the engine has the image; the output of `docker pull` is in a folded group of the job's log. */
 export async function pullImage(host: DockerCommandHost, iris: IrisInputs, signal: AbortSignal): Promise<void> {
   const runPull = (image: string) =>
     inGroup(`docker pull ${image}`, (print) => {

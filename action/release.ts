@@ -8,19 +8,19 @@ import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { messageOf, warn } from "./output/log.ts";
 import { writeSummary } from "./output/summary.ts";
 
-/** What post may take in all. */
+/** The time limit of post. */
 export const POST_TIMEOUT_MS = 58_000;
 const TIMEOUT_MS = 55_000;
-/** Of these, what the summary may take. */
+/** The part of it that is reserved for the summary. */
 const SUMMARY_MS = 5_000;
 
 /**
- * After the job: releases what the step took, cleans, and writes the job's summary. Whatever goes wrong is a warning,
- * because post must not fail the job; what hangs is left to the next job, and does not keep the rest back.
+ * After the job: releases what the step took, cleans, and writes the job's summary. Every failure is a warning,
+ * because post must not fail the job. Work that hangs is left to the next job and does not block the rest.
  */
 export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): Promise<void> {
   const deadline = performance.now() + timeoutMs - summaryMs;
-  // What was given up after its time-out may still fail.
+  // Work that was given up after its time-out may still fail.
   process.on("uncaughtException", (error) =>
     warn(`After its time-out, a part of the step failed: ${messageOf(error)}`),
   );

@@ -9,7 +9,7 @@ import type { IrisInputs } from "./inputs/iris-inputs.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import { inGroup, say } from "./output/log.ts";
 
-/** What is started, and how far a cancelled job is listened to. */
+/** The IRIS to start, and the signal that cancels the start. */
 export type StepStart = OpenRegistry & {
   readonly inputs: Inputs & { readonly iris: IrisInputs };
   readonly reach: Reach;

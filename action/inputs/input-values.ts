@@ -5,11 +5,11 @@ import { DURATION_EXAMPLES, parseDurationMs } from "../../src/settings/duration.
 
 export const HIGHEST_PORT = 65_535;
 
-/** What the runner, the shell, Node and the tools of a job obey; an input must not be able to change it. */
+/** Variables that control the runner, the shell, Node and other tools; an input must not change them. */
 const RESERVED_NAMES =
   /^(PATH|PATHEXT|HOME|SHELL|USER|LOGNAME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[1-4]|PROMPT_COMMAND|TMPDIR|TEMP|TMP|CI|LANG|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA|COMSPEC|SYSTEMROOT|WINDIR|PSMODULEPATH|EDITOR|PAGER|MAKEFLAGS|_?JAVA_(TOOL_)?OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH)$|^(BASH|NODE|NPM|YARN|GITHUB|RUNNER|ACTIONS?|AGENT|INPUT|STATE|LD|DYLD|LC|DOTNET|PYTHON|PERL5?|RUBY|GIT|SSH|DOCKER|BUILDKIT|TESTCONTAINERS|XDG|IRIS_PORTS)_|^(BASHOPTS|SHELLOPTS|GLOBIGNORE|PERLLIB|RUBYOPT|RUBYLIB|PYTHONPATH|PYTHONHOME|ACT|IRIS_PORT_REGISTRY|IRIS_PORT_RANGE|IRIS_HOST|IRIS_WEB_PORT|IRIS_NAMESPACE|IRIS_USERNAME|IRIS_PASSWORD|IRIS_CONTAINER_NAME|IRIS_CONNECTION_URI)$/i;
 
-/** The action's own variables, as far as a container may well be given them. */
+/** Variables of the action that a container may be given. */
 const FINE_IN_A_CONTAINER = /^(IRIS_(HOST|WEB_PORT|NAMESPACE|USERNAME|PASSWORD)|LC_\w+|LANG|CLASSPATH)$/i;
 
 /** An input that cannot be used. */
@@ -50,7 +50,7 @@ export function readContainerEnv(input: string, text: string): Readonly<Record<s
   const env: Record<string, string> = {};
   for (const line of text.split(/\r?\n/).filter((candidate) => candidate.trim() !== "")) {
     const [, name = "", assigned, value = ""] = /^\s*([^=\s]*)\s*(?:(=)(.*))?$/.exec(line) ?? [];
-    // The line itself may hold a secret.
+    // The line itself may contain a secret.
     if (name === "")
       throw invalidInput(input, line.slice(0, 3), "has a line that names no variable", "write one NAME=value a line.");
     if (!FINE_IN_A_CONTAINER.test(name)) checkEnvName(input, name);

@@ -22,11 +22,11 @@ export type Inputs = {
   readonly instance: string | undefined;
   readonly preferredPort: number | undefined;
   readonly portRange: readonly [number, number];
-  /** The range was asked for here, so the job's other steps need to know it. */
+  /** True if the input was set, so that later steps need the range. */
   readonly isPortRangeGiven: boolean;
   /** A path, or the URL of a Redis server. */
   readonly registryAddress: string;
-  /** False if nobody said where the registry is. */
+  /** False if the registry is the default one. */
   readonly isRegistryPathGiven: boolean;
   readonly waitTimeoutMs: number;
   readonly envName: string;

@@ -14,7 +14,7 @@ import {
   readInteger,
 } from "./input-values.ts";
 
-/** What to start on the port. */
+/** The IRIS to start on the port. */
 export type IrisInputs = {
   readonly image: string;
   readonly pull: "missing" | "always" | "never";
@@ -24,7 +24,7 @@ export type IrisInputs = {
   readonly containerOptions: readonly string[];
   readonly licenseKey: string | undefined;
   readonly cpfMerge: string | undefined;
-  /** Run once, in a container that this step makes. */
+  /** Run once in a container that this step creates. */
   readonly initScripts: readonly ListedFile[];
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -37,7 +37,7 @@ export type IrisInputs = {
  * @throws InvalidArgumentError
  */
 export function readIris(workspace: string): IrisInputs | undefined {
-  // Read also where there is no image, so that a mistake does not wait for the day when there is one.
+  // Checked even without an image, so that a mistake is found at once.
   const username = line("username");
   const password = getInput("password", { trimWhitespace: false }) || undefined;
   const namespace = line("namespace");

@@ -13,16 +13,16 @@ export class InterruptedError extends Error {
   }
 }
 
-/** Tells a step that it must not go on. */
+/** Signals a step that it must not go on. */
 export type Interruption = {
   readonly signal: AbortSignal;
-  /** Looks at once. @throws InterruptedError when the step must not go on */
+  /** Checks now. @throws InterruptedError when the step must not go on */
   check(): void;
 };
 
 /**
  * Aborted by the first SIGINT or SIGTERM, which is how the runner cancels a step (SIGINT, 7.5 s later SIGTERM, 2.5 s
- * later SIGKILL), and when `isOver` says that nobody waits for the step any more. The same signal once more ends the
+ * later SIGKILL), and when `isOver` reports that the step's result is no longer awaited. The same signal once more ends the
  * process and leaves the rest to post.
  */
 export function interruption(isOver: () => boolean): Interruption {
@@ -44,14 +44,14 @@ export function interruption(isOver: () => boolean): Interruption {
   };
 }
 
-/** Stops waiting when the signal is aborted; what was waited for goes on by itself. */
+/** Stops waiting when the signal is aborted; the awaited work continues in the background. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {
-    // Also where it is too late: work that nobody waits for would end the process if it failed.
+    // Always handled, because an unawaited failure would end the process.
     return await Promise.race([aborted.promise, work]);
   } finally {
     signal.removeEventListener("abort", abort);

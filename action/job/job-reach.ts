@@ -18,7 +18,7 @@ export async function jobReach(engine: DockerCommandEngine, isInContainer: boole
   return reachOf({ isLocal, endpoint, knownHost, isInContainer, networks });
 }
 
-/** Warns where anybody in the network could log in to IRIS. */
+/** Warns if other machines of the network could log in to IRIS. */
 export function checkExposure(reach: Reach, { password }: IrisInputs): void {
   if (!isOpenToAll(reach) || (password !== undefined && password !== DEFAULT_IRIS_PASSWORD)) return;
   warn(

@@ -3,14 +3,14 @@ import { type JobHolder, jobHolder, type ProcessIdentity } from "../../src/regis
 import { logText } from "../output/log.ts";
 import { isAct } from "./runner.ts";
 
-/** What the runner says about the job that this step belongs to. */
+/** The job of this step, as the runner describes it. */
 export type Job = {
   /** The same for every step of the job, in main and in post; no other job has it at the same time. */
   readonly id: string;
   /** `GITHUB_ACTION`: the name of the step; all steps inside one composite action share it. */
   readonly action: string;
   readonly workspace: string;
-  /** For people. */
+  /** A description to print. */
   readonly description: string;
   /** The job runs in a container (`container:`): HOME, loopback and processes are not the host's. */
   readonly isInContainer: boolean;
@@ -63,8 +63,8 @@ export function isOfJob(job: Job, holder: JobHolder): boolean {
 }
 
 /**
- * The job as a holder: it lives as long as its worker process. Where that process cannot be observed, by this step or by
- * those who look at the registry later, it lives until `maxJobMs` from now.
+ * The job as a holder: it lives as long as its worker process. If that process cannot be observed, by this step or by later
+ * users of the registry, it lives until `maxJobMs` from now.
  */
 export function holderOf(
   job: Job,

@@ -8,7 +8,7 @@ import { identifyProcess } from "../../src/registry/host/process-identity.ts";
  */
 const PARENT_PID = process.ppid;
 
-/** True once the process that started this step has ended: nobody waits for the step's result any more. */
+/** True after the process that started this step has ended, so that its result is no longer awaited. */
 export function hasRunnerEnded(): boolean {
   return process.ppid !== PARENT_PID;
 }

@@ -2,7 +2,7 @@ import { getState, saveState } from "@actions/core";
 import type { EngineAddress } from "../../src/docker/engine-address.ts";
 import type { ProcessIdentity } from "../../src/registry/holder.ts";
 
-/** What main is going to take: saved before main does anything, so that post can release it whatever becomes of main. */
+/** What main is going to take; saved before main does anything, so that post can release it even if main is killed. */
 export type Claim = {
   /** A path, or the URL of a Redis server with its password: the step's state is not shown anywhere. */
   readonly registryAddress: string;
@@ -20,7 +20,7 @@ export type Claim = {
   readonly isInContainer: boolean;
 };
 
-/** What main achieved: for the job's summary. */
+/** The result of main, for the job's summary. */
 export type Outcome = { readonly projectKey: string; readonly port: number; readonly startedInMs: number | null };
 
 /** The last one counts. */

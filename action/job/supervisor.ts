@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
 const WORK = "--supervised";
-/** How long the last message may take where nobody reads it. */
+/** The time-out of the last message if its output is not read. */
 const MESSAGE_MS = 1_000;
 
 /** True in the process that {@link supervise} started. */
@@ -40,7 +40,7 @@ async function endOf(child: ChildProcess): Promise<string | undefined> {
   }
 }
 
-/** By a process of its own, because a write to a reader that does not read may never return. */
+/** Printed by another process, because a write to a pipe that is not read may never return. */
 async function print(text: string): Promise<void> {
   const script = "process.stdout.on('error', () => {}); console.log('::warning title=iris-ports::' + process.argv[1])";
   const printer = spawn(process.execPath, ["-e", script, text], { stdio: "inherit", windowsHide: true });

@@ -12,10 +12,10 @@ const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
 const PROJECT_NAME = "IRIS_PORTS_PROJECT";
 
-/** Where the job reaches its port, and where the assignment stands. */
+/** The host of the job's port, and the registry of its assignment. */
 export type Place = { readonly host: string; readonly registryPath: string };
 
-/** Tells the job's later steps which port they have, and the library in them which assignment to join. */
+/** Exports the port to later steps, and the assignment to the library in them. */
 export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at: Place): void {
   const { host, registryPath } = at;
   const { port, webPort, projectPath, instance = "", containerName } = assignment;
@@ -23,7 +23,7 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at:
   if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
   if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
     exportVariable(PROJECT_NAME, projectPath);
-    // Empty, it takes back what another use of the action in this job may have said.
+    // Empty values override those of an earlier use of the action in this job.
     exportVariable("IRIS_PORTS_INSTANCE", instance);
     exportVariable("IRIS_PORT_REGISTRY", inputs.registryAddress);
     if (inputs.isPortRangeGiven) exportVariable("IRIS_PORT_RANGE", inputs.portRange.join("-"));
@@ -34,14 +34,14 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at:
   setOutput("instance", instance);
   setOutput("container-name", containerName);
   setOutput("web-port", webPort === undefined ? "" : String(webPort));
-  // Without a password: a job cannot hand on an output in which one is masked.
+  // Without the password, because the runner drops job outputs that contain a masked value.
   setOutput("registry-path", registryPath);
   setOutput("assignment", JSON.stringify(assignmentJson(assignment)));
 }
 
 type IrisUse = Pick<Inputs, "envName"> & { readonly iris: IrisInputs };
 
-/** Tells them how to log in. */
+/** Exports how to log in. */
 export function exportIris({ port, containerName }: PortAssignment, { envName, iris }: IrisUse, host: string): void {
   const username = iris.username ?? DEFAULT_IRIS_USERNAME;
   const password = iris.password ?? DEFAULT_IRIS_PASSWORD;
@@ -84,12 +84,12 @@ function maskIris({ password, licenseKey }: IrisInputs): void {
   // Short lines of a key, such as its section's name, are no secret and may occur anywhere.
   const lines = licenseKey?.split("\n").filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
   for (const line of lines) setSecret(line);
-  // The well-known default is no secret, and hiding "SYS" would garble every log that speaks of %SYS.
+  // The well-known default password is not a secret, and masking "SYS" would garble every log line with %SYS.
   if (password === DEFAULT_IRIS_PASSWORD) return;
   maskPassword(password);
 }
 
-/** No step of the job has said so far which assignment is the job's. An export counts for this step at once, too. */
+/** True if no earlier use has exported its assignment as the job's. Exports take effect in this step as well. */
 function isFirstUse(): boolean {
   return !process.env[PROJECT_NAME];
 }

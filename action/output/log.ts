@@ -2,9 +2,9 @@ import { stripVTControlCharacters } from "node:util";
 import * as core from "@actions/core";
 import { plainLines, plainText } from "../../src/text/plain-text.ts";
 
-/** A line of text from outside (a path, a container's name, its log) as it may stand in the job's log. */
+/** A line of external text (a path, a container's name, its log), made safe for the job's log. */
 export function logText(line: string): string {
-  // Colours and tabs are nothing to worry about: they are left out, and not spelled out.
+  // Colours and tabs are harmless; they are removed instead of escaped.
   return plainText(stripVTControlCharacters(line).replaceAll("\t", "  "));
 }
 
@@ -13,7 +13,7 @@ export function say(text: string): void {
   for (const line of text.split(/\r?\n/)) core.info(logText(line));
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -29,11 +29,11 @@ export function fail(text: string, title: string): void {
   process.exitCode = 1;
 }
 
-/** What somebody else's program prints, within a group that is folded in the job's log. */
+/** Prints the output of another program in a folded group of the job's log. */
 export async function inGroup<T>(title: string, work: (print: (line: string) => void) => Promise<T>): Promise<T> {
   core.startGroup(logText(title));
   try {
-    // Behind a bar, no line of theirs can begin like a command of the runner, nor end the group.
+    // After a bar, no line of that output can be a command of the runner or end the group.
     return await work((line) => core.info(`| ${logText(line)}`));
   } finally {
     core.endGroup();

@@ -12,9 +12,9 @@ export function codeOf(error: unknown): IrisPortsErrorCode | "" {
   return error instanceof IrisPortsError ? error.code : "";
 }
 
-/** The step fails with one annotation, which says what happened, what the state is and what to do. */
+/** Fails the step with one annotation: what failed, the state, and the fix. */
 export function reportError(error: unknown): void {
-  // Where the workflow is run with debug logging.
+  // Shown if the workflow runs with debug logging.
   if (isDebug() && error instanceof Error) debug(plainLines(error.stack ?? ""));
   if (error instanceof InterruptedError) {
     say(`The step was ${error.message}.`);
@@ -42,7 +42,7 @@ function whatOf(error: IrisPortsError): string {
   return `Input \`${input}\`${text}`;
 }
 
-/** In the words of a workflow. */
+/** Replaces terms of the library by those of a workflow. */
 function remedyOf(error: IrisPortsError): string {
   if (error instanceof PortExhaustedError) {
     const [first] = error.portRange;
@@ -56,7 +56,7 @@ function remedyOf(error: IrisPortsError): string {
   return addition === undefined ? remedy : `${remedy}\n${addition}`;
 }
 
-/** What is said otherwise to the author of a workflow. */
+/** Terms that are replaced for authors of workflows. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [/ask for no port number: any free port is then assigned/g, "leave out `preferred-port`"],
   [/"--cpuset-cpus 0-19"/g, "`container-options: --cpuset-cpus=0-19`"],

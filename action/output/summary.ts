@@ -4,11 +4,11 @@ import type { GivenBack } from "../give-back.ts";
 import type { Claim, Outcome } from "../job/state.ts";
 import { logText, messageOf, warn } from "./log.ts";
 
-/** What the job's summary tells. */
+/** The content of the job's summary. */
 export type SummaryFacts = {
   readonly claim: Claim;
   readonly outcome: Outcome | undefined;
-  /** Undefined if it was not finished. */
+  /** Undefined if the clean-up was not finished. */
   readonly given: GivenBack | undefined;
   readonly cleaned: readonly ListedAssignment[] | undefined;
 };

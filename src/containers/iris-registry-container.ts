@@ -109,7 +109,7 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * Scripts that prepare the container when it is made, in their order and in its namespace: `.sql`; classes and routines
+   * Scripts that prepare a new container, run in order in its namespace: `.sql`; classes and routines
    * (`.cls`, `.mac`, `.inc`, `.int`, `.xml`); everything else is ObjectScript. A start that joins a container does not run
    * them, and waits until they are done.
    * @throws InvalidArgumentError when there is no such file, or it cannot be read; `start()` throws IrisSessionError
@@ -120,8 +120,8 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * Keeps IRIS's databases and configuration in a directory of this machine, which is made if need be, or in a volume of
-   * the engine. `stop()` then shuts IRIS down before it removes the container: a killed IRIS loses what was written last.
+   * Keeps IRIS's databases and configuration in a directory of this machine, which is created if it does not exist, or in a volume of
+   * the engine. `stop()` then shuts IRIS down before it removes the container: a killed IRIS loses its last writes.
    * @param directoryOrVolume a path with a slash, or the name of a volume
    * @throws InvalidArgumentError when IRIS, whose uid is 51773, could not write to the directory
    */
@@ -153,7 +153,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     await runInitScripts(container, this.#initScripts, place);
   }
 
-  /** A wait strategy of the user's own takes the place of the line in the log; the session comes after it. */
+  /** The user's own wait strategy replaces the wait for the log line; the session is tried after it. */
   protected override readiness(host: TestcontainersHost, waitStrategy: WaitStrategy | undefined): WaitStrategy {
     return new IrisWaitStrategy(host, this.#setup, waitStrategy);
   }
@@ -171,7 +171,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     return [...super.configuration(), loginPart(username, password)];
   }
 
-  /** IRIS has no default password for a user that it is to create. */
+  /** A new user has no default password. */
   #checkLogin(): void {
     if (this.#username === undefined || this.#password !== undefined) return;
     throw new InvalidArgumentError({
@@ -182,7 +182,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     });
   }
 
-  /** In the place of what was to be copied there before. */
+  /** Replaces an earlier content for the same target. */
   #copyInstead({ content, target }: { readonly content: string; readonly target: string }): this {
     this.contentsToCopy = this.contentsToCopy.filter((copied) => copied.target !== target);
     return this.withCopyContentToContainer([{ content, target, mode: 0o644 }]);

@@ -34,7 +34,7 @@ import { exposedPort } from "./options/port-bindings.ts";
 import { type Publication, PublishedContainer, type ServedPort, type StartContext } from "./published-container.ts";
 import type { ContainerUse } from "./started-registry-container.ts";
 
-/** What the user of a container has asked for; undefined is the default. */
+/** The settings of a container; undefined means the default. */
 type ProjectSettings = {
   containerPort?: number | undefined;
   project?: string | undefined;
@@ -48,16 +48,16 @@ type ProjectSettings = {
   isWebPortWanted: boolean;
 };
 
-/** How a container is started: on its project's port, or, without a registry, on its own. */
+/** A container on its project's port or, without a registry, on its own container port. */
 export abstract class ProjectContainer extends PublishedContainer {
   protected readonly settings: ProjectSettings = { isRegistryUsed: true, isReused: false, isWebPortWanted: false };
-  /** A further port, which goes to a random host port or, if wanted, to the assignment's web port. */
+  /** Another port, published on a random host port or on the assignment's web port. */
   protected readonly webContainerPort: number | undefined;
-  /** No image was asked for: one that runs already is as good as the default. */
+  /** True if the caller named no image, so any running container of the project will do. */
   protected readonly isAnyImageFine: boolean = false;
   #lastStart: Promise<unknown> = Promise.resolve();
 
-  /** One start after the other: each sets up the same object for itself. */
+  /** Starts of one object run one after the other, because each changes the object's options. */
   protected startUse(): Promise<ContainerUse> {
     const start = () => this.#start();
     const use = this.#lastStart.then(start, start);
@@ -78,7 +78,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       checkNetworkMode(this.networkMode);
       await this.prepareCopies();
       if (configured !== undefined) {
-        // Before an image is pulled for it.
+        // Checked before an image is pulled.
         identifyProject(this.settings.project, this.settings.instance);
         checkUnnamed(this.createOpts.name);
       }
@@ -125,12 +125,12 @@ export abstract class ProjectContainer extends PublishedContainer {
     if (isWebPortWanted && this.webContainerPort !== undefined)
       checkHostPort(this.#exposed, this.webContainerPort, "withWebPort()");
     const { isLocal, endpoint } = engine;
-    // Testcontainers has found out where the engine's ports open, also from within a container.
+    // Testcontainers knows the host of the engine's ports, also inside a container.
     const reach = await reachOf({ isLocal, endpoint, knownHost, isInContainer: false });
     return { host, reach, containerPort, addresses: bindAddresses(reach, bindAddress) };
   }
 
-  /** True if no image has to be pulled, because none was asked for and one runs: the step before has started it. */
+  /** True if no image must be pulled, because the caller named none and a container of the project runs already. */
   async #isAnyRunning(host: TestcontainersHost, registry: PortRegistry | undefined): Promise<boolean> {
     if (!this.isAnyImageFine || registry === undefined) return false;
     const { project, instance } = this.settings;
@@ -201,7 +201,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     const webPort = isWebPortWanted ? this.webContainerPort : undefined;
     const publications = this.#publications(context, hostPort, webPort);
     const creator = randomUUID();
-    // Not on one to be reused, which is found by its labels among others.
+    // Not for a reused container, which is found by its labels.
     const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
       const container = await this.create(context, { publications, labels, isReused });
@@ -213,7 +213,7 @@ export abstract class ProjectContainer extends PublishedContainer {
       if (!(await isPortRefused(error, [hostPort, webPort ?? hostPort], engine))) throw error;
       throw new PortConflictError({
         what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
-        state: `The engine says: ${engineWords(error)}`,
+        state: `The engine reports: ${engineWords(error)}`,
         remedy:
           "leave withoutPortRegistry() out, so that every project gets a port of its own, or stop what listens there",
         port: hostPort,
@@ -232,7 +232,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     }));
   }
 
-  /** The web port is there for who wants to look at it: no start waits for it unless it was asked for. */
+  /** A start waits for the web port only if it was requested. */
   #servedPorts(containerPort: number): ServedPort[] {
     const main = { containerPort, isAwaited: true };
     if (this.webContainerPort === undefined) return [main];

@@ -31,17 +31,17 @@ const debug = createDebug("iris-ports:containers");
 /** A busy engine takes seconds to create and start a container. */
 const SHORTEST_ENGINE_MS = 10_000;
 
-/** A port of the container that a start takes care of. */
+/** A port of the container that a start publishes. */
 export type ServedPort = {
   readonly containerPort: number;
-  /** Whether anybody asked for it: wait strategies are told of it. */
+  /** True if it was requested, so that wait strategies wait for it. */
   readonly isAwaited: boolean;
 };
 
-/** Where on the host it goes; host port 0 is whatever is free. */
+/** A port and its host port; host port 0 lets the engine choose. */
 export type Publication = ServedPort & { readonly hostPort: number };
 
-/** What a start finds before it does anything. */
+/** The state of a start before it changes anything. */
 export type StartContext = {
   readonly host: TestcontainersHost;
   readonly reach: Reach;
@@ -50,20 +50,20 @@ export type StartContext = {
   readonly addresses: readonly string[];
 };
 
-/** What a start gives the container besides what its user configured. */
+/** What a start adds to the user's configuration. */
 type CreateOptions = {
   readonly publications: readonly Publication[];
   readonly name?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
-  /** It outlives this process. */
+  /** True if it outlives this process. */
   readonly isKept?: boolean | undefined;
-  /** It is reused in Testcontainers' own way, by a hash of its options. */
+  /** True if Testcontainers' own reuse applies, by a hash of the options. */
   readonly isReused?: boolean | undefined;
 };
 
-/** What Testcontainers is asked to do for a registry: publish fixed ports on given addresses, and join what runs. */
+/** Extends Testcontainers for a registry: publishes fixed ports on given addresses, and joins running containers. */
 export abstract class PublishedContainer extends GenericContainer {
-  /** What the user's log consumer reads. */
+  /** The stream of the user's log consumer. */
   protected followedLog: Readable | undefined;
   #guard: SharedWaitStrategy | undefined;
   #death: EarlyExit | undefined;
@@ -74,8 +74,8 @@ export abstract class PublishedContainer extends GenericContainer {
   #awaitedPorts: readonly PortWithOptionalBinding[] = [];
 
   /**
-   * Sees that what is copied into the container is there, before anything is made, and reads what can be read only once.
-   * @throws InvalidArgumentError which names what is not there
+   * Checks the files to copy before anything is created, and reads streams, which can be read only once.
+   * @throws InvalidArgumentError which names a missing file
    */
   protected async prepareCopies(): Promise<void> {
     for (const { source } of this.filesToCopy) checkFile(source, "filesToCopy");
@@ -84,7 +84,7 @@ export abstract class PublishedContainer extends GenericContainer {
     await freshArchives(this.archivesToCopy);
   }
 
-  /** Makes and starts it. What a start changes of the options is undone: there may be another start. */
+  /** Creates and starts it. Changes of the options are reverted, because there may be another start. */
   protected async create(context: StartContext, options: CreateOptions): Promise<StartedTestContainer> {
     const { host, addresses } = context;
     const { publications, name, labels, isKept, isReused } = options;
@@ -94,10 +94,10 @@ export abstract class PublishedContainer extends GenericContainer {
       if (name !== undefined) this.createOpts.name = name;
       this.createOpts.Labels = { ...this.createOpts.Labels, ...labels };
       this.archivesToCopy = await freshArchives(this.archivesToCopy);
-      // Ryuk would remove it.
+      // Otherwise Ryuk would remove it.
       if (isKept) this.autoCleanup = false;
       this.reuse = isReused ?? false;
-      // It has been pulled by now.
+      // The image has been pulled before.
       this.pullPolicy = PullPolicy.defaultPolicy();
       const death = new EarlyExit(host, (id) => endFailure(host, id, (log) => this.diagnose(log)));
       this.#death = death;
@@ -109,7 +109,7 @@ export abstract class PublishedContainer extends GenericContainer {
     });
   }
 
-  /** What the engine does until the wait strategy begins has the start's time; a short one is for the wait alone. */
+  /** The engine's part of a start has the start time-out as well; a shorter one applies to the wait alone. */
   #untilWaiting<T>(host: TestcontainersHost, work: () => Promise<T>): Promise<T> {
     const isCopying = this.filesToCopy.length + this.directoriesToCopy.length + this.archivesToCopy.length > 0;
     const ownMs = Math.max(this.startupTimeoutMs ?? IRIS_STARTUP_TIMEOUT_MS, SHORTEST_ENGINE_MS);
@@ -120,16 +120,16 @@ export abstract class PublishedContainer extends GenericContainer {
     });
   }
 
-  /** What the log of a container that ended tells of, for images whose log is understood. */
+  /** The problem found in the log of a container that ended, for images whose log is understood. */
   protected diagnose(_log: string): Diagnosis | undefined {
     return undefined;
   }
 
-  /** Removes what a failed {@link create} has made, if anything; why it failed matters more than whether that works. */
+  /** Removes the container of a failed {@link create}; a failure of the removal does not replace the first error. */
   protected async removeCreated(host: TestcontainersHost, creator: string): Promise<void> {
     try {
       if (this.#createdId !== undefined) await host.remove(this.#createdId);
-      // Until it is started, only its label tells that it was created.
+      // Until it is started, it can only be found by its label.
       await removeCreatedBy(host, creator);
     } catch (error) {
       debug("what a failed start has made was not removed: %o", error);
@@ -142,11 +142,11 @@ export abstract class PublishedContainer extends GenericContainer {
   }
 
   protected override async containerStarting(_inspected: InspectResult, _isReused: boolean): Promise<void> {
-    // From here on the wait strategy notices.
+    // From here on the wait strategy notices an early exit.
     this.#death?.stopWatching();
   }
 
-  /** Waits until a container is ready that others use, too. It is not removed when it does not get ready. */
+  /** Waits until a shared container is ready. It is not removed if it does not get ready. */
   protected async joinRunning(
     context: StartContext,
     { id }: InspectedContainer,
@@ -158,9 +158,9 @@ export abstract class PublishedContainer extends GenericContainer {
       this.#isJoining = true;
       const handle = host.client.container.getById(id);
       try {
-        // Testcontainers does so only for a container that it has made.
+        // Testcontainers does so only for containers that it has created.
         if (this.logConsumer !== undefined) this.logConsumer(await host.client.container.logs(handle));
-        // Private in Testcontainers, and the only maker of a StartedTestContainer for a container that runs.
+        // Private in Testcontainers, and the only way to get a StartedTestContainer for a running container.
         const reuse = (): Promise<StartedTestContainer> => this["reuseContainer"](runningOnly(host.client), handle);
         const started = await this.#untilWaiting(host, reuse);
         this.#guard?.endSharing();
@@ -199,20 +199,20 @@ export abstract class PublishedContainer extends GenericContainer {
     return this.#guard;
   }
 
-  /** When the container counts as ready; undefined: as Testcontainers has it. */
+  /** The wait strategy; undefined for the default of Testcontainers. */
   protected readiness(_host: TestcontainersHost, _waitStrategy: WaitStrategy | undefined): WaitStrategy | undefined {
     return undefined;
   }
 
-  /** Whether its port must answer whatever wait strategy its user has chosen. */
+  /** True if the port must answer even with a wait strategy of the user's. */
   protected get isAlwaysAnswering(): boolean {
     return false;
   }
 
-  /** What it is configured with, as far as two starts of one project have to agree on it. */
+  /** The configuration on which all starts of a project must agree. */
   protected configuration(): readonly Part[] {
     const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
-    // No streams any more: see prepareCopies().
+    // Streams were read by prepareCopies().
     const bytes = (content: Content) => Buffer.from(content as string | Buffer).toString("base64");
     const content = this.contentsToCopy.map(({ target, content }) => [target, bytes(content)]);
     const archives = this.archivesToCopy.map(({ target }) => target);

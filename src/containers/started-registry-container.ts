@@ -16,24 +16,24 @@ import type { RyukSession } from "./engine/ryuk-session.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { withinTime } from "./engine/time-limit.ts";
 
-/** What the engine may take beside the time that the container is given to end by itself. */
+/** How long the engine may take in addition to the container's time to end. */
 const STOP_TIMEOUT_MS = 30_000;
 
-/** A container in use, and what its use has to give back. */
+/** A container in use, and what must be released afterwards. */
 export type ContainerUse = {
   readonly container: StartedTestContainer;
   readonly containerPort: number;
   readonly host: TestcontainersHost;
-  /** Where its ports are reached. */
+  /** The host of its ports. */
   readonly address: string;
-  /** None if the port did not come from a registry. */
+  /** Undefined if the port does not come from a registry. */
   readonly lease: Lease | undefined;
-  /** Somebody else wants it to stay: even its last user leaves it alone. */
+  /** True if the container is kept: even its last user does not remove it. */
   readonly isKept: boolean;
   /** Whether `stop()` removes it, unless told otherwise. */
   readonly isRemovedByStop: boolean;
   readonly session: RyukSession | undefined;
-  /** What its user reads of it while it is in use. */
+  /** The log stream of the user's log consumer. */
   readonly log: Readable | undefined;
 };
 
@@ -92,7 +92,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
 
   /** Makes an image of the container, without the registry's labels. */
   override commit(options: CommitOptions): Promise<string> {
-    // Otherwise whatever is made from the image would be taken for the project's container, and be removed as such.
+    // Otherwise containers made from the image would count as the project's container and be removed as such.
     const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
     return super.commit({ ...options, changes: [...blanks, ...(options.changes ?? [])] });
   }
@@ -104,7 +104,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     try {
       const { isLast } = await lease.beginLeave(!isRemoved);
       if (!isLast || isKept || !(await this.#mayEnd(lease))) {
-        // It goes on for as long as the container does, and would keep this process alive.
+        // The log stream lasts as long as the container, and would keep this process running.
         log?.destroy();
         return this.#left();
       }
@@ -116,7 +116,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     }
   }
 
-  /** False if the registry has lost track of who uses it, and its maker may still do. */
+  /** False if the registry has lost track of its users, and its maker may still use it. */
   async #mayEnd(lease: Lease): Promise<boolean> {
     const found = await this.#use.host.find(this.getId());
     return found === undefined || (await lease.mayRemove(found.labels));
@@ -130,7 +130,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
       await this.#beforeEnd?.();
       return await withinTime({ timeoutMs, late }, () => super.stop(options));
     } catch (error) {
-      // Another process has removed it, or is just doing so. It may have been replaced by one that all have left since.
+      // Another process has removed it, or is doing so. It may have been replaced by one that all its users have left.
       if (isMissing(error) || isInTheWay(error)) {
         if (lease !== undefined) await removeProjectContainer(host, lease);
         return this.#left();

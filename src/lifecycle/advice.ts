@@ -1,4 +1,4 @@
-/** How the users of the library, the action and the command line write what a message advises. */
+/** How users of the library, the action and the command line follow the advice of a message. */
 export type Advice = {
   /** What gives a second container beside this one. */
   readonly instance: string;

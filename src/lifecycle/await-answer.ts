@@ -13,11 +13,11 @@ const LONGEST_MS = 30_000;
 /** A port of a container that a user is going to connect to. */
 export type ServedPort = { readonly containerPort: number; readonly hostPort: number };
 
-/** How a port is waited for. */
+/** How to wait for a port. */
 export type AnswerOptions = {
-  /** Where the port may be reached, the likeliest first. */
+  /** The hosts at which the port may be reached, the likeliest first. */
   readonly hosts: readonly string[];
-  /** False where only the publication counts. @default true */
+  /** False if only the publication counts. @default true */
   readonly isAnswerAwaited?: boolean | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;

@@ -4,10 +4,10 @@ import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME } from "../registry/lab
 import type { Lease } from "./lease.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
-/** An engine that hangs must not keep a start that has failed from ending. */
+/** A failed start must end even if the engine hangs. */
 const LOOK_TIMEOUT_MS = 3_000;
 
-/** Ends a lease whose start has failed: nothing is left but what others use, or what was to be kept. */
+/** Ends a lease whose start has failed. Only containers that others use, or that are to be kept, are left. */
 export async function leaveFailedStart(host: ContainerHost, lease: Lease): Promise<void> {
   const limits = { timeoutMs: LOOK_TIMEOUT_MS };
   try {
@@ -20,13 +20,13 @@ export async function leaveFailedStart(host: ContainerHost, lease: Lease): Promi
       await removeProjectContainer(host, lease, limits);
     }
   } catch (error) {
-    // The failure that led here matters more. The next start of the project removes what is left.
+    // The first failure matters more. The next start of the project removes what is left.
     debug("the container %s was not removed: %o", lease.assignment.containerName, error);
   }
   await lease.release();
 }
 
-/** Undefined also where the engine does not tell: what this start has created is removed nevertheless. */
+/** Undefined also if the engine does not tell; a container that this start created is removed nevertheless. */
 async function labelsOf(host: ContainerHost, containerName: string) {
   try {
     return (await host.find(containerName, { timeoutMs: LOOK_TIMEOUT_MS }))?.labels;
@@ -37,8 +37,8 @@ async function labelsOf(host: ContainerHost, containerName: string) {
 }
 
 /**
- * Removes the generation's container, whichever of its users made it. To be called by the last of them between
- * `beginLeave()` and `release()`, when nobody can make another.
+ * Removes the generation's container, whichever of its users made it. Called by the last user between `beginLeave()` and
+ * `release()`, when no other container can be made.
  */
 export async function removeProjectContainer(host: ContainerHost, lease: Lease, limits?: CallLimits): Promise<void> {
   const found = await host.find(lease.assignment.containerName, limits);
@@ -46,7 +46,7 @@ export async function removeProjectContainer(host: ContainerHost, lease: Lease, 
   if (await lease.mayRemove(found.labels)) await host.remove(found.id, limits);
 }
 
-/** Removes what a holder has created, running or not. */
+/** Removes the containers that a holder created, running or not. */
 export async function removeCreatedBy(host: ContainerHost, holderId: string, limits?: CallLimits): Promise<void> {
   const ids = await host.labelled(LABEL_CREATOR, holderId, limits);
   await Promise.all(ids.map((id) => host.remove(id, limits)));

@@ -4,7 +4,7 @@ import { engineError } from "../docker/engine-error.ts";
 import type { Advice } from "./advice.ts";
 import { missingImage } from "./start-failure.ts";
 
-/** What is done about an image before a container is made of it. */
+/** How to make sure of an image before a container is made from it. */
 export type ImageRequest = {
   readonly image: string;
   readonly pull: "missing" | "always" | "never";

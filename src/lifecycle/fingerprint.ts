@@ -1,12 +1,12 @@
 import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 
-/** One thing a container is configured with. */
+/** One part of a container's configuration. */
 export type Part = {
-  /** For people: `environment`, `password of _SYSTEM`. */
+  /** A name to print: `environment`, `password of _SYSTEM`. */
   readonly name: string;
   readonly value: unknown;
-  /** What the image has anyway: such a part is not noted. */
+  /** The value that the image has anyway; such a part is not noted. */
   readonly isDefault?: boolean;
 };
 
@@ -15,12 +15,12 @@ export function environmentParts(environment: Readonly<Record<string, string>>):
   return Object.entries(environment).map(([name, value]) => ({ name: `value of ${name}`, value }));
 }
 
-// Slow enough that a password cannot be tried out of a label by the million, fast enough for a start (about 3 ms).
+// Slow enough to prevent guessing passwords from a label by the million, fast enough for a start (about 3 ms).
 const COST = { N: 2 ** 10, r: 8, p: 1 };
 const DIGEST_BYTES = 9;
 const derive = promisify<string, Buffer, number, typeof COST, Buffer>(scrypt);
 
-/** What a container was configured with, as a label: `{"salt": ..., "<name>": <digest>}`; undefined when nothing was. */
+/** The configuration of a container as a label: `{"salt": ..., "<name>": <digest>}`; undefined if there is none. */
 export async function fingerprint(parts: readonly Part[]): Promise<string | undefined> {
   const noted = parts.filter((part) => !part.isDefault);
   if (noted.length === 0) return undefined;
@@ -30,8 +30,8 @@ export async function fingerprint(parts: readonly Part[]): Promise<string | unde
 }
 
 /**
- * The names of the parts that a container with this label does not have as they are asked for. What is not asked for is
- * not compared: whoever asks for less than there is gets along with it.
+ * The names of the requested parts that differ from a container with this label. Parts that are not requested are not
+ * compared, so a request for less than the container has is fulfilled.
  */
 export async function differingParts(label: string | undefined, parts: readonly Part[]): Promise<readonly string[]> {
   const noted = parseLabel(label);
@@ -49,7 +49,7 @@ async function digest(value: unknown, salt: Buffer): Promise<string> {
   return (await derive(JSON.stringify(value), salt, DIGEST_BYTES, COST)).toString("base64");
 }
 
-/** A label that cannot be read notes nothing. */
+/** An unreadable label counts as empty. */
 function parseLabel(label: string | undefined): ReadonlyMap<string, string> {
   if (label === undefined) return new Map();
   try {

@@ -10,14 +10,14 @@ import type { PortRegistry } from "../registry/registry.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
 
-/** What a start asks of its assignment. */
+/** How a start acquires its assignment. */
 export type LeaseOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
   readonly project: string | undefined;
-  /** @default this process, for one use of the container */
+  /** The holder. @default this process, for one use of the container */
   readonly holder?: Holder | undefined;
 };
 
-/** One start's part in a project's assignment, from before its container exists until after it has left it. */
+/** One start's claim to a project's assignment, from before its container exists until it has left the container. */
 export class Lease {
   readonly registry: PortRegistry;
   readonly #options: AssignOptions & { readonly holder: Holder };
@@ -42,11 +42,11 @@ export class Lease {
     return Lease.of(registry, await registry.acquire(project, { ...wanted, holder }), wanted);
   }
 
-  /** A part in an assignment that was acquired already. */
+  /** A lease of an assignment that was acquired already. */
   static of(registry: PortRegistry, acquisition: Acquisition, wanted: AssignOptions): Lease {
     const { assignment, holder } = acquisition;
     const { preferredPort, hasWebPort } = wanted;
-    // What the environment named stays this lease's, whatever becomes of the environment.
+    // The project of the lease is fixed, even if the environment changes later.
     return new Lease(registry, { preferredPort, hasWebPort, instance: assignment.instance, holder }, acquisition);
   }
 
@@ -68,20 +68,20 @@ export class Lease {
     return webPort === undefined ? [port] : [port, webPort];
   }
 
-  /** The labels of a container that is made for it. */
+  /** The labels of a container that is made for the lease. */
   labels(lifetime: "holders" | "kept"): Record<string, string> {
     const { assignment, generation } = this;
     const { registryPath } = this.registry;
     return containerLabels({ assignment, generation, registryPath, creator: this.#options.holder, lifetime });
   }
 
-  /** Looks whether another start has moved the assignment meanwhile, and drops holders that are gone. */
+  /** Reads the assignment again, which another start may have moved, and drops dead holders. */
   async renew(): Promise<void> {
     this.#acquisition = await this.registry.acquire(this.assignment, this.#options);
   }
 
   /**
-   * Exchanges the port, which the engine refused.
+   * Replaces the port, which the engine refused.
    * @throws PortConflictError when it was asked for by number, or others rely on it
    */
   async move(): Promise<void> {
@@ -92,14 +92,14 @@ export class Lease {
     });
   }
 
-  /** The ids of the others who use the container, as of the last {@link renew}; none of them was known to be gone. */
+  /** The ids of the other users of the container, as of the last {@link renew}, without those known to be gone. */
   get others(): ReadonlySet<string> {
     return this.#acquisition.otherUsers;
   }
 
   /**
-   * Leaves the container, and says whether nobody else uses it: then newcomers wait until {@link release}. A registry that
-   * cannot be written to is reported; what can still be read of it decides.
+   * Leaves the container, and returns whether this was its last user; later starts then wait until {@link release}. A
+   * registry that cannot be written is reported, and the readable document decides.
    */
   async beginLeave(isContainerKept: boolean): Promise<{ readonly isLast: boolean }> {
     const { holder } = this.#options;
@@ -121,7 +121,7 @@ export class Lease {
     return isRemovableBy(labels, leaver, await observeMaker(labels));
   }
 
-  /** Takes back {@link beginLeave}, after which the container could not be removed: nobody has to wait for that. */
+  /** Reverts {@link beginLeave} if the container could not be removed, so that other starts do not wait. */
   async stay(): Promise<void> {
     try {
       await this.renew();
@@ -130,13 +130,13 @@ export class Lease {
     }
   }
 
-  /** Gives the port back. A failure is reported, not thrown: it must not take the place of a test's own result. */
+  /** Releases the port. A failure is reported, not thrown, so that it does not replace a test's own result. */
   async release(): Promise<void> {
     const { holder } = this.#options;
     try {
       await this.registry.releasePort(this.assignment, { holder });
     } catch (error) {
-      // Somebody has cleared the registry: the port has been given back already.
+      // The registry was cleared, so the port is released already.
       if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
       else if (!this.#isFailureReported) report(`Releasing port ${this.assignment.port}`, error);
     }
@@ -153,7 +153,7 @@ export class Lease {
   }
 }
 
-/** Node prints it on standard error, once, and tools can listen for it. */
+/** Emits a process warning, which Node prints once on standard error. */
 function report(attempt: string, error: unknown): void {
   const code = (error as { code?: unknown } | null)?.code;
   process.emitWarning(`${attempt} failed: ${error instanceof Error ? error.message : String(error)}`, {

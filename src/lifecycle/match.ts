@@ -9,14 +9,14 @@ import { differingParts, type Part } from "./fingerprint.ts";
 /** A port of the container that its user exposed: such as `1972/tcp`, and the host port, if one was named. */
 export type ExposedPort = { readonly key: string; readonly hostPort: number | undefined };
 
-/** What a start asks of a container that it is going to join. */
+/** What a start requires of a container that it joins. */
 export type WantedContainer = {
-  /** Undefined: any will do. */
+  /** Undefined if any image will do. */
   readonly image: string | undefined;
   readonly containerPort: number;
   readonly isWebPortWanted: boolean;
   readonly parts: readonly Part[];
-  /** The further ports that its user reaches. */
+  /** The other ports that the user needs. */
   readonly exposed?: readonly ExposedPort[] | undefined;
   readonly networkMode?: string | undefined;
   /** The names of the container in that network. */
@@ -24,7 +24,7 @@ export type WantedContainer = {
   readonly advice: Advice;
 };
 
-/** @throws ContainerMismatchError when the project's container is not what is asked for */
+/** @throws ContainerMismatchError when the project's container does not fulfil the request */
 export async function checkMatch(
   host: ContainerHost,
   assignment: PortAssignment,
@@ -79,13 +79,13 @@ function otherPorts(assignment: PortAssignment, found: InspectedContainer, wante
   return differences;
 }
 
-/** Whether a port goes to that host port; undefined: to any. */
+/** Whether a port is published on that host port; undefined means any. */
 function isBound(found: InspectedContainer, key: string, hostPort: number | undefined): boolean {
   return (found.bindings[key] ?? []).some((target) => hostPort === undefined || target.hostPort === hostPort);
 }
 
 function unknownAliases({ networks }: InspectedContainer, { networkMode, networkAliases = [] }: WantedContainer) {
-  // Without a network Testcontainers does not look at them.
+  // Without a network Testcontainers ignores them.
   if (networkMode === undefined) return [];
   const known = networks.find(({ name, id }) => [name, id].includes(networkMode))?.aliases ?? [];
   return networkAliases

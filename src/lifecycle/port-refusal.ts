@@ -7,9 +7,9 @@ import { bindProbe, quietProbe } from "../registry/host/port-probe.ts";
 const debug = createDebug("iris-ports:lifecycle");
 
 /**
- * True when an engine refused to create or start a container because one of its host ports is taken. Every engine says so
- * in words of its own, so that a refusal in other words is decided by the ports themselves.
- * @param containerName of the container that was refused, which may still have the ports noted down
+ * True if an engine refused to create or start a container because one of its host ports is taken. Engines word this
+ * differently, so a refusal in unknown words is decided by checking the ports.
+ * @param containerName the refused container, which may still list the ports
  */
 export async function isPortRefused(
   error: unknown,
@@ -45,7 +45,7 @@ async function isAnyPublished(
 async function isAnyListenedOn(hostPorts: readonly number[], engine: ContainerEngine | undefined): Promise<boolean> {
   // The ports of a remote engine open on its host.
   if (engine?.isLocal === false) return false;
-  // Rather without a bind: a registry that chooses a port at this moment would take it for a listener.
+  // Preferably without binding, which would look like a listener to a registry that chooses a port at this moment.
   const isFree = quietProbe() ?? bindProbe;
   for (const port of hostPorts) if (!(await isFree(port))) return true;
   return false;

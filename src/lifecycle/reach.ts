@@ -10,7 +10,7 @@ export type Reach = {
   readonly isHere: boolean;
   /** The names of the engine's host as this process sees it, the likeliest first. */
   readonly hosts: readonly [string, ...string[]];
-  /** The only address of the engine's host that this process needs, where the engine says which. */
+  /** The address of the engine's host that is enough for this process, if the engine tells it. */
   readonly address?: string | undefined;
 };
 
@@ -19,21 +19,21 @@ export type ReachFacts = {
   /** Whether the engine is reached through this machine: a socket, a pipe, a loopback address. */
   readonly isLocal: boolean;
   readonly endpoint: string;
-  /** The host that a user named, or that Testcontainers has found. */
+  /** The host that was configured, or that Testcontainers has found. */
   readonly knownHost: string | undefined;
   /** This process runs in a container, so that the engine's host is another one. */
   readonly isInContainer: boolean;
-  /** The networks of that container, where the engine knows it. */
+  /** The networks of that container, if the engine knows it. */
   readonly networks?: readonly Pick<ContainerNetwork, "name" | "gateway">[] | undefined;
 };
 
 const LOOPBACK = "127.0.0.1";
 const WILDCARDS = ["", "0.0.0.0", "::"];
 const CONNECT_TIMEOUT_MS = 2_000;
-/** A forwarder that has nobody to forward to accepts a connection, and closes it at once. */
+/** A port forwarder without a target accepts a connection and closes it at once. */
 const STAY_MS = 50;
 
-/** Where the published ports of an engine open, by what is known of it. */
+/** Determines where the published ports of an engine open. */
 export async function reachOf({ networks = [], ...facts }: ReachFacts): Promise<Reach> {
   const { isLocal, endpoint, knownHost, isInContainer } = facts;
   const host = knownHost ?? remoteHost(endpoint);
@@ -50,8 +50,8 @@ export async function reachOf({ networks = [], ...facts }: ReachFacts): Promise<
 }
 
 /**
- * The host addresses to publish a port on: the loopback address where the ports open on this machine, because IRIS has
- * well-known default passwords; otherwise all, which is an empty address.
+ * The host addresses to publish a port on: the loopback address if the ports open on this machine, because IRIS has
+ * well-known default passwords; otherwise all, written as an empty address.
  */
 export function bindAddresses({ isHere, hosts, address }: Reach, wanted: string | undefined): readonly string[] {
   if (wanted !== undefined) return [wanted];
@@ -61,14 +61,14 @@ export function bindAddresses({ isHere, hosts, address }: Reach, wanted: string 
   return [LOOPBACK, ...hosts.filter((host) => !isLoopback(host))];
 }
 
-/** True where a port is open to everybody who reaches the engine's host, unless an address is asked for. */
+/** True if a port can be reached from other machines, unless an address is set. */
 export function isOpenToAll(reach: Reach): boolean {
   return bindAddresses(reach, undefined).includes("");
 }
 
 /**
- * Where a port that is published on these addresses is reached, the likeliest first; rather 127.0.0.1 than localhost,
- * which may be ::1.
+ * The hosts at which a port that is published on these addresses can be reached, the likeliest first. 127.0.0.1 instead of
+ * localhost, which may be ::1.
  */
 export function hostsOf({ isHere, hosts }: Reach, published: readonly string[]): readonly string[] {
   const hasLoopback = published.some((address) => address === LOOPBACK || WILDCARDS.includes(address));
@@ -82,13 +82,13 @@ export function publishedAddresses(targets: readonly PortTarget[] | undefined): 
   return (targets ?? []).map(({ hostIp }) => hostIp);
 }
 
-/** The first of the names under which a port answers; undefined when none does. */
+/** The first of the hosts at which a port answers; undefined if none does. */
 export async function firstAnswering(hosts: readonly string[], port: number): Promise<string | undefined> {
   for (const host of hosts) if (await answers(host, port)) return host;
   return undefined;
 }
 
-/** Whether something accepts connections to the port, and says something or keeps the connection open. */
+/** Whether the port accepts connections, and sends data or keeps the connection open. */
 export function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -128,7 +128,7 @@ function defaultGateway(): string | undefined {
   return gateway === undefined ? undefined : [...Buffer.from(gateway, "hex")].reverse().join(".");
 }
 
-/** By binding it: the list of interfaces leaves out a bridge to which no container is attached at the moment. */
+/** Checked by binding, because the list of interfaces omits a bridge without containers. */
 async function isOwnAddress(host: string): Promise<boolean> {
   if (isIP(host) === 0) return false;
   const server = createServer();

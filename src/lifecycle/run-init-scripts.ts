@@ -8,7 +8,7 @@ import type { Advice } from "./advice.ts";
 
 const CLEAN_TIMEOUT_MS = 30_000;
 
-/** What is run, and what its user is told. */
+/** The scripts to run, and the advice for messages. */
 export type InitOptions = CallLimits & {
   readonly request: {
     readonly initScripts?: readonly InitScript[] | undefined;
@@ -46,7 +46,7 @@ export async function runInitScripts(host: DockerCommandHost, id: string, option
   });
 }
 
-/** What IRIS wrote, line by line. */
+/** The output of IRIS, line by line. */
 async function runStep(
   host: DockerCommandHost,
   id: string,
@@ -64,7 +64,7 @@ async function runStep(
   return typeof result === "string" ? result.trim().split("\n").filter(Boolean) : [];
 }
 
-/** The container is gone when somebody reads this, so nothing can be tried in it by hand. */
+/** Without advice to try it by hand, because the container is removed. */
 function scriptError({ shown }: InitStep, error: unknown, { advice }: InitOptions): unknown {
   if (!(error instanceof IrisSessionError)) return error;
   const { state, namespace, words, line, statement, sqlCode, errors, output } = error;

@@ -9,24 +9,24 @@ import {
   LABEL_REGISTRY,
 } from "../registry/labels.ts";
 
-/** A container as far as the decision depends on it. */
+/** The facts about a container on which the decision depends. */
 export type NamedContainer = {
-  /** The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
+  /** As the engine calls it: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** It has ended, and is not just being restarted. */
+  /** True if it has ended and is not being restarted. */
   readonly isSettled?: boolean;
 };
 
-/** What a start sees: its assignment, and the container that has the assignment's name. */
+/** The input of the decision: the assignment, and the container with the assignment's name. */
 export type StartView = {
   readonly assignment: PortAssignment;
   readonly generation: string;
   readonly registryPath: string;
   readonly found: NamedContainer | undefined;
-  /** The process that made it; `unknown` where it cannot be observed from here. */
+  /** The verdict on the process that made it; `unknown` if it cannot be observed from here. */
   readonly maker: Verdict;
-  /** The ids of the others who hold the assignment and use its container; none of them is known to be gone. */
+  /** The ids of the other holders that use the container and are not known to be gone. */
   readonly others: ReadonlySet<string>;
 };
 
@@ -34,13 +34,13 @@ export type StartView = {
  * - `create`: there is no container.
  * - `join`: it runs, and it is the project's.
  * - `restart`: it was kept, and ended.
- * - `wait`: it is just being made, restarted or removed.
- * - `remove`: it was left behind by somebody who is gone, or has ended.
+ * - `wait`: it is being made, restarted or removed.
+ * - `remove`: it was left behind by a dead process, or has ended.
  * - `move`: it is not this registry's: take another port, and with it another name.
  */
 export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
 
-/** What a start has to do next. */
+/** The next step of a start. */
 export function decideStart({ assignment, generation, registryPath, found, maker, others }: StartView): StartStep {
   if (found === undefined) return "create";
   const { labels, state } = found;
@@ -56,8 +56,8 @@ export function decideStart({ assignment, generation, registryPath, found, maker
 }
 
 /**
- * The container is of a use that the document does not know. A maker that cannot be observed may live in a container of
- * its own, where a registry has the same path and is another one: what it made is not touched.
+ * The container belongs to a generation that the document does not know. A maker that cannot be observed may live in a
+ * container with another registry of the same path, so its container is not touched.
  */
 function decideLeftover({ state }: NamedContainer, maker: Verdict): StartStep {
   if (maker === "unknown") return "move";

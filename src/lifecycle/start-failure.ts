@@ -9,13 +9,13 @@ import type { Advice } from "./advice.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
 const TAIL_LINES = 40;
-/** What is asked about a container that failed must not take longer than the failure itself. */
+/** The time-out of requests about a failed container. */
 const LOOK_TIMEOUT_MS = 3_000;
 
-/** What a log tells of, and what to do about it. */
+/** The problem found in a log, and how to fix it. */
 export type Diagnosis = { readonly what: string; readonly remedy: string };
 
-/** A failed start with the container's last words, which are read before it is removed. */
+/** A failed start with the last lines of the container's log, which are read before it is removed. */
 export async function startFailure(host: ContainerHost, id: string, text: ErrorText): Promise<ContainerStartError> {
   const logTail = await readLog(host, id, TAIL_LINES);
   const lastWords = logTail
@@ -25,7 +25,7 @@ export async function startFailure(host: ContainerHost, id: string, text: ErrorT
   return new ContainerStartError({ ...text, state, logTail });
 }
 
-/** Why a container is not running as it should: as its log tells, where `diagnose` understands it. */
+/** Why a container does not run: from its log if `diagnose` understands it, else from its state. */
 export async function endFailure(
   host: ContainerHost,
   id: string,
@@ -36,7 +36,7 @@ export async function endFailure(
   const diagnosis = diagnose(log ?? "");
   return startFailure(host, id, {
     what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
-    state: diagnosis && `In the engine's words: ${end}.`,
+    state: diagnosis && `The engine reports: ${end}.`,
     remedy: diagnosis?.remedy ?? "fix what the last lines of its log report",
     cause,
   });
@@ -62,7 +62,7 @@ async function readLog(host: ContainerHost, id: string, tail?: number): Promise<
   }
 }
 
-/** What a start failed with, as an error of ours. */
+/** Converts the failure of a start to one of our errors. */
 export async function typedStartError(
   error: unknown,
   engine: ContainerEngine | undefined,
@@ -81,8 +81,8 @@ export async function typedStartError(
 }
 
 /**
- * What is wrong with the engine, if it went away. A failed connection or a missing file says so in the same words whether
- * it was the engine's, a copied file or whatever a user's own code connects to: only the engine itself can tell.
+ * The engine's error, if it does not answer any more. A failed connection or a missing file looks the same for the engine, a
+ * copied file and the user's own code, so the engine itself is asked.
  */
 async function absenceOf(engine: ContainerEngine | undefined, error: unknown): Promise<IrisPortsError | undefined> {
   const isAnswer = statusOf(error) !== undefined;
@@ -99,9 +99,9 @@ async function absenceOf(engine: ContainerEngine | undefined, error: unknown): P
 /** An image that the engine does not have. */
 export type MissingImage = {
   readonly image: string;
-  /** Why, in the engine's words. */
+  /** The message of the engine. */
   readonly words: string;
-  /** Whether it was tried to pull it. */
+  /** True if pulling it was tried. */
   readonly isPulled: boolean;
   readonly advice: Advice;
   readonly cause?: unknown;

@@ -24,7 +24,7 @@ import { ProjectStart, type StartedProject } from "./start.ts";
 import { typedStartError } from "./start-failure.ts";
 import { waitForIris } from "./wait-for-iris.ts";
 
-/** The IRIS that a project is to have. */
+/** The IRIS to start for a project. */
 export type IrisRequest = {
   readonly image: string;
   /** The user named no image, so any running container of the project will do. @default false */
@@ -36,7 +36,7 @@ export type IrisRequest = {
   readonly licenseKey?: string | undefined;
   /** The content of a configuration merge file. */
   readonly cpfMerge?: string | undefined;
-  /** Run once, when the container was made, and not when it is joined. */
+  /** Run once after the container was created, not when it is joined. */
   readonly initScripts?: readonly InitScript[] | undefined;
   /** Further options of `docker create`, one word each. */
   readonly containerOptions?: readonly string[] | undefined;
@@ -47,7 +47,7 @@ export type IrisRequest = {
   readonly timeoutMs: number;
 };
 
-/** Where it is started, and who is told about it. */
+/** Where to start it, and where to report progress. */
 export type IrisStart = {
   readonly host: DockerCommandHost;
   readonly lease: Lease;
@@ -63,8 +63,8 @@ export type IrisStart = {
 export type ReadyIris = { readonly id: string; readonly host: string };
 
 /**
- * Makes or joins the project's IRIS through the docker command. It is started when IRIS lets a session in and its port
- * answers from here. Whatever fails, neither a container nor the lease is left behind.
+ * Creates or joins the project's IRIS through the docker command. Resolves once IRIS accepts a session and its port answers
+ * from here. A failure leaves neither a container nor the lease behind.
  * @throws ContainerStartError, ContainerMismatchError, PortConflictError, PortExhaustedError, and what the engine refuses
  */
 export async function startIris(request: IrisRequest, start: IrisStart): Promise<StartedProject<ReadyIris>> {
@@ -113,7 +113,7 @@ function startOrJoin(request: IrisRequest, start: IrisStart): Promise<StartedPro
   ).run();
 }
 
-/** The same parts as of a container of the library that is asked for the same, so that its tests join. */
+/** The same parts as for an equal container of the library, so that tests of the library join it. */
 function irisParts(request: IrisRequest): readonly Part[] {
   const { setup, licenseKey, cpfMerge, containerOptions = [] } = request;
   const { username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD } = setup;

@@ -19,17 +19,17 @@ const SHORTEST_CALL_MS = 5_000;
 /** How long a container must have been seen ended, so that it is not one that another process is just restarting. */
 const SETTLE_MS = 500;
 
-/** What one kind of container does at the steps of its start. */
+/** The steps of a start that depend on the kind of container. */
 export type StartActions<T> = {
   /** Makes and starts the container on the lease's ports and under its name, and waits until it is ready. */
   create(): Promise<T>;
-  /** Waits until a container that runs is ready, harming it in no way. */
+  /** Waits until a running container is ready, without changing it. */
   join(running: InspectedContainer): Promise<T>;
-  /** What the log of a container that ended tells of. */
+  /** The problem found in the log of a container that ended. */
   diagnose(log: string): Diagnosis | undefined;
 };
 
-/** How a start is carried out. */
+/** The options of a start. */
 export type StartOptions = {
   readonly host: ContainerHost;
   readonly lease: Lease;
@@ -37,25 +37,25 @@ export type StartOptions = {
   readonly timeoutMs: number;
   /** Ends the start with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Is told what users should know of: containers that are removed, ports that are refused. */
+  /** Receives messages for users: removed containers, refused ports. */
   readonly narrate?: ((line: string) => void) | undefined;
 };
 
-/** What came of a start; `joined` is the container as it was found, where it was there already. */
+/** The result of a start; `joined` is the existing container, if there was one. */
 export type StartedProject<T> = { readonly use: T; readonly joined: InspectedContainer | undefined };
 
-/** The container ended between two looks at it. */
+/** The container ended between two checks. */
 export class NotRunningError extends Error {}
 
 /**
- * Makes or joins the one container that a lease stands for. Any number of starts may do so at once: the engine gives a
- * name to one container only, so one of them makes it and the others join. Whatever fails, nothing is left behind.
+ * Creates or joins the container of a lease. Any number of starts may run at once: the engine gives a name to one container
+ * only, so one start creates it and the others join. A failure leaves nothing behind.
  */
 export class ProjectStart<T> {
   readonly #options: StartOptions;
   readonly #actions: StartActions<T>;
   readonly #deadline: number;
-  /** What this start has started again; once is enough. */
+  /** The container that this start has restarted; it does so only once. */
   #restartedId: string | undefined;
   #ended: { readonly id: string; readonly seenAt: number } | undefined;
 
@@ -87,7 +87,7 @@ export class ProjectStart<T> {
     const { assignment } = lease;
     const found = await host.find(assignment.containerName, this.#limits);
     if (found === undefined) return this.#create();
-    // Only what the registry says after the container was seen can tell whose it is.
+    // The registry is read after the container was seen, so that it knows the container's generation.
     await lease.renew();
     if (lease.assignment.containerName !== assignment.containerName) return undefined;
     const step = decideStart({
@@ -126,7 +126,7 @@ export class ProjectStart<T> {
     }
   }
 
-  /** Undefined where it ended before it could be joined, or was removed or restarted while it was being waited for. */
+  /** Undefined if it ended before it could be joined, or was removed or restarted during the wait. */
   async #join(found: InspectedContainer): Promise<StartedProject<T> | undefined> {
     const { host, lease, wanted } = this.#options;
     if (found.state === "paused") throw this.#pausedError();
@@ -193,7 +193,7 @@ export class ProjectStart<T> {
     return this.#ended !== undefined && performance.now() - this.#ended.seenAt >= SETTLE_MS;
   }
 
-  /** A single call may take what is left of the time, and never less than a busy engine needs. */
+  /** The time-out of a single call: the remaining time, but at least what a busy engine needs. */
   get #limits(): CallLimits {
     return { timeoutMs: Math.max(SHORTEST_CALL_MS, this.#deadline - performance.now()), signal: this.#options.signal };
   }
@@ -212,7 +212,7 @@ export class ProjectStart<T> {
     return new ContainerStartError({
       what: `The container ${containerName} did not get into a usable state within ${this.#options.timeoutMs / 1000} s.`,
       state: "Another process seems to be making, restarting or removing it all the time.",
-      remedy: `look at it (docker inspect ${containerName}), or remove it: docker rm --force ${containerName}`,
+      remedy: `check it (docker inspect ${containerName}), or remove it: docker rm --force ${containerName}`,
     });
   }
 }

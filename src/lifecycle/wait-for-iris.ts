@@ -14,22 +14,22 @@ const debug = createDebug("iris-ports:lifecycle");
 const FIRST_RETRY_MS = 40;
 const LONGEST_RETRY_MS = 500;
 
-/** What is waited for. */
+/** The options of the wait. */
 export type IrisWaitOptions = {
-  /** What a session sets up before IRIS counts as ready. */
+  /** The user and namespace that a session sets up before IRIS counts as ready. */
   readonly setup: SetupOptions;
   readonly timeoutMs: number;
   readonly advice: Advice;
   readonly signal?: AbortSignal | undefined;
-  /** Is handed the lines of the container's log. */
+  /** Receives the lines of the container's log. */
   readonly onLine?: ((line: string) => void) | undefined;
-  /** False where something else has told that sessions are worth trying. @default true */
+  /** False if sessions can be tried at once. @default true */
   readonly isLogAwaited?: boolean | undefined;
 };
 
 /**
- * Waits until IRIS in a container is ready. A log that tells of a failure, a container that ends, and one without IRIS in
- * it fail at once.
+ * Waits until IRIS in a container is ready. Fails at once if the log shows a failure, the container ends, or there is no IRIS
+ * in it.
  * @throws ContainerStartError
  */
 export async function waitForIris(host: ContainerHost, id: string, options: IrisWaitOptions): Promise<void> {
@@ -64,7 +64,7 @@ class IrisWait {
     try {
       const found = await this.#host.find(this.#id, { signal: this.#signal });
       this.#image = found?.imageName ?? "";
-      // Of a container that does not run any more it is the end of this run.
+      // The log of a container that no longer runs ends with this run.
       const endOfEarlierRun = found?.isRunning ? found.finishedAt : undefined;
       this.#startup = this.#begin(endOfEarlierRun !== undefined);
       background = [this.#followLog(endOfEarlierRun), this.#lookForIris(), this.#trySessions()].map((work) =>
@@ -111,14 +111,14 @@ class IrisWait {
     if (!this.#signal.aborted) this.#advance({ kind: "log-ended", isRunning: await this.#isRunning() });
   }
 
-  /** In a container without IRIS nothing would ever say that it has started. */
+  /** Checks for IRIS, because a container without it would never report that it has started. */
   async #lookForIris(): Promise<void> {
     try {
       const look = ["sh", "-c", "command -v iris"];
       const { exitCode } = await this.#host.exec(this.#id, look, { signal: this.#signal });
       if (exitCode !== 0 && (await this.#isRunning())) this.#advance({ kind: "no-iris" });
     } catch (error) {
-      // What hinders the look hinders the session as well, which says so.
+      // If this check fails, the session fails as well and reports it.
       debug("whether there is an iris in %s cannot be told: %o", this.#id, error);
     }
   }
@@ -153,7 +153,7 @@ class IrisWait {
   }
 
   #fail(error: unknown): void {
-    // What is given up because the wait is over fails, too.
+    // Requests that are given up after the wait fail as well.
     if (this.#signal.aborted) return;
     this.#failure = error;
     this.#wake();
@@ -195,7 +195,7 @@ const STEPS = {
   end: "Ending the session",
 } as const;
 
-/** What is waited for goes on by itself when the signal is aborted. */
+/** The awaited work continues in the background when the signal is aborted. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

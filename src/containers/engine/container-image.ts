@@ -12,14 +12,14 @@ import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.
 import { LIBRARY_ADVICE } from "../../lifecycle/advice.ts";
 import { missingImage } from "../../lifecycle/start-failure.ts";
 
-/** More than Testcontainers has connections waiting. */
+/** More than the idle connections of Testcontainers. */
 const WAKE_ATTEMPTS = 10;
 
 type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
 
 /**
  * Testcontainers' client.
- * @throws ContainerEngineError which says what is wrong with the engine, where Testcontainers only finds none
+ * @throws ContainerEngineError which explains what is wrong with the engine, where Testcontainers only reports that it found none
  */
 export async function connectEngine(engine: ContainerEngine = new DockerodeEngine()): Promise<ContainerRuntimeClient> {
   let client: ContainerRuntimeClient;
@@ -29,7 +29,7 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
     await engine.listContainers();
     throw new ContainerEngineError({
       what: `The container engine at ${engine.endpoint} answers, but Testcontainers cannot use it.`,
-      state: `It says: ${engineWords(cause)}`,
+      state: `It reports: ${engineWords(cause)}`,
       remedy: remedyFor(engine.endpoint),
       cause,
     });
@@ -38,14 +38,14 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
   return client;
 }
 
-/** Testcontainers knows neither docker contexts nor ssh. */
+/** Testcontainers supports neither docker contexts nor ssh. */
 function remedyFor(endpoint: string): string {
   if (!endpoint.startsWith("ssh://")) return `set DOCKER_HOST=${endpoint}; see why with DEBUG=testcontainers.`;
   const host = endpoint.slice("ssh://".length);
   return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock.`;
 }
 
-/** An engine that was restarted has closed the connections that Testcontainers keeps; each is noticed when it is used. */
+/** After a restart of the engine, the connections that Testcontainers keeps are closed; each is noticed when it is used. */
 async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -60,7 +60,7 @@ async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<v
 
 /**
  * Makes sure that the engine has the image.
- * @throws ContainerStartError when it has not, and it cannot be pulled
+ * @throws ContainerStartError when it does not have the image and cannot pull it
  */
 export async function pullImage(
   client: ContainerRuntimeClient,
@@ -72,7 +72,7 @@ export async function pullImage(
   const isPulled = shouldPull !== "never";
   try {
     if (shouldPull !== "never") await client.image.pull(imageName, { force: shouldPull, platform });
-    // A pull that breaks off half way is no error to Testcontainers.
+    // Testcontainers does not report a pull that breaks off.
     if (await client.image.exists(imageName)) return;
   } catch (cause) {
     throw missingImage({ image: imageName.string, words: engineWords(cause), isPulled, advice: LIBRARY_ADVICE, cause });
@@ -82,7 +82,7 @@ export async function pullImage(
 }
 
 /**
- * The one TCP port that the image says it serves on.
+ * The only TCP port that the image exposes.
  * @throws InvalidArgumentError when there are none or several
  */
 export async function soleExposedPort(client: ContainerRuntimeClient, imageName: ImageName): Promise<number> {
@@ -94,7 +94,7 @@ export async function soleExposedPort(client: ContainerRuntimeClient, imageName:
   if (port !== undefined && ports.length === 1) return port;
   throw new InvalidArgumentError({
     what: `The image ${imageName.string} exposes ${ports.length === 0 ? "no port" : `several ports (${ports.join(", ")})`}.`,
-    remedy: "say which one the registry port leads to: new RegistryContainer(image, containerPort)",
+    remedy: "name the port to publish: new RegistryContainer(image, containerPort)",
     argument: "containerPort",
     value: undefined,
   });

@@ -2,8 +2,8 @@ import type { ContainerRuntimeClient } from "testcontainers";
 import { NotRunningError } from "../../lifecycle/start.ts";
 
 /**
- * The client, except that it starts nothing: asked to reuse a container that has ended, Testcontainers would start it
- * again, and others who see it ended would do so at the same time.
+ * A client that starts nothing: when Testcontainers reuses a container that has ended, it would start it again, and other
+ * processes would do so at the same time.
  */
 export function runningOnly(client: ContainerRuntimeClient): ContainerRuntimeClient {
   const start = async (): Promise<void> => {

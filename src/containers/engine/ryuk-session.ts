@@ -8,8 +8,8 @@ const RYUK_PORT = 8080;
 const CONNECT_TIMEOUT_MS = 4_000;
 
 /**
- * Keeps another process's session alive. Ryuk removes what carries a session's label ten seconds after the session's last
- * connection has closed, so that a container would go with the process that made it while others still use it.
+ * Keeps another process's session alive. Ryuk removes everything with a session's label ten seconds after the session's last
+ * connection has closed. Without this, a container would be removed with the process that made it while others use it.
  * @see https://github.com/testcontainers/moby-ryuk
  */
 export class RyukSession {
@@ -19,7 +19,7 @@ export class RyukSession {
     this.#socket = socket;
   }
 
-  /** Undefined if the container belongs to no session, or nobody watches over it. */
+  /** Undefined if the container belongs to no session, or no Ryuk watches it. */
   static async keep(
     client: ContainerRuntimeClient,
     labels: Readonly<Record<string, string>>,
@@ -42,7 +42,7 @@ export class RyukSession {
   }
 }
 
-/** The connection keeps Ryuk waiting, but not this process running. */
+/** The connection keeps Ryuk from removing the session, but does not keep this process running. */
 function connect(host: string, port: number): Promise<net.Socket | undefined> {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
@@ -55,7 +55,7 @@ function connect(host: string, port: number): Promise<net.Socket | undefined> {
     socket.on("timeout", () => giveUp("no answer in time"));
     socket.on("connect", () => {
       socket.setTimeout(0).unref();
-      // Its acknowledgements are of no interest, but unread they would keep the connection from closing.
+      // Its acknowledgements are ignored, but they must be read, or the connection would not close.
       socket.resume();
       resolve(socket);
     });

@@ -6,8 +6,8 @@ import { ContainerEngineError } from "../../errors/errors.ts";
 import { type PortRegistry, withStartEngine } from "../../registry/registry.ts";
 
 /**
- * The engine on which Testcontainers starts containers: the first of its candidates that works, whatever is configured.
- * The registry has to ask this one.
+ * The engine on which Testcontainers starts containers: the first of its candidates that works. The registry must ask this
+ * engine.
  */
 export function engineOfTestcontainers(client: ContainerRuntimeClient): DockerodeEngine {
   return new DockerodeEngine({ client: client.container.dockerode });
@@ -30,8 +30,8 @@ export async function registryOn(engine: ContainerEngine, registry: PortRegistry
 }
 
 /**
- * Makes sure that the container does not start on another engine than the settings name: Testcontainers goes on to the
- * next one where the configured one does not work, without a word.
+ * Makes sure that the container starts on the configured engine: if that one does not work, Testcontainers silently uses the
+ * next one.
  * @throws ContainerEngineError which names both
  */
 export async function checkConfigured(engine: DockerodeEngine): Promise<void> {
@@ -47,7 +47,7 @@ export async function checkConfigured(engine: DockerodeEngine): Promise<void> {
   });
 }
 
-/** What is different about the configured engine; undefined if it is this one, under whatever address. */
+/** Why the configured engine is not this one; undefined if it is, at whatever address. */
 async function differenceTo(engine: DockerodeEngine): Promise<{ what: string; cause?: unknown } | undefined> {
   try {
     const configured = new DockerodeEngine();

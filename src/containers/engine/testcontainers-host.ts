@@ -78,7 +78,7 @@ export class TestcontainersHost implements ContainerHost {
   async followLog(id: string, { since, signal, onLine }: LogOptions): Promise<void> {
     const stream = await this.client.container.logs(this.#handle(id), { since: (since?.getTime() ?? 0) / 1000 });
     const lines = createInterface({ input: stream });
-    // The lines of a stream that is destroyed would never come to an end.
+    // The lines of a destroyed stream would never end.
     const stop = () => {
       lines.close();
       stream.destroy();
@@ -124,7 +124,7 @@ async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * The engine's frames: a byte for the stream, three of zero, four of length; none where the container has a terminal.
+ * The engine's frames: a byte for the stream, three of zero, four of length; none if the container has a terminal.
  * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
  */
 function withoutFrames(raw: Buffer): string {

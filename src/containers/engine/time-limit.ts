@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest } from "node:http";
 
-/** The requests that are made on behalf of a piece of work, and of the work that it is a part of. */
+/** The requests of a piece of work and of the work that contains it. */
 type Scope = { readonly made: Set<ClientRequest>; readonly outer: Scope | undefined };
 
 const scopes = new AsyncLocalStorage<Scope>();
@@ -12,7 +12,7 @@ subscribe("http.client.request.start", (message) => {
   for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) scope.made.add(request);
 });
 
-/** How long work may take, and what it fails with when it takes longer or is aborted. */
+/** The time-out of work, and the error if it takes longer or is aborted. */
 export type TimeLimit = {
   readonly timeoutMs: number;
   readonly late: () => Error;
@@ -20,9 +20,9 @@ export type TimeLimit = {
 };
 
 /**
- * Gives work up that talks to an engine and takes too long. Testcontainers' client waits for an answer for ever, and its
- * open requests would keep this process from ending: they are closed.
- * @param work is given a function that lifts the limit
+ * Gives up work with an engine that takes too long. Testcontainers' client waits for answers for ever, and its open requests
+ * would keep this process running, so they are closed.
+ * @param work gets a function that lifts the limit
  */
 export async function withinTime<T>(
   { timeoutMs, late, signal }: TimeLimit,

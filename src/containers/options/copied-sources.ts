@@ -20,7 +20,7 @@ export function checkDirectory(path: string, argument: string): void {
 }
 
 /**
- * The contents without streams: a stream can be read only once, and a start may have to try again.
+ * The contents with streams read to the end, because a stream can be read only once and a start may be repeated.
  * @throws InvalidArgumentError when a stream cannot be read
  */
 export function withoutStreams<T extends CopiedContent>(contents: readonly T[]): Promise<T[]> {
@@ -33,7 +33,7 @@ export function withoutStreams<T extends CopiedContent>(contents: readonly T[]):
 }
 
 /**
- * The archives with streams that nobody has read yet, as often as one asks.
+ * The archives with fresh streams, any number of times.
  * @throws InvalidArgumentError when a stream cannot be read
  */
 export function freshArchives<T extends CopiedArchive>(archives: readonly T[]): Promise<T[]> {
@@ -44,7 +44,7 @@ export function freshArchives<T extends CopiedArchive>(archives: readonly T[]): 
 
 const read = new WeakMap<Readable, Promise<Buffer>>();
 
-/** What a stream holds, also for those who come after it was read. */
+/** The content of a stream, kept for later reads. */
 async function bytesOf(stream: Readable, target: string): Promise<Buffer> {
   const bytes = read.get(stream) ?? buffer(stream);
   read.set(stream, bytes);
@@ -53,7 +53,7 @@ async function bytesOf(stream: Readable, target: string): Promise<Buffer> {
   } catch (cause) {
     throw new InvalidArgumentError({
       what: `The stream that is to be copied to ${target} in the container cannot be read: ${wordsOf(cause)}.`,
-      remedy: "give a stream that nobody has read or closed before the start",
+      remedy: "give a stream that has not been read or closed before the start",
       argument: "content",
       value: target,
       cause,
@@ -64,7 +64,7 @@ async function bytesOf(stream: Readable, target: string): Promise<Buffer> {
 function problemOf(path: string, isDirectoryWanted: boolean): string | undefined {
   try {
     const isDirectory = statSync(path).isDirectory();
-    if (isDirectory !== isDirectoryWanted) return isDirectory ? "it is a directory" : "it is no directory";
+    if (isDirectory !== isDirectoryWanted) return isDirectory ? "it is a directory" : "it is not a directory";
     accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {

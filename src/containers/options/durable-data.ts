@@ -4,13 +4,13 @@ import { GenericContainer, Wait } from "testcontainers";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { IRIS_UID } from "../../iris/image.ts";
 
-/** Where the directory or volume is in the container. */
+/** The path of the directory or volume in the container. */
 export const DURABLE_MOUNT = "/durable";
-/** IRIS makes it; the mounted directory itself must exist already. */
+/** Created by IRIS; the mounted directory itself must exist. */
 export const IRIS_DATA_DIRECTORY = `${DURABLE_MOUNT}/iris`;
 
 /**
- * The name, if it is one of a volume and not a path.
+ * The name, if it is the name of a volume and not a path.
  * @throws InvalidArgumentError when it is empty
  */
 export function volumeName(directoryOrVolume: string): string | undefined {
@@ -25,14 +25,14 @@ export function volumeName(directoryOrVolume: string): string | undefined {
 }
 
 /**
- * The absolute path of a directory that IRIS can write to; made if it is missing.
- * @throws InvalidArgumentError when it is none, or IRIS could not write to it
+ * The absolute path of a directory that IRIS can write to; created if it is missing.
+ * @throws InvalidArgumentError when it is not a directory, or IRIS could not write to it
  */
 export function durableDirectory(path: string): string {
   const directory = resolve(path);
   try {
     mkdirSync(directory, { recursive: true });
-    // Docker Desktop lets a container write to whatever its user owns.
+    // On Docker Desktop a container can write to everything that the user owns.
     if (process.platform !== "linux" || isWritableToIris(directory)) return directory;
     if (process.getuid?.() === 0) {
       chownSync(directory, IRIS_UID, IRIS_UID);
@@ -49,7 +49,7 @@ export function durableDirectory(path: string): string {
   );
 }
 
-/** The engine gives a new volume to root. @throws whatever Testcontainers does when the image cannot be run */
+/** Gives a new volume, which belongs to root, to IRIS's user. @throws the errors of Testcontainers if the image cannot run */
 export async function giveVolumeToIris(image: string, volume: string): Promise<void> {
   const helper = await new GenericContainer(image)
     .withUser("root")

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "../../errors/errors.ts";
 import type { ExposedPort } from "../../lifecycle/match.ts";
 
 /**
- * An address to publish on, as the engine notes it. Engines take what they cannot read as an address for all addresses.
+ * Checks an address to publish on. Engines publish on all addresses if they cannot parse one.
  * @throws InvalidArgumentError unless it is an IP address, or `localhost`
  */
 export function bindAddress(address: string): string {
@@ -12,7 +12,7 @@ export function bindAddress(address: string): string {
   const family = typeof address === "string" && !address.includes("%") ? isIP(address) : 0;
   if (family !== 0) return new SocketAddress({ address, family: family === 4 ? "ipv4" : "ipv6" }).address;
   throw new InvalidArgumentError({
-    what: `${JSON.stringify(address)} is no address to publish ports on.`,
+    what: `${JSON.stringify(address)} is not an address to publish ports on.`,
     remedy: 'give withBindAddress() an IP address of the engine\'s host, such as "127.0.0.1", or "0.0.0.0" for all',
     argument: "bindAddress",
     value: address,
@@ -20,7 +20,7 @@ export function bindAddress(address: string): string {
 }
 
 /**
- * Testcontainers reads a container's ports for the families of its host's addresses, and finds none of another family.
+ * Testcontainers finds published ports only for the address families of its host.
  * @throws InvalidArgumentError when it would not find the ports that are published on the address
  */
 export function checkReachable(
@@ -49,7 +49,7 @@ export function checkNetworkMode(networkMode: string | undefined): void {
   });
 }
 
-/** @throws InvalidArgumentError when the user gave the container a name, which is the registry's to give */
+/** @throws InvalidArgumentError when the user named the container, because the registry sets the name */
 export function checkUnnamed(name: string | undefined): void {
   if (name === undefined) return;
   throw new InvalidArgumentError({
@@ -60,7 +60,7 @@ export function checkUnnamed(name: string | undefined): void {
   });
 }
 
-/** @throws InvalidArgumentError when `withExposedPorts()` names a host port for a port that gets its own in another way */
+/** @throws InvalidArgumentError when `withExposedPorts()` names a host port for a port that gets one from the registry */
 export function checkHostPort(exposed: readonly ExposedPort[], containerPort: number, method: string): void {
   const hostPort = namedHostPort(exposed, containerPort);
   if (hostPort === undefined) return;

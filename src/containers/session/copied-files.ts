@@ -13,7 +13,7 @@ const LONGEST_VARIABLE = 100_000;
 const VARIABLES = 9;
 
 /**
- * Puts files into a directory of the container, which is removed when they were used. They are written by the user that
+ * Copies files to a directory of the container, which is removed after use. They are written by the user that
  * IRIS runs as, so that IRIS can read them and nothing is left that only root can remove.
  */
 export async function withCopies<Result>(

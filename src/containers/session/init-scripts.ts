@@ -9,13 +9,13 @@ import { checkFile } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
 import { runTask, type SessionHost } from "./iris-session.ts";
 
-/** In a container with init scripts from its creation on; what it holds tells one set of scripts from another. */
+/** A file in a container with init scripts from its creation on; its content identifies the set of scripts. */
 export const INIT_MARK_PATH = "/tmp/iris-ports-init";
-/** There once the scripts have run. */
+/** A file that exists after the scripts have run. */
 const DONE_PATH = `${INIT_MARK_PATH}.done`;
 const POLL_MS = 100;
 
-/** @throws InvalidArgumentError when a path is no file that this process can read */
+/** @throws InvalidArgumentError when a path is not a file that this process can read */
 export function readInitScripts(paths: readonly string[]): InitScript[] {
   return paths.map((path) => {
     checkFile(path, "initScripts");
@@ -48,7 +48,7 @@ export async function runInitScripts(
 }
 
 /**
- * Waits until whoever made the container has run its init scripts, if it has any.
+ * Waits until the process that made the container has run its init scripts, if it has any.
  * @throws ContainerStartError when they are not done in time
  */
 export async function initScriptsDone(
@@ -71,7 +71,7 @@ export async function initScriptsDone(
   }
 }
 
-/** The container is gone when somebody reads this, so nothing can be tried in it by hand. */
+/** Without advice to try it by hand, because the container is removed. */
 function refusedScript(shown: string, error: IrisSessionError): IrisSessionError {
   const { state, namespace, words, line, statement, sqlCode, errors, output } = error;
   return new IrisSessionError({

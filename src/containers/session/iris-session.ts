@@ -10,11 +10,11 @@ import type { SessionPlace } from "../../iris/session/session-failure.ts";
 import { withCopies } from "./copied-files.ts";
 import { sourceFiles } from "./source-files.ts";
 
-/** What a session needs of the container that IRIS runs in. */
+/** The container in which a session runs. */
 export type SessionHost = Pick<StartedTestContainer, "exec">;
 
 /**
- * Runs a task in a session of its own.
+ * Runs a task in a new session.
  * @throws IrisSessionError when IRIS refuses a part of it
  * @throws ContainerEngineError when the engine does not run the session, such as in a container that has stopped
  */

@@ -6,7 +6,7 @@ const debug = createDebug("iris-ports:session");
 
 const SHUT_DOWN = "iris stop IRIS quietly";
 
-/** Shuts IRIS down, after which its container ends by itself; with durable data only where the container has any. */
+/** Shuts IRIS down, which ends its container; with `durable data` only if the container has any. */
 export async function shutDown(
   host: SessionHost,
   { isForDurableData = false }: { readonly isForDurableData?: boolean } = {},
@@ -16,7 +16,7 @@ export async function shutDown(
     const { exitCode, output } = await host.exec(["sh", "-c", `${condition}${SHUT_DOWN}`]);
     debug("%s: %d %s", SHUT_DOWN, exitCode, output);
   } catch (error) {
-    // It has ended, or ends just now, and the command with it.
+    // The container has ended, or is ending, and the command with it.
     debug("%s: %o", SHUT_DOWN, error);
   }
 }

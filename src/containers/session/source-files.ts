@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "../../errors/errors.ts";
 import { SOURCE_FILE } from "../../iris/session/classes.ts";
 
 /**
- * The files that a path stands for, sorted: a file, a directory with everything below it, or a glob of `*`, `**`, `?`
+ * The files of a path, sorted: a file, a directory with everything below it, or a glob of `*`, `**`, `?`
  * and `{a,b}`. Of directories and globs only files of classes and routines count.
  * @throws InvalidArgumentError when there is none
  */

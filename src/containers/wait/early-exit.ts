@@ -2,12 +2,12 @@ import createDebug from "debug";
 import type { ContainerHost } from "../../docker/container-host.ts";
 
 const debug = createDebug("iris-ports:containers");
-/** Longer than a start usually takes, so that most containers are not asked at all. */
+/** Longer than a start usually takes, so that most containers are not checked at all. */
 const POLL_MS = 200;
 
 /**
- * A container that ends as soon as it was started. Testcontainers waits for its ports for ten seconds, and then says no
- * more than that.
+ * Detects a container that ends right after its start. Testcontainers would wait for its ports for ten seconds and report
+ * only that.
  */
 export class EarlyExit {
   readonly #host: ContainerHost;
@@ -20,18 +20,18 @@ export class EarlyExit {
   constructor(host: ContainerHost, explain: (id: string) => Promise<Error>) {
     this.#host = host;
     this.#explain = explain;
-    // It may come when nobody waits for it any more.
+    // It may be rejected when it is no longer awaited.
     this.#death.promise.catch((error: unknown) => debug("an early death: %s", error));
   }
 
-  /** What the start comes to, unless the container dies before. */
+  /** The result of the start, unless the container ends before. */
   async orElse<T>(start: Promise<T>): Promise<T> {
     return Promise.race([start, this.#death.promise]);
   }
 
   watch(id: string): void {
     this.#timer = setTimeout(() => {
-      // What hinders the look hinders the start as well, which says so.
+      // If this check fails, the start fails as well and reports it.
       this.#look(id).catch((error: unknown) => debug("%s cannot be inspected: %o", id, error));
     }, POLL_MS);
   }

@@ -7,7 +7,7 @@ import { waitForIris } from "../../lifecycle/wait-for-iris.ts";
 
 type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
 
-/** Waits until IRIS lets a session in, which creates the user and the namespace. */
+/** Waits until IRIS accepts a session, which creates the user and the namespace. */
 export class IrisWaitStrategy implements WaitStrategy {
   readonly #host: ContainerHost;
   readonly #setup: SetupOptions;
@@ -15,7 +15,7 @@ export class IrisWaitStrategy implements WaitStrategy {
   #startupTimeoutMs = IRIS_STARTUP_TIMEOUT_MS;
   #isTimeoutSet = false;
 
-  /** @param usersOwn is waited for instead of the line of the log */
+  /** @param usersOwn replaces the wait for the log line */
   constructor(host: ContainerHost, setup: SetupOptions, usersOwn?: WaitStrategy) {
     this.#host = host;
     this.#setup = setup;
@@ -32,7 +32,7 @@ export class IrisWaitStrategy implements WaitStrategy {
     return this.#isTimeoutSet;
   }
 
-  /** Of both waits together. */
+  /** The time-out of both waits together. */
   getStartupTimeout(): number {
     return (
       this.#startupTimeoutMs + (this.#usersOwn === undefined ? 0 : this.#limited(this.#usersOwn).getStartupTimeout())

@@ -7,7 +7,7 @@ const POLL_MS = 100;
 
 type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
 
-/** A wait for listening ports connects to where the ports are published; another strategy is returned as it is. */
+/** Makes a wait for listening ports connect to the published addresses; other strategies are returned unchanged. */
 export function atPublishedAddresses(
   strategy: WaitStrategy,
   host: ContainerHost,
@@ -18,8 +18,8 @@ export function atPublishedAddresses(
 }
 
 /**
- * Ready is a container that listens on its TCP ports, and answers where they are published. Testcontainers' own strategy
- * connects to one host for all, whatever addresses the ports are bound to.
+ * A container is ready if it listens on its TCP ports and answers at their published addresses. Testcontainers' own strategy
+ * connects to one host for all ports, whatever addresses they are bound to.
  */
 class PortsWaitStrategy implements WaitStrategy {
   /** Keeps the time-out. */
@@ -51,7 +51,7 @@ class PortsWaitStrategy implements WaitStrategy {
     for (const [key, hostPort] of boundPorts.iterator()) {
       if (key.endsWith("/udp")) continue;
       const host = this.#hostOf(key);
-      // The engine may answer outside long before the container listens inside.
+      // The engine may accept connections long before the container listens inside.
       await this.#until(
         deadline,
         () => listensInside(this.#host, container.id, key),
@@ -69,7 +69,7 @@ class PortsWaitStrategy implements WaitStrategy {
   }
 }
 
-/** By whatever the image has: /proc and grep, nc, or bash. */
+/** Uses what the image has: /proc and grep, nc, or bash. */
 async function listensInside(host: ContainerHost, id: string, key: string): Promise<boolean> {
   const port = Number.parseInt(key, 10);
   const hexadecimal = port.toString(16).padStart(4, "0");

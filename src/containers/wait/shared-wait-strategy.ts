@@ -6,25 +6,25 @@ import { IrisPortsError } from "../../errors/base.ts";
 import { startFailure } from "../../lifecycle/start-failure.ts";
 import { withinTime } from "../engine/time-limit.ts";
 
-/** What a strategy may take longer than its own time-out, to say what it waits for in vain. */
+/** How much longer than its own time-out a strategy may take, so that it can report what it waited for. */
 const GRACE_MS = 10_000;
 
 type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
 
-/** What a wait is about. */
+/** The subject of a wait. */
 export type SharedWait = {
   readonly host: ContainerHost;
-  /** Others use the container as well. */
+  /** True if others use the container as well. */
   readonly isShared: boolean;
-  /** The ports that the strategy is told of, if the container publishes them. */
+  /** The ports that the strategy waits for, if the container publishes them. */
   readonly ports: readonly PortWithOptionalBinding[];
-  /** What has to hold besides, after the strategy. */
+  /** An additional check after the strategy. */
   readonly check: (id: string, timeoutMs: number) => Promise<unknown>;
 };
 
 /**
- * A wait strategy whose failure is one of our errors, with the container's last words. Testcontainers removes a container
- * that does not get ready; for one that others use, the failure is recorded instead of thrown.
+ * A wait strategy whose failure is one of our errors, with the last lines of the container's log. Testcontainers removes a
+ * container that does not get ready; for a shared container the failure is recorded, not thrown.
  */
 export class SharedWaitStrategy implements WaitStrategy {
   readonly #strategy: WaitStrategy;
@@ -69,7 +69,7 @@ export class SharedWaitStrategy implements WaitStrategy {
     }
   }
 
-  /** Throws what the first wait failed with; from now on, as in `restart()`, this is a strategy like any other. */
+  /** Throws the recorded failure. From then on, for example in `restart()`, failures are thrown. */
   endSharing(): void {
     this.#isShared = false;
     if (this.#failure !== undefined) throw this.#failure;

@@ -70,7 +70,7 @@ export function leavingError(assignment: PortAssignment, waitedMs: number): Cont
   return new ContainerEngineError({
     what: `The project's container ${assignment.containerName} is being removed, for over ${Math.round(waitedMs / 1000)} s now.`,
     state: `Project ${assignment.projectKey} holds port ${assignment.port}.`,
-    remedy: `look at it (docker ps --all --filter name=${assignment.containerName}) and remove it: docker rm --force ${assignment.containerName}`,
+    remedy: `check it (docker ps --all --filter name=${assignment.containerName}) and remove it: docker rm --force ${assignment.containerName}`,
   });
 }
 
