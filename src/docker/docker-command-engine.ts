@@ -65,7 +65,7 @@ export class DockerCommandEngine implements ContainerEngine {
       const found = await this.host.find(id, { timeoutMs: LIST_TIMEOUT_MS });
       return found?.isRunning ? found.startedAt : undefined;
     } catch (error) {
-      throw engineError(this.endpoint, error);
+      throw engineError(this.endpoint, error, this.#address()?.source);
     }
   }
 
@@ -77,7 +77,7 @@ export class DockerCommandEngine implements ContainerEngine {
         .filter(({ id, state }) => isPublishing(state) || bound.has(id))
         .map(({ ports, ...row }) => ({ ...row, hostPorts: bound.get(row.id) ?? portsInText(ports) }));
     } catch (error) {
-      throw engineError(this.endpoint, error);
+      throw engineError(this.endpoint, error, this.#address()?.source);
     }
   }
 
@@ -85,7 +85,7 @@ export class DockerCommandEngine implements ContainerEngine {
     try {
       await this.host.remove(id);
     } catch (error) {
-      throw engineError(this.endpoint, error);
+      throw engineError(this.endpoint, error, this.#address()?.source);
     }
   }
 
@@ -142,7 +142,7 @@ export class DockerCommandEngine implements ContainerEngine {
       return id.trim() || this.endpoint;
     } catch (error) {
       if (isRefusedField(error)) return this.endpoint;
-      throw engineError(this.endpoint, error);
+      throw engineError(this.endpoint, error, this.#address()?.source);
     }
   }
 

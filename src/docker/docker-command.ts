@@ -94,7 +94,7 @@ export class DockerCommand {
 
 /** The words of a command that failed, as an error with the status that the engine's API would have answered with. */
 export function refusal({ stderr, exitCode }: DockerResult): Error {
-  const words = stderr.trim() || `exit code ${exitCode}`;
+  const words = stderr.split(/\n\s*Usage:|\nSee '/)[0]?.trim() || `exit code ${exitCode}`;
   const [, details] = REFUSALS.find(([pattern]) => pattern.test(words)) ?? [undefined, { statusCode: 500 }];
   return Object.assign(new Error(words), details);
 }

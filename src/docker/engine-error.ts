@@ -23,8 +23,11 @@ export class EngineAbsentError extends ContainerEngineError {
   }
 }
 
-/** Explains a failure of the engine at `endpoint`. */
-export function engineError(endpoint: string, error: unknown): ContainerEngineError {
+/**
+ * Explains a failure of the engine at `endpoint`.
+ * @param source - the setting that names the engine, if one does
+ */
+export function engineError(endpoint: string, error: unknown, source?: string): ContainerEngineError {
   if (error instanceof ContainerEngineError) return error;
   const words = error instanceof Error ? error.message.trim() : String(error);
   const state = `Its answer: ${words}`;
@@ -52,8 +55,11 @@ export function engineError(endpoint: string, error: unknown): ContainerEngineEr
     case "EHOSTUNREACH":
       return new ContainerEngineError({
         what: `No container engine answers at ${endpoint}.`,
-        state: words,
-        remedy: "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to its address",
+        state: source === undefined ? words : `Its address comes from ${source}.\n${words}`,
+        remedy:
+          source === undefined
+            ? "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to its address"
+            : `start it, or correct ${source}.`,
         cause: error,
       });
     default:

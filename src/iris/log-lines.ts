@@ -10,8 +10,6 @@ export const START_LINE = "[INFO] Starting InterSystems IRIS instance";
 export type LogDiagnosis = {
   readonly what: string;
   readonly remedy: string;
-  /** True if the log does not show the cause. */
-  readonly isCauseUnknown?: boolean;
 };
 
 /**
@@ -28,14 +26,14 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
   const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
   const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
-  const what = `IRIS failed to start: "${wordsOf(fatal)}"${because}.`;
-  return known === undefined ? { what, remedy: OTHER_REMEDY, isCauseUnknown: true } : { what, remedy: known[1] };
+  const what = `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`;
+  return { what, remedy: known?.[1] ?? OTHER_REMEDY };
 }
 
 const LICENSE_REMEDY =
   "the licence inside a Community image expires about 150 days after its publication, and it covers at most 20 cores; " +
   `use a current image ("docker pull ${DEFAULT_IRIS_IMAGE}"), and on a host with more cores "--cpuset-cpus 0-19"`;
-const OTHER_REMEDY = 'read the whole log with "docker logs <container>", and messages.log in the mgr directory of IRIS';
+const OTHER_REMEDY = "fix what the last lines of its log report";
 
 /** @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ADOCK_iris_iscmain */
 const CAUSES: readonly (readonly [RegExp, string])[] = [

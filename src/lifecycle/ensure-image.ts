@@ -36,6 +36,6 @@ async function isThere(host: DockerCommandHost, image: string, signal: AbortSign
     return (await host.findImage(image, { signal })) !== undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    throw engineError(host.endpoint, error);
+    throw engineError(host.endpoint, error, host.command.address.source);
   }
 }

@@ -74,7 +74,7 @@ export async function typedStartError(
     new ContainerStartError({
       what: `A container of the image ${image} could not be started.`,
       state: `The reason: ${engineWords(error)}`,
-      remedy: "fix what the reason names; DEBUG=testcontainers,iris-ports:* shows every step of the start",
+      remedy: "fix what the reason names, then start it again",
       cause: error,
     })
   );

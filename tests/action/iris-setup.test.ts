@@ -107,7 +107,7 @@ test("an option that docker refuses is an annotation with docker's words", async
   const main = await job.main({ inputs: { image: await ensureStandin(), "container-options": "--memory=lots" } });
   expect(main.code).toBe(1);
   expect(main.stdout).toMatch(
-    /^::error title=iris-ports%3A CONTAINER_ENGINE::.*invalid argument "lots" for "-m, --memory"/m,
+    /^::error title=iris-ports%3A CONTAINER_START::.*invalid argument "lots" for "-m, --memory"/m,
   );
   expect(host.assignments).toEqual([]);
 });

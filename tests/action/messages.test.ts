@@ -53,7 +53,9 @@ test("a port that was asked for and is taken: who has it, and what to do in the 
 
 test("an image that may not be pulled: no advice to pull it", async () => {
   const lines = await annotation({ image: "iris-ports/no-such-image:1", pull: "never" });
-  expect(lines.at(-1)).toBe("To fix: load the image on the runner before the job, or use `pull: missing`.");
+  expect(lines.at(-1)).toBe(
+    "To fix: set `pull: missing`, so that it is pulled, or put the image on the engine beforehand (docker load)",
+  );
 });
 
 test("an engine that is not there: where its address comes from", async () => {
@@ -64,17 +66,17 @@ test("an engine that is not there: where its address comes from", async () => {
 
 test("A11: a container that does not become IRIS: the last words of its log, and no container that is gone", async () => {
   const lines = await annotation({ image: await ensureEchoStandin(), "start-timeout": "3s" });
-  expect(lines).toContain("echo-standin listens on 8080");
+  expect(lines[0]).toMatch(/^There is no IRIS in the image iris-ports\/echo-standin/);
   expect(lines.join()).not.toContain("docker logs");
   const fatal = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=fatal" });
   expect(fatal[0]).toContain('IRIS failed to start: "Error starting InterSystems IRIS"');
-  expect(fatal.at(-1)).toBe("To fix: read the container's log in this step's output.");
+  expect(fatal.at(-1)).toBe("To fix: fix what the last lines of its log report");
 });
 
 test("what IRIS refuses to set up stands in the first line, in IRIS's words", async () => {
   const inputs = { image: await ensureStandin(), namespace: "SHOP", "container-env": "IRIS_STANDIN_REFUSE=namespace" };
   const [what] = await annotation(inputs);
-  expect(what).toMatch(/^IRIS refused to set up the namespace: SQLCODE -400: /);
+  expect(what).toMatch(/^IRIS refused what it was asked to set up. Creating the namespace: SQLCODE -400: /);
 });
 
 test("a licence that has run out: how to name another image, and the option for hosts with many cores", async () => {
