@@ -20,12 +20,14 @@ const withoutEngine = [
 ];
 
 const engineSetup = ["tests/helpers/build.setup.ts", "tests/helpers/engine.setup.ts"];
-const withEngine = ["integration", "action", "chaos"].map((name) => ({
+const withEngine = ["integration", "lifecycle", "action", "chaos"].map((name) => ({
   extends: true as const,
   test: {
     name,
     include: [`tests/${name}/**/*.test.ts`],
-    globalSetup: name === "integration" ? engineSetup : [...engineSetup, "tests/helpers/action.setup.ts"],
+    globalSetup: ["integration", "lifecycle"].includes(name)
+      ? engineSetup
+      : [...engineSetup, "tests/helpers/action.setup.ts"],
     env,
   },
 }));
