@@ -7,7 +7,7 @@ test.each([
   ["an engine that is not there", { DOCKER_HOST: "unix:///nowhere/docker.sock" }],
   ["no address at all", { DOCKER_HOST: "::" }],
   ["another docker context", { DOCKER_CONTEXT: "elsewhere" }],
-])("post asks the engine that main used, although a later step configured %s", async (_, env) => {
+])("A3: post asks the engine that main used, although a later step configured %s", async (_, env) => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main({ inputs: { image: await ensureStandin() } });

@@ -28,7 +28,7 @@ test("A1: two uses inside one composite action have two ports, the same ones in 
   expect(ports[1]).toEqual(ports[0]);
 });
 
-test("a composite action that is used twice, and whose uses are two, has four ports", async () => {
+test("A1: a composite action that is used twice, and whose uses are two, has four ports", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const steps = ["__self", "__self", "__self_2", "__self_2"].map((name) => ({ env: { GITHUB_ACTION: name } }));
@@ -39,7 +39,7 @@ test("a composite action that is used twice, and whose uses are two, has four po
   expect(host.assignments).toHaveLength(3);
 });
 
-test("a second use that asks for a port by number gets it, although the first holds another", async () => {
+test("A1: a second use that asks for a port by number gets it, although the first holds another", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const first = await job.main(INSIDE);
@@ -49,7 +49,7 @@ test("a second use that asks for a port by number gets it, although the first ho
   expect(first.outputs.port).not.toBe(wanted);
 });
 
-test("the second use's failure leaves the first its port and its container", async () => {
+test("A1: the second use's failure leaves the first its port and its container", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const image = await ensureStandin();
@@ -68,7 +68,7 @@ test("the second use's failure leaves the first its port and its container", asy
   expect(host.assignments).toEqual([]);
 });
 
-test("two uses that name one instance are not one: the second is told who holds it", async () => {
+test("A1: two uses that name one instance are not one: the second is told who holds it", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const named = { ...INSIDE, inputs: { instance: "orders" } };

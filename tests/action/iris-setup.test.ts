@@ -24,7 +24,7 @@ async function query({ outputs }: StepResult, sql: string): Promise<readonly obj
 }
 
 test.each(["content", "path"])(
-  "a licence key and a merge file, given as %s, are there before IRIS starts",
+  "A11: a licence key and a merge file, given as %s, are there before IRIS starts",
   async (as) => {
     const host = await FakeHost.create();
     const job = host.job();
@@ -47,7 +47,7 @@ test.each(["content", "path"])(
   },
 );
 
-test("init scripts run in the namespace before the step ends, in their order", async () => {
+test("A11: init scripts run in the namespace before the step ends, in their order", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   write(job, "ci/schema/1-table.sql", "CREATE TABLE Shop.Item (id INT, name VARCHAR(20));\n");
@@ -72,7 +72,7 @@ test("init scripts run in the namespace before the step ends, in their order", a
   await job.post(main.state);
 });
 
-test("an init script that IRIS refuses fails the step with IRIS's words, the file and the line, and leaves nothing", async () => {
+test("A11: an init script that IRIS refuses fails the step with IRIS's words, the file and the line, and leaves nothing", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   write(job, "ci/seed.sql", "CREATE TABLE Shop.Item (id INT);\nINSERT INTO Shop.Missing (id) VALUES (1);\n");
@@ -85,7 +85,7 @@ test("an init script that IRIS refuses fails the step with IRIS's words, the fil
   expect(await docker("ps", "--all", "--quiet", "--filter", `label=io.iris-ports.project=${job.workspace}`)).toBe("");
 });
 
-test("further options reach docker, and the log shows them", async () => {
+test("A11: further options reach docker, and the log shows them", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const inputs = {
@@ -101,7 +101,7 @@ test("further options reach docker, and the log shows them", async () => {
   await job.post(main.state);
 });
 
-test("an option that docker refuses is an annotation with docker's words", async () => {
+test("A11: an option that docker refuses is an annotation with docker's words", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main({ inputs: { image: await ensureStandin(), "container-options": "--memory=lots" } });

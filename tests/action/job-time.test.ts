@@ -9,7 +9,7 @@ import { JobContainer } from "../helpers/job-container.ts";
 const MINUTE_MS = 60_000;
 
 test.runIf(process.platform === "linux")(
-  "a runner that runs in a container holds its port for `max-job-minutes` at most after it was killed",
+  "A8: a runner that runs in a container holds its port for `max-job-minutes` at most after it was killed",
   async () => {
     const host = await FakeHost.create(1);
     const runner = await JobContainer.start(host);

@@ -16,7 +16,7 @@ async function annotation(
   return text.replace(/^.*?::.*?::/, "").split("%0A");
 }
 
-test("an input is called by its name in the workflow, whatever checks it", async () => {
+test("A11: an input is called by its name in the workflow, whatever checks it", async () => {
   const checked = {
     "port-range": "9-1",
     instance: "a b",
@@ -34,7 +34,7 @@ test("an input is called by its name in the workflow, whatever checks it", async
   expect(remedy).toBe("To fix: use ports up to 14734, or leave `web-port` out.");
 });
 
-test("a port that was asked for and is taken: who has it, and what to do in the workflow", async () => {
+test("A11: a port that was asked for and is taken: who has it, and what to do in the workflow", async () => {
   const host = await FakeHost.create();
   const image = await ensureStandin();
   const name = `stranger-${host.ports[0]}`;
@@ -51,14 +51,14 @@ test("a port that was asked for and is taken: who has it, and what to do in the 
   }
 });
 
-test("an image that may not be pulled: no advice to pull it", async () => {
+test("A11: an image that may not be pulled: no advice to pull it", async () => {
   const lines = await annotation({ image: "iris-ports/no-such-image:1", pull: "never" });
   expect(lines.at(-1)).toBe(
     "To fix: set `pull: missing`, so that it is pulled, or put the image on the engine beforehand (docker load)",
   );
 });
 
-test("an engine that is not there: where its address comes from", async () => {
+test("A11: an engine that is not there: where its address comes from", async () => {
   const lines = await annotation({ image: "iris" }, { env: { DOCKER_HOST: "unix:///nowhere.sock" } });
   expect(lines[1]).toBe("Its address comes from DOCKER_HOST.");
   expect(lines.at(-1)).toBe("To fix: start it, or correct DOCKER_HOST.");
@@ -73,13 +73,13 @@ test("A11: a container that does not become IRIS: the last words of its log, and
   expect(fatal.at(-1)).toBe("To fix: fix what the last lines of its log report");
 });
 
-test("what IRIS refuses to set up stands in the first line, in IRIS's words", async () => {
+test("A11: what IRIS refuses to set up stands in the first line, in IRIS's words", async () => {
   const inputs = { image: await ensureStandin(), namespace: "SHOP", "container-env": "IRIS_STANDIN_REFUSE=namespace" };
   const [what] = await annotation(inputs);
   expect(what).toMatch(/^IRIS refused what it was asked to set up. Creating the namespace: SQLCODE -400: /);
 });
 
-test("a licence that has run out: how to name another image, and the option for hosts with many cores", async () => {
+test("A11: a licence that has run out: how to name another image, and the option for hosts with many cores", async () => {
   const lines = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=license" });
   expect(lines[0]).toMatch(/^IRIS refuses its licence: "Invalid Community Edition license/);
   expect(lines.at(-1)).toContain("`container-options: --cpuset-cpus=0-19`");

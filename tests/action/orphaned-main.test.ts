@@ -30,17 +30,20 @@ test.runIf(isLinux)("A7: post ends the main that was cancelled in a job containe
   expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${host.registryPath}`)).toBe("");
 });
 
-test.runIf(isLinux)("a main that was cancelled before it saved anything takes nothing after post has run", async () => {
-  const host = await FakeHost.create();
-  const job = await JobContainer.start(host);
-  const slow = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
-  const main = await job.startStep("main", { ...job.shared, "job-check-run-id": "1", ...slow });
-  await main.said(/Starting InterSystems IRIS instance/);
-  await main.cancel();
-  // The runner read the state before main wrote it.
-  const post = await job.step("post", { "job-check-run-id": "1" });
-  expect(post).toMatchObject({ exitCode: 0, stderr: "" });
-  await eventually(async () => ((await actionsIn(job)).length === 0 ? true : undefined), 30_000);
-  expect(host.assignments).toEqual([]);
-  expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${host.registryPath}`)).toBe("");
-});
+test.runIf(isLinux)(
+  "A7: a main that was cancelled before it saved anything takes nothing after post has run",
+  async () => {
+    const host = await FakeHost.create();
+    const job = await JobContainer.start(host);
+    const slow = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
+    const main = await job.startStep("main", { ...job.shared, "job-check-run-id": "1", ...slow });
+    await main.said(/Starting InterSystems IRIS instance/);
+    await main.cancel();
+    // The runner read the state before main wrote it.
+    const post = await job.step("post", { "job-check-run-id": "1" });
+    expect(post).toMatchObject({ exitCode: 0, stderr: "" });
+    await eventually(async () => ((await actionsIn(job)).length === 0 ? true : undefined), 30_000);
+    expect(host.assignments).toEqual([]);
+    expect(await docker("ps", "--all", "--quiet", "--filter", `label=${LABEL_REGISTRY}=${host.registryPath}`)).toBe("");
+  },
+);

@@ -35,7 +35,7 @@ test("A7: a main whose runner dies while the engine is asked takes nothing, and 
   expect(next.outputs.port).toBe(String(host.ports[0]));
 });
 
-test("a main whose runner dies while it waits for a port gives up its place", async () => {
+test("A3: a main whose runner dies while it waits for a port gives up its place", async () => {
   const host = await FakeHost.create(1);
   await host.job().main();
   const job = host.job();
@@ -64,7 +64,7 @@ function startPost(host: FakeHost, job: FakeJob, state: Readonly<Record<string, 
   return { child, ended: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]> };
 }
 
-test("post releases and ends although nobody reads its output any more", async () => {
+test("A3: post releases and ends although nobody reads its output any more", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();

@@ -28,6 +28,8 @@ test("GitHub's checker finds mistakes at all", async () => {
 
 test("action.yml is valid", async () => {
   expect(await complaintsAbout("action.yml", read("action.yml"))).toEqual([]);
+  for (const path of globSync(".github/actions/*/action.yml", { cwd: ROOT }))
+    expect(await complaintsAbout(path, read(path).replaceAll("uses: ./", "uses: org/iris-ports@v1"))).toEqual([]);
   for (const { description } of [...Object.values(ACTION.inputs), ...Object.values(ACTION.outputs)]) {
     expect(description.trim()).toMatch(/\.$/);
   }
@@ -41,7 +43,7 @@ test.each(WORKFLOWS)("%s is valid, pinned by commit, and has no more rights than
   expect([{}, { contents: "read" }]).toContainEqual(workflow.permissions);
   for (const job of Object.values(workflow.jobs)) {
     expect(job["timeout-minutes"]).toBeGreaterThan(0);
-    for (const { uses } of job.steps) expect(uses ?? "./").toMatch(/^(\.\/|[\w-]+\/[\w./-]+@[0-9a-f]{40})$/);
+    for (const { uses } of job.steps) expect(uses ?? "./").toMatch(/^(\.\/[\w./-]*|[\w-]+\/[\w./-]+@[0-9a-f]{40})$/);
   }
   expect(text.match(/@[0-9a-f]{40}(?! # v\d+\.\d+\.\d+$)/gm)).toBeNull();
   // What comes from outside goes through the environment, not into the shell's text.
