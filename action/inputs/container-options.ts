@@ -27,7 +27,7 @@ const PORTLESS_NETWORK = /^(host|none|container:.*)$/;
 /**
  * Options for `docker create`, written as on a command line, on one line or several. Each is returned as one word,
  * `--name=value`, so that none can take the next one for its value.
- * @throws InvalidArgumentError when one is no option, lacks its value, or would change name, labels, ports or life of the container
+ * @throws InvalidArgumentError when one is not an option, lacks its value, or would change name, labels, ports or lifetime of the container
  */
 export function readContainerOptions(input: string, text: string): readonly string[] {
   const words = splitWords(input, text);
@@ -63,7 +63,7 @@ function checkOption(input: string, name: string): void {
     throw invalidInput(
       input,
       name,
-      "has a word that is no option of `docker create`",
+      "has a word that is not an option of `docker create`",
       "write options in full, such as `--memory=2g --cap-add=IPC_LOCK`.",
     );
   }

@@ -81,7 +81,7 @@ function maskPassword(password: string | undefined): void {
 }
 
 function maskIris({ password, licenseKey }: IrisInputs): void {
-  // Short lines of a key, such as its section's name, are no secret and may occur anywhere.
+  // Short lines of a key, such as its section's name, are not secret and may occur anywhere.
   const lines = licenseKey?.split("\n").filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
   for (const line of lines) setSecret(line);
   // The well-known default password is not a secret, and masking "SYS" would garble every log line with %SYS.

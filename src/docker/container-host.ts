@@ -30,7 +30,7 @@ export type ContainerHost = {
   exec(id: string, command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
 };
 
-/** Which lines of a log are handed to whom. */
+/** Which lines of a log to read, and the function that receives them. */
 export type LogOptions = {
   readonly since: Date | undefined;
   readonly signal: AbortSignal;

@@ -109,7 +109,7 @@ export class DockerCommandHost implements ContainerHost {
     if (files.length > 0) await this.#ask(["cp", "-", `${id}:/`], { ...limits, input: fileArchive(files) });
   }
 
-  /** Removes a directory of a running container, whoever owns it there. */
+  /** Removes a directory of a running container, whatever its owner. */
   async removeFiles(id: string, directory: string, limits?: CallLimits): Promise<void> {
     await this.#run(["exec", "--user", "root", id, "rm", "-rf", directory], limits);
   }
@@ -142,7 +142,7 @@ export class DockerCommandHost implements ContainerHost {
   }
 }
 
-/** The command as it may stand in a log that everybody can read, without labels and values of the environment. */
+/** The command for a public log, without labels and values of the environment. */
 export function shownCreate({ environment, ...recipe }: ContainerRecipe): string {
   const names = Object.keys(environment).flatMap((name) => ["--env", name]);
   return ["docker", ...createArguments({ ...recipe, environment, labels: {} }, names)].join(" ");

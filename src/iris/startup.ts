@@ -53,7 +53,7 @@ const KEPT_COMPLAINTS = 100;
 
 /**
  * What an event makes of a start. Ready is an IRIS that has said so in its log, lets a session in, and has carried out the
- * session's script: the port opens long before that, and the image's health check is looked at once a minute.
+ * session's script: the port opens long before that, and the image's health check runs once a minute.
  */
 export function advanceStartup(startup: Startup, event: StartupEvent): Startup {
   if (startup.next.kind !== "read-log" && startup.next.kind !== "run-session") return startup;
@@ -62,7 +62,7 @@ export function advanceStartup(startup: Startup, event: StartupEvent): Startup {
       return afterLine(startup, event.line);
     case "log-ended":
       if (!event.isRunning) return failed(startup, diagnoseLog(startup.complaints.join("\n")));
-      // Some logging drivers let nobody read: then the session alone tells.
+      // Some logging drivers cannot be read; then the session alone tells.
       return startup.next.kind === "read-log" ? { ...startup, ...SESSION } : startup;
     case "session":
       return afterSession(startup, event.output);

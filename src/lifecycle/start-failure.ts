@@ -18,9 +18,7 @@ export type Diagnosis = { readonly what: string; readonly remedy: string };
 /** A failed start with the last lines of the container's log, which are read before it is removed. */
 export async function startFailure(host: ContainerHost, id: string, text: ErrorText): Promise<ContainerStartError> {
   const logTail = await readLog(host, id, TAIL_LINES);
-  const lastWords = logTail
-    ? `The last lines of its log:\n${logTail.replaceAll(/^/gm, "  ")}`
-    : "There is no log of it.";
+  const lastWords = logTail ? `The last lines of its log:\n${logTail.replaceAll(/^/gm, "  ")}` : "It has no log.";
   const state = text.state === undefined ? lastWords : `${text.state}\n${lastWords}`;
   return new ContainerStartError({ ...text, state, logTail });
 }

@@ -30,7 +30,7 @@ export type ContainerIdentity = {
 };
 
 type HolderBase = {
-  /** The container it runs in: whoever can ask the same engine sees when that is gone. */
+  /** The container in which it runs; a process that can ask the same engine sees when that is gone. */
   readonly container?: ContainerIdentity;
   /** Unique among the holders of an assignment; the same id twice is one holder. */
   readonly id: string;

@@ -38,7 +38,7 @@ function holds(path: string, bytes: Buffer): boolean {
   try {
     return readRegularFile(path)?.bytes.equals(bytes) ?? false;
   } catch (cause) {
-    debug("%s is no copy: %o", path, cause);
+    debug("%s is not a copy: %o", path, cause);
     return false;
   }
 }

@@ -12,7 +12,7 @@ import { listenOn } from "../helpers/listener.ts";
 import { Program } from "../helpers/processes.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
-describe("iris-ports up", () => {
+describe("L9: iris-ports up", () => {
   let sandbox: CliSandbox;
   let image: string;
   let range: readonly [number, number];

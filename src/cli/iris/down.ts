@@ -18,7 +18,7 @@ const REMOVE_TIMEOUT_MS = 120_000;
 
 /**
  * `iris-ports down`: shuts the project's IRIS down, removes its container, and releases the port unless it is held
- * otherwise. Nothing to do is no error.
+ * otherwise. Nothing to do is not an error.
  * @throws PortConflictError while processes or jobs use it, unless `force`
  * @throws ContainerMismatchError where the container was not made by iris-ports
  */
@@ -38,7 +38,7 @@ export async function down(project: string | undefined, options: IrisOptions & {
 
   const { isLast } = await open.registry.beginLeave(identity.projectPath, { ...which, holder });
   if (!isLast && !options.force) {
-    // Somebody has joined since.
+    // Another process has joined since.
     await open.registry.acquire(identity.projectPath, { ...which, holder });
     throw inUseError(assignment, usersOf(await findIris(open, options), holder), open.registry.registryPath, "down");
   }
@@ -81,7 +81,7 @@ async function stop({ engine }: OpenIris, id: string): Promise<void> {
   }
 }
 
-/** The port stays assigned where somebody holds it besides `up`. */
+/** The port stays assigned if it has holders besides `up`. */
 async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
   const { projectPath, instance, port, projectKey } = assignment;
   const which = instance === undefined ? {} : { instance };

@@ -188,7 +188,7 @@ async function isRestarted(
     const startedAt = await engine?.startedAt?.(id);
     return startedAt !== undefined && startedAt !== started_at;
   } catch (cause) {
-    debug("container %s cannot be looked at: %o", id, cause);
+    debug("container %s cannot be inspected: %o", id, cause);
     return false;
   }
 }

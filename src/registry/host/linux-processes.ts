@@ -20,7 +20,7 @@ export function isProcOwn(): boolean {
   return isOwn;
 }
 
-/** When a process started, in clock ticks after the boot; `ended` of one whose exit code nobody has asked for yet. */
+/** When a process started, in clock ticks after the boot; `ended` if its exit code has not been read yet. */
 export function linuxStartTime(pid: number, unknown: string, ended: string): string {
   // In a time namespace of its own, a start is counted from another moment than elsewhere.
   if (![FIRST_TIME_NAMESPACE, undefined].includes(linkOf("/proc/self/ns/time"))) return unknown;
@@ -59,7 +59,7 @@ export function observeThread(pid: number, thread: string): "alive" | "gone" | "
 export function observeNested(process: NestedProcess, here: string, unknown: string): "alive" | "gone" | "unknown" {
   if (here !== FIRST_PID_NAMESPACE || process.startTime === unknown) return "unknown";
   try {
-    if (!isProcOwn() || !isEverybodySeen()) return "unknown";
+    if (!isProcOwn() || !isEveryProcessVisible()) return "unknown";
     const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
     const verdicts = pids.map((pid) => matchNested(`/proc/${pid}`, process));
     return verdicts.find((verdict) => verdict !== "gone") ?? "gone";
@@ -82,13 +82,13 @@ function matchNested(directory: string, { pidNamespace, pid, startTime }: Nested
     return namespace === pidNamespace ? "alive" : "gone";
   } catch (cause) {
     if (isEnded(cause)) return "gone";
-    debug("%s cannot be looked at: %o", directory, cause);
+    debug("%s cannot be read: %o", directory, cause);
     return "unknown";
   }
 }
 
 /** Where /proc is mounted with `hidepid`, other users' processes are missing in it: then the first one is, too. */
-function isEverybodySeen(): boolean {
+function isEveryProcessVisible(): boolean {
   return readNumbers("/proc/1").length > 0;
 }
 

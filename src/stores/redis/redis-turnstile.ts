@@ -7,7 +7,7 @@ import { type RedisSession, SESSION_CHANNEL } from "./redis-session.ts";
 const TURN_MS = 5_000;
 /** How soon a process whose turn has come must begin. */
 const BEGIN_MS = 1_500;
-/** Waiters are woken when their turn comes, and look besides: a process that was stopped wakes nobody. */
+/** How often waiters check the lock without being woken: a stopped process does not wake the next one. */
 const LOOK_MS = 1_000;
 
 /** The keys of one pool. */
