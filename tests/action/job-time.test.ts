@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PortRegistry } from "../../src/registry/registry.ts";
+import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
 import { ACTION, installedAction } from "../helpers/action-bundle.ts";
 import { docker } from "../helpers/engine.ts";
+import { FakeEngine } from "../helpers/fake-engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { JobContainer } from "../helpers/job-container.ts";
 
@@ -31,18 +32,21 @@ test.runIf(process.platform === "linux")(
     expect(holder.process.pid).toBeGreaterThan(0);
     await docker("rm", "--force", runner.id);
 
-    const later = (ms: number) =>
+    const later = (ms: number, engine: PortRegistryOptions["engine"]) =>
       new PortRegistry({
         registryPath: host.registryPath,
         portRange: host.ports,
-        // An engine would say that the runner's container is gone.
-        engine: false,
+        engine,
         clock: () => new Date(Date.parse(holder.since) + ms),
         // As from a place that cannot look into the runner's container.
         liveness: async () => "unknown",
       });
-    await expect(later(4 * MINUTE_MS).assignPort("/other")).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
-    expect((await later(6 * MINUTE_MS).assignPort("/other")).port).toBe(host.ports[0]);
+    // The real engine would say at once that the runner's container is gone; this one knows no such container.
+    const elsewhere = new FakeEngine();
+    await expect(later(4 * MINUTE_MS, elsewhere).assignPort("/other")).rejects.toMatchObject({
+      code: "PORT_EXHAUSTED",
+    });
+    expect((await later(6 * MINUTE_MS, undefined).assignPort("/other")).port).toBe(host.ports[0]);
   },
 );
 
