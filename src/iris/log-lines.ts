@@ -26,7 +26,7 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
   const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
   const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
-  const what = `IRIS gave up its start: "${wordsOf(fatal)}"${because}.`;
+  const what = `IRIS failed to start: "${wordsOf(fatal)}"${because}.`;
   return { what, remedy: known?.[1] ?? OTHER_REMEDY };
 }
 

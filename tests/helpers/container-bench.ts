@@ -37,6 +37,7 @@ export type ChildStart = {
   readonly isProjectFromEnvironment?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly isReused?: boolean;
+  readonly startupTimeoutMs?: number;
   /** Ends, without `stop()`, as soon as the container is started. */
   readonly isLeftRunning?: boolean;
 };

@@ -159,7 +159,7 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
 
   test.each([
     ["license", /refuses its licence.*core limit/, /docker pull/],
-    ["fatal", /IRIS failed to start/, /docker logs/],
+    ["fatal", /IRIS failed to start/, /last lines of its log/],
   ])("fails at once with what to do (%s)", async (kind, what, remedy) => {
     const bench = await ContainerBench.create();
     const startedAt = performance.now();

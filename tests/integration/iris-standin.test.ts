@@ -121,9 +121,9 @@ describe("a start", () => {
     [
       "fatal",
       /"Error starting InterSystems IRIS" \(Command "iris start IRIS quietly" exited with status 256\)/,
-      /docker logs/,
+      /last lines of its log/,
     ],
-    ["late", /asked to die/, /docker logs/],
+    ["late", /asked to die/, /last lines of its log/],
   ])("dies as asked (%s), and its log says why", async (kind, what, remedy) => {
     await using standin = await startedStandin({ environment: { IRIS_STANDIN_DIE: kind }, isImpatient: true });
     expect(await standin.exitCode()).toBe(1);

@@ -31,7 +31,7 @@ describe("the log of a start", () => {
     ["[ERROR] Linux capability CAP_SETUID is missing", /--check-caps false/],
     ["[ERROR] License key does not match", /licence key/],
     ["[ERROR] shmget failed: Cannot allocate memory", /globals=0,0,256/],
-    ["[ERROR] Startup aborted", /docker logs/],
+    ["[ERROR] Startup aborted", /last lines of its log/],
   ])("that gives up after %j says what to do", (line, remedy) => {
     const diagnosis = diagnoseLog(`${START}${line}\n[FATAL] Error starting InterSystems IRIS\n`);
     expect(diagnosis?.what).toMatch(/^IRIS failed to start: "Error starting InterSystems IRIS" \(/);

@@ -7,7 +7,8 @@ type Scope = { readonly made: Set<ClientRequest>; readonly outer: Scope | undefi
 
 const scopes = new AsyncLocalStorage<Scope>();
 
-subscribe("http.client.request.start", (message) => {
+// A request that waits for its input, as of an exec, is made long before it is sent.
+subscribe("http.client.request.created", (message) => {
   const { request } = message as { readonly request: ClientRequest };
   for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) scope.made.add(request);
 });
