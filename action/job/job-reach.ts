@@ -27,7 +27,7 @@ export function checkExposure(reach: Reach, { password }: IrisInputs): void {
   );
 }
 
-/** The networks of the job container, as the engine knows them; none where it does not know the container. */
+/** The networks of the job container, as the engine knows them; none if it does not know the container. */
 async function networksOfThisContainer(engine: DockerCommandEngine) {
   try {
     return (await engine.host.find(ownContainer(), { timeoutMs: INSPECT_TIMEOUT_MS }))?.networks ?? [];

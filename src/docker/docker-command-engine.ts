@@ -18,7 +18,7 @@ type PortsById = ReadonlyMap<string, readonly number[]>;
 export type DockerCommandEngineOptions = {
   /** The labels to read: `docker ps` joins all of them with commas, which their values may have, too. */
   readonly labels: readonly string[];
-  /** False where published ports do not open in the network of this process. @default true */
+  /** False if published ports do not open in the network of this process. @default true */
   readonly isHostShared?: boolean | undefined;
   /** The engine, where it is known already: the environment may name another by now. */
   readonly address?: EngineAddress | undefined;
@@ -42,7 +42,7 @@ export class DockerCommandEngine implements ContainerEngine {
     return this.#host;
   }
 
-  /** How the engine is reached; undefined where what is configured names no engine. */
+  /** How the engine is reached; undefined if what is configured names no engine. */
   get knownAddress(): EngineAddress | undefined {
     return this.#address();
   }

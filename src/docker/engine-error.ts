@@ -76,6 +76,6 @@ export function engineError(endpoint: string, error: unknown, source?: string): 
 export function engineTimeoutError(endpoint: string, timeoutMs: number): ContainerEngineError {
   return new ContainerEngineError({
     what: `The container engine at ${endpoint} did not answer within ${Math.max(0.1, Math.round(timeoutMs / 100) / 10)} s.`,
-    remedy: "check `docker ps`; restart the engine if that hangs, too",
+    remedy: "check `docker ps`; restart the engine if that hangs as well",
   });
 }

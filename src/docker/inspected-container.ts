@@ -35,7 +35,7 @@ export type ContainerNetwork = {
   readonly name: string;
   readonly id: string;
   readonly aliases: readonly string[];
-  /** The engine's host, as the container sees it; empty where the network has none. */
+  /** The engine's host, as the container sees it; empty if the network has none. */
   readonly gateway: string;
 };
 

@@ -34,7 +34,7 @@ export type Startup = {
 
 /**
  * The beginning of a start.
- * @param isLogAwaited - false where something else tells that sessions are worth trying
+ * @param isLogAwaited - false if something else tells that sessions are worth trying
  * @param hasRunBefore - its log may begin with the last words of an earlier run, which bear a time after that run's end
  */
 export function beginStartup({

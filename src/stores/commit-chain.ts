@@ -90,7 +90,7 @@ export class CommitChain {
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
   }
 
-  /** The newest version as it was published, whatever has become of the document since; undefined where none is kept. */
+  /** The newest version as it was published, whatever has become of the document since; undefined if none is kept. */
   lastVersion(): Buffer | undefined {
     const head = this.head();
     return head && readRegularFile(this.#copy(head))?.bytes;

@@ -21,7 +21,7 @@ type Kept = { readonly lock: NeighbourLock; readonly since: number; readonly tim
 /** The locks that are kept for a moment, by registry. */
 const kept = new Map<string, Kept>();
 
-/** True where the Python tool has left a lock file. */
+/** True if the Python tool has left a lock file. */
 export function isNeighbourNear(registryPath: string): boolean {
   return fileState(fileNames(registryPath).neighbourLock).kind !== "missing";
 }

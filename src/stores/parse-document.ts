@@ -64,7 +64,7 @@ export function parseDocument(text: string, lastVersion?: () => string | undefin
   };
 }
 
-/** Our part of another version; empty where there is none. */
+/** Our part of another version; empty if there is none. */
 function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
   const own = text === undefined ? undefined : asObject(parseJson(text), "the last version").get("iris_ports");
   return own === undefined ? new Map() : asObject(own, "iris_ports");

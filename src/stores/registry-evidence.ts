@@ -13,7 +13,7 @@ export function wasRegistry(documentPath: string, bytes: Buffer): boolean {
   return hasCommits(documentPath);
 }
 
-/** True where iris-ports has written the document before. */
+/** True if iris-ports has written the document before. */
 export function hasCommits(documentPath: string): boolean {
   return fileState(fileNames(documentPath).commits).kind === "directory";
 }

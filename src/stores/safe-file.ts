@@ -129,7 +129,7 @@ export function makePrivateDirectory(path: string): void {
       if (osCode(cause) === "EEXIST" && fs.statSync(made, { throwIfNoEntry: false })?.isDirectory()) continue;
       throw cause;
     }
-    // With `sudo` it must not lock out the user in whose home it was made.
+    // With `sudo` it must not lock out the user in whose home it is created.
     makeLikeParent(made, fs.statSync(dirname(made)));
   }
 }

@@ -20,16 +20,19 @@ describe("the package", () => {
     const paths: string[] = manifest.files.map(({ path }: { path: string }) => path);
     expect(paths).toContain("package.json");
     const isExpected = (path: string) =>
-      /^dist\/lib\/[\w/-]+(\.d)?\.[jt]s$/.test(path) ||
+      /^dist\/lib\/[\w/-]+((\.d)?\.m?[jt]s|\/package\.json)$/.test(path) ||
+      path === "dist/lib/package.json" ||
       ["package.json", "README.md", "LICENSE", "CHANGELOG.md"].includes(path);
     expect(paths.filter((path) => !isExpected(path))).toEqual([]);
   });
 
   it("depends on a handful of packages that run nothing when installed, save those it says", () => {
     expect(Object.keys(packageJson.dependencies).sort()).toEqual([
+      "@bomb.sh/tab",
       "commander",
       "debug",
       "dockerode",
+      "jsonc-parser",
       "proper-lockfile",
     ]);
     const packages = Object.entries(lock.packages as Record<string, { dev?: boolean; hasInstallScript?: boolean }>);

@@ -41,12 +41,12 @@ describe("container-options", () => {
   });
 
   test.each([
-    ["another-image", /no option of `docker create`/],
+    ["another-image", /not an option of `docker create`/],
     ["--memory", /without its value/],
     ["--memory --init", /without its value/],
-    ["-it", /no option of `docker create`/],
-    ["--", /no option/],
-    ["=x", /no option/],
+    ["-it", /not an option of `docker create`/],
+    ["--", /not an option/],
+    ["=x", /not an option/],
     [`--health-cmd "open`, /quotation mark/],
   ])("%s is refused: docker would read it as something else", (text, words) => {
     expect(() => read(text)).toThrow(words);
