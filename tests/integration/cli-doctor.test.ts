@@ -66,7 +66,7 @@ describe("L5: iris-ports doctor", () => {
 
   it("says what is wrong and how to fix it, and ends with 9", async () => {
     fs.mkdirSync(dirname(sandbox.registryPath), { mode: 0o700 });
-    fs.writeFileSync(sandbox.registryPath, "{", { mode: 0o600 });
+    fs.writeFileSync(sandbox.registryPath, "no document", { mode: 0o600 });
     fs.writeFileSync(`${sandbox.registryPath}.lock`, "");
     const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}`, IRIS_PORT_RANGE: "9-1" };
     const { exitCode, stdout, stderr } = await sandbox.run(["doctor"], env);
@@ -131,12 +131,12 @@ describe("L5: iris-ports doctor", () => {
 
   it("refuses without the engine, unless told to begin with an empty registry", async () => {
     await sandbox.run(["assign", "shop"]);
-    fs.writeFileSync(sandbox.registryPath, "{");
+    fs.writeFileSync(sandbox.registryPath, "no document");
     const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}` };
     const refused = await sandbox.run(["doctor", "--repair", "--yes"], env);
     expect(refused.exitCode).toBe(8);
     expect(refused.stderr).toMatch(/^To fix: .*--without-engine/m);
-    expect(fs.readFileSync(sandbox.registryPath, "utf8")).toBe("{");
+    expect(fs.readFileSync(sandbox.registryPath, "utf8")).toBe("no document");
     const { exitCode } = await sandbox.run(["doctor", "--repair", "--yes", "--without-engine"], env);
     expect(exitCode).toBe(0);
     expect(await sandbox.json("list")).toEqual([]);
@@ -159,11 +159,11 @@ describe("L5: iris-ports doctor", () => {
 
   // util-linux' script gives a command a real terminal; other systems' script has other options.
   it.skipIf(process.platform !== "linux").each([
-    ["n\r", /Nothing was changed/, "{"],
+    ["n\r", /Nothing was changed/, "no document"],
     ["y\r", /replaced the unreadable document/, undefined],
   ])("does in a terminal what the answer %j says", async (answer, words, left) => {
     await sandbox.run(["assign", "shop"]);
-    fs.writeFileSync(sandbox.registryPath, "{");
+    fs.writeFileSync(sandbox.registryPath, "no document");
     const child = spawn("script", ["-qec", `exec '${process.execPath}' '${BIN}' doctor --repair`, "/dev/null"], {
       env: { ...process.env, HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath, NO_COLOR: "1" },
     });
