@@ -66,7 +66,7 @@ describe("L5: iris-ports doctor", () => {
 
   it("says what is wrong and how to fix it, and ends with 9", async () => {
     fs.mkdirSync(dirname(sandbox.registryPath), { mode: 0o700 });
-    fs.writeFileSync(sandbox.registryPath, "no document", { mode: 0o600 });
+    fs.writeFileSync(sandbox.registryPath, "{", { mode: 0o600 });
     fs.writeFileSync(`${sandbox.registryPath}.lock`, "");
     const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}`, IRIS_PORT_RANGE: "9-1" };
     const { exitCode, stdout, stderr } = await sandbox.run(["doctor"], env);
