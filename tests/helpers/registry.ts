@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { freePorts } from "./free-ports.ts";
@@ -15,7 +15,7 @@ export function temporaryDirectory(): string {
   return path;
 }
 
-const REDIS_URL = process.env["IRIS_PORTS_TEST_REDIS"];
+const REDIS_URL = inject("redisUrl");
 /** True where the contract's tests run on a Redis server: what is about files does not apply there. */
 export const isOnRedis = REDIS_URL !== undefined;
 
