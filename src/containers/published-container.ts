@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import createDebug from "debug";
 import {
@@ -15,7 +16,7 @@ import { type InspectedContainer, tcpKey, toInspectedContainer } from "../docker
 import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
 import { awaitAnswer } from "../lifecycle/await-answer.ts";
 import { removeCreatedBy } from "../lifecycle/end.ts";
-import { environmentParts, type Part } from "../lifecycle/fingerprint.ts";
+import { configurationPart, environmentParts, type Part } from "../lifecycle/fingerprint.ts";
 import { hostsOf, publishedAddresses, type Reach } from "../lifecycle/reach.ts";
 import { type Diagnosis, endFailure } from "../lifecycle/start-failure.ts";
 import { runningOnly } from "./engine/running-only.ts";
@@ -214,11 +215,21 @@ export abstract class PublishedContainer extends GenericContainer {
     const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
     // Streams were read by prepareCopies().
     const bytes = (content: Content) => Buffer.from(content as string | Buffer).toString("base64");
-    const content = this.contentsToCopy.map(({ target, content }) => [target, bytes(content)]);
+    const partsOfIris: Part[] = [];
+    const isOther = (target: string, read: () => string) => {
+      const part = configurationPart(target, read);
+      if (part !== undefined) partsOfIris.push(part);
+      return part === undefined;
+    };
+    const content = this.contentsToCopy
+      .filter(({ target, content }) => isOther(target, () => String(content)))
+      .map(({ target, content }) => [target, bytes(content)]);
     const archives = this.archivesToCopy.map(({ target }) => target);
-    const files = [...this.filesToCopy, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
+    const copied = this.filesToCopy.filter(({ target, source }) => isOther(target, () => readFileSync(source, "utf8")));
+    const files = [...copied, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
     const parts: Part[] = [
       ...environmentParts(this.environment),
+      ...partsOfIris,
       { name: "command", value: Cmd },
       { name: "entry point", value: Entrypoint },
       { name: "user of its processes", value: User },

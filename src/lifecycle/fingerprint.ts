@@ -1,5 +1,7 @@
 import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
+import { joinCpfMerges } from "../iris/cpf-merge.ts";
+import { IRIS_CPF_MERGE_PATH, IRIS_LICENSE_KEY_PATH } from "../iris/image.ts";
 
 /** One part of a container's configuration. */
 export type Part = {
@@ -13,6 +15,15 @@ export type Part = {
 /** The environment of a container as parts of its configuration. */
 export function environmentParts(environment: Readonly<Record<string, string>>): readonly Part[] {
   return Object.entries(environment).map(([name, value]) => ({ name: `value of ${name}`, value }));
+}
+
+/**
+ * A file of IRIS's configuration as a part of it, in whatever way it gets into the container; undefined for another file.
+ * @param path where it is in the container
+ */
+export function configurationPart(path: string, read: () => string): Part | undefined {
+  if (path === IRIS_LICENSE_KEY_PATH) return { name: "licence key", value: read().trim() };
+  return path === IRIS_CPF_MERGE_PATH ? { name: "CPF merge file", value: joinCpfMerges([read()]) } : undefined;
 }
 
 // Slow enough to prevent guessing passwords from a label by the million, fast enough for a start (about 3 ms).

@@ -1,13 +1,7 @@
 import type { PortAssignment } from "../registry/assignment.ts";
 import type { Verdict } from "../registry/evidence/liveness.ts";
-import {
-  LABEL_CREATOR,
-  LABEL_GENERATION,
-  LABEL_INSTANCE,
-  LABEL_LIFETIME,
-  LABEL_PROJECT,
-  LABEL_REGISTRY,
-} from "../registry/labels.ts";
+import { isLabelledFor } from "../registry/evidence/ownership.ts";
+import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME, LABEL_REGISTRY } from "../registry/labels.ts";
 
 /** The facts about a container on which the decision depends. */
 export type NamedContainer = {
@@ -45,11 +39,7 @@ export function decideStart({ assignment, generation, registryPath, found, maker
   if (found === undefined) return "create";
   const { labels, state } = found;
   if (state === "removing") return "wait";
-  const isOurs =
-    labels[LABEL_PROJECT] === assignment.projectPath &&
-    (labels[LABEL_INSTANCE] || undefined) === assignment.instance &&
-    labels[LABEL_REGISTRY] === registryPath;
-  if (!isOurs) return "move";
+  if (!isLabelledFor(found, assignment) || labels[LABEL_REGISTRY] !== registryPath) return "move";
   const isKept = labels[LABEL_LIFETIME] === "kept";
   if (!isKept && labels[LABEL_GENERATION] !== generation) return decideLeftover(found, maker);
   return decideByState(found, isKept, others);

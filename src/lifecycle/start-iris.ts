@@ -15,7 +15,7 @@ import type { SetupOptions } from "../iris/session-scripts.ts";
 import { LABEL_FINGERPRINT } from "../registry/labels.ts";
 import type { Advice } from "./advice.ts";
 import { awaitAnswer } from "./await-answer.ts";
-import { environmentParts, fingerprint, type Part } from "./fingerprint.ts";
+import { configurationPart, environmentParts, fingerprint, type Part } from "./fingerprint.ts";
 import type { Lease } from "./lease.ts";
 import { loginPart } from "./login-part.ts";
 import { bindAddresses, hostsOf, publishedAddresses, type Reach } from "./reach.ts";
@@ -115,14 +115,13 @@ function startOrJoin(request: IrisRequest, start: IrisStart): Promise<StartedPro
 
 /** The same parts as for an equal container of the library, so that tests of the library join it. */
 function irisParts(request: IrisRequest): readonly Part[] {
-  const { setup, licenseKey, cpfMerge, containerOptions = [] } = request;
+  const { setup, containerOptions = [] } = request;
   const { username = DEFAULT_IRIS_USERNAME, password = DEFAULT_IRIS_PASSWORD } = setup;
   return [
     ...environmentParts(environmentOf(request)),
     loginPart(username, password),
-    { name: "licence key", value: licenseKey ?? "", isDefault: licenseKey === undefined },
-    { name: "CPF merge file", value: cpfMerge ?? "", isDefault: cpfMerge === undefined },
-    { name: "container options", value: containerOptions, isDefault: containerOptions.length === 0 },
+    ...configurationFiles(request).flatMap(({ path, content }) => configurationPart(path, () => content) ?? []),
+    ...(containerOptions.length > 0 ? [{ name: "container options", value: containerOptions }] : []),
   ];
 }
 

@@ -14,6 +14,8 @@ export type Asked = {
   readonly project: string;
   readonly image: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The content of a configuration merge file. */
+  readonly cpfMerge?: string;
   readonly preferredPort?: number;
   readonly isKept?: boolean;
   readonly timeoutMs?: number;
@@ -35,10 +37,11 @@ const TIMEOUT_MS = 60_000;
 
 const testcontainers: Adapter = {
   name: "Testcontainers",
-  start: async ({ registry, project, image, environment, preferredPort, isKept, timeoutMs = TIMEOUT_MS }) => {
+  start: async ({ registry, project, image, environment, cpfMerge, preferredPort, isKept, timeoutMs = TIMEOUT_MS }) => {
     const container = new IrisRegistryContainer(image).withRegistry(registry).withProject(project);
     container.withEnvironment({ ...environment }).withStartupTimeout(timeoutMs);
     if (preferredPort !== undefined) container.withPort(preferredPort);
+    if (cpfMerge !== undefined) container.withCpfMerge(cpfMerge);
     if (isKept) container.withReuse();
     const started = await container.start();
     return {
@@ -73,6 +76,7 @@ export async function startByCommand(asked: Asked, signal?: AbortSignal): Promis
     image,
     containerPort: 1972,
     environment,
+    cpfMerge: asked.cpfMerge,
     setup: {},
     isWebPortWanted: false,
     lifetime: asked.isKept ? "kept" : "holders",

@@ -32,6 +32,18 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
+  test.each(ADAPTERS)("its merge file is the same one through $name, and another one is refused", async (other) => {
+    const { bench, asked } = await benchFor();
+    const maker = await adapter.start({ ...asked, cpfMerge: "[config]\nglobals=0,0,128,0,0,0\n" });
+    const joiner = await other.start({ ...asked, cpfMerge: "[config]\n\nglobals=0,0,128,0,0,0\n" });
+    expect(joiner.id.slice(0, 12)).toBe(maker.id.slice(0, 12));
+    const start = other.start({ ...asked, cpfMerge: "[config]\nglobals=0,0,256,0,0,0\n" });
+    await expect(start).rejects.toThrow(/CPF merge file/);
+    await joiner.stop();
+    await maker.stop();
+    await bench.expectNothingLeft();
+  });
+
   test.each(ADAPTERS)("what it made is refused through $name to who asks for another", async (other) => {
     const { bench, asked } = await benchFor();
     const maker = await adapter.start(asked);
