@@ -51,7 +51,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["container-env", "A-B=x", "`container-env`"],
   ["container-env", "ISC_CPF_MERGE_FILE=/x", "which `cpf-merge` needs"],
   ["container-options", "--name=other", "`container-options` has an option that is not allowed"],
-  ["container-options", "another-image", "`container-options` has a word that is no option"],
+  ["container-options", "another-image", "`container-options` has a word that is not an option"],
   ["license-key", "no-such.key", "`license-key` names no file"],
   ["cpf-merge", "no-such.cpf", "`cpf-merge` names a file that cannot be read"],
   ["init-scripts", "no-such.sql", "`init-scripts` names a file that cannot be read"],

@@ -83,7 +83,7 @@ test("a source that cannot be copied is named before anything is made, with a re
     await fails(iris().withCopyFilesToContainer([{ source: missing, target: "/x" }]), /seed\.sql.*ENOENT/);
     await fails(iris().withCopyFilesToContainer([{ source: bench.directory, target: "/x" }]), /it is a directory/);
     await fails(iris().withCopyDirectoriesToContainer([{ source: missing, target: "/x" }]), /seed\.sql.*ENOENT/);
-    await fails(iris().withCopyDirectoriesToContainer([{ source: file, target: "/x" }]), /it is no directory/);
+    await fails(iris().withCopyDirectoriesToContainer([{ source: file, target: "/x" }]), /it is not a directory/);
     const broken = new Readable({ read: () => broken.destroy(new Error("the disk is on fire")) });
     const contents = [{ content: broken, target: "/tmp/x" }];
     await fails(iris().withCopyContentToContainer(contents), /\/tmp\/x .*the disk is on fire/);

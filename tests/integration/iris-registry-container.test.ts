@@ -66,7 +66,7 @@ describe("C1 a start", () => {
     expect(() => container().withUsername('a"b')).toThrow(InvalidArgumentError);
     expect(() => container().withPassword("")).toThrow(InvalidArgumentError);
     for (const address of ["foo", "", "[::1]", "fe80::1%eth0", "127.0.0.1:1972"])
-      expect(() => container().withBindAddress(address)).toThrow(/no address to publish ports on/);
+      expect(() => container().withBindAddress(address)).toThrow(/not an address to publish ports on/);
     expect(() => container().withLicenseKey("/nowhere/iris.key")).toThrow(InvalidArgumentError);
     expect(() => container().withCpfMerge("/nowhere/merge.cpf")).toThrow(InvalidArgumentError);
     await expect(container().withName("mine").start()).rejects.toThrow(InvalidArgumentError);
