@@ -26,6 +26,7 @@ export {
 } from "./registry/holder.ts";
 export type { PortProbe } from "./registry/host/port-probe.ts";
 export * from "./registry/labels.ts";
-export { PortRegistry, type PortRegistryOptions } from "./registry/registry.ts";
+export { PortRegistry } from "./registry/registry.ts";
+export type { PortRegistryOptions } from "./registry/registry-options.ts";
 export { DEFAULT_PORT_RANGE } from "./settings/config.ts";
 export type { Store } from "./stores/store.ts";

@@ -2,7 +2,6 @@ import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
 import { commandText } from "../settings/command-text.ts";
 import { checkDurationMs, checkPort, DEFAULT_LOCK_TIMEOUT_MS, resolvePortRange } from "../settings/config.ts";
-import type { Store } from "../stores/store.ts";
 import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
 import { decideAssignment, decideReassignment } from "./allocation/assign.ts";
 import { inUseError } from "./allocation/assignment-errors.ts";
@@ -13,40 +12,19 @@ import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
-import { toAssignment, toHolder } from "./document/records.ts";
+import { toAssignment } from "./document/records.ts";
 import { PortNotAssignedError } from "./errors.ts";
 import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
-import { type Liveness, observeProcess } from "./evidence/liveness.ts";
-import { isForeignEntry, judge } from "./evidence/staleness.ts";
-import { goneHolders, lookAround, portsInUse, type RegistryContext } from "./evidence/survey.ts";
+import { listAssignments, listWaiting } from "./evidence/listing.ts";
+import { observeProcess } from "./evidence/liveness.ts";
+import { goneHolders, type RegistryContext } from "./evidence/survey.ts";
 import { type ContainerIdentity, checkHolder, type Holder, processHolder } from "./holder.ts";
 import { identifyContainer } from "./host/own-container.ts";
-import { bindProbe, type PortProbe } from "./host/port-probe.ts";
+import { bindProbe } from "./host/port-probe.ts";
 import { currentMachine } from "./host/process-identity.ts";
 import { openStore } from "./open-store.ts";
 import { identifyProject, type KnownProject } from "./project.ts";
-
-/** Where a registry is kept and how it works; everything has a default. */
-export type PortRegistryOptions = {
-  /** Where the document is kept, instead of `registryPath`. */
-  readonly store?: Store | undefined;
-  /** The document, an absolute path or a `redis://` URL. @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
-  readonly registryPath?: string | undefined;
-  /** First and last port, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
-  readonly portRange?: readonly [number, number] | string | undefined;
-  /** How long an operation waits for the registry's lock, in milliseconds. @default 5000 */
-  readonly lockTimeoutMs?: number | undefined;
-  /** Flush every commit to the disk (fsync) before it is acknowledged. @default true */
-  readonly isDurable?: boolean | undefined;
-  /** The engine to query for containers; `false` disables this. @default the engine that Testcontainers uses */
-  readonly engine?: ContainerEngine | false | undefined;
-  /** For tests: the time. @default the system's */
-  readonly clock?: (() => Date) | undefined;
-  /** For tests: whether a port can be bound. @default binds it */
-  readonly probe?: PortProbe | undefined;
-  /** For tests: whether a process lives. @default asks the system */
-  readonly liveness?: Liveness | undefined;
-};
+import type { PortRegistryOptions } from "./registry-options.ts";
 
 /**
  * The same registry with the engine that starts its containers. An engine, or `false`, that was given to the constructor
@@ -259,31 +237,12 @@ export class PortRegistry {
    * ```
    */
   async listAll(): Promise<ListedAssignment[]> {
-    const document = await this.#surroundings.store.read();
-    if (document.assignments.length === 0) return [];
-    const survey = await lookAround(this.#surroundings, document, true);
-    const now = this.#surroundings.clock();
-    const foreignPorts = entriesOf(document)
-      .filter(isForeignEntry)
-      .map(({ assignment }) => assignment.port);
-    const used = await portsInUse(this.#surroundings, foreignPorts);
-    return entriesOf(document)
-      .map((entry) => judge(entry, survey, now, used.get(entry.assignment.port)))
-      .sort((a, b) => a.port - b.port);
+    return listAssignments(this.#surroundings);
   }
 
   /** The queue for a port in its order, without waiters that are provably gone. */
   async listWaiting(): Promise<WaitingProject[]> {
-    const document = await this.#surroundings.store.read();
-    if (document.waiters.length === 0) return [];
-    const { verdictOf } = await lookAround(this.#surroundings, document, false);
-    return document.waiters
-      .map(({ project, since, holder }) => ({
-        projectKey: project,
-        since: new Date(since),
-        holder: toHolder(holder),
-      }))
-      .filter(({ holder }) => verdictOf(holder) !== "gone");
+    return listWaiting(this.#surroundings);
   }
 
   /** Removes every assignment, in use or not, and forgets the former ports. Containers are left alone. */

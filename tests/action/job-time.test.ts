@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
+import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
 import { ACTION, installedAction } from "../helpers/action-bundle.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";

@@ -4,7 +4,8 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject, onTestFinished } from "vitest";
-import { PortRegistry, type PortRegistryOptions } from "../../src/registry/registry.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
+import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { freePorts } from "./free-ports.ts";
 

@@ -81,7 +81,8 @@ describe("the tables of the library", () => {
   });
 
   test("have every option of the registry", () => {
-    const options = source("src/registry/registry.ts").match(/type PortRegistryOptions = \{([\s\S]*?)\n\};/)?.[1] ?? "";
+    const options =
+      source("src/registry/registry-options.ts").match(/type PortRegistryOptions = \{([\s\S]*?)\n\};/)?.[1] ?? "";
     const names = [...options.matchAll(/readonly (\w+)\?/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(5);
     expect(firstNames("docs/library.md", "Options of the registry").sort()).toEqual(names.sort());

@@ -50,8 +50,9 @@ export type OwnershipView = {
 };
 
 /**
- * The one rule of ownership: used when a port is chosen, when an assignment is judged, and by cleaning, the checkup and
- * a start. A label counts before a name, because any program can choose a name.
+ * The one rule of ownership: used when a port is chosen, when an assignment is judged, by cleaning and by the checkup. A
+ * start, which also knows its lease, reads the same labels (`start-decision.ts`). A label counts before a name, because any
+ * program can choose a name.
  */
 export function ownershipOf(container: EngineContainer, owner: Owner, view: OwnershipView): Ownership {
   // An image made from a container carries its labels, blanked.
