@@ -180,9 +180,10 @@ export class PortRegistry {
     options: ProjectOptions & { readonly holder?: Holder; readonly isUseRespected?: boolean } = {},
   ): Promise<PortAssignment> {
     const { projectKey: key } = identifyProject(project, options.instance);
-    this.#renewal?.leave(key, options.holder?.id);
-    const isGone = await goneHolders(this.#surroundings, key);
     const { holder, isUseRespected } = options;
+    // A holder whose release may be refused is renewed until then.
+    if (!isUseRespected) this.#renewal?.leave(key, holder?.id);
+    const isGone = await goneHolders(this.#surroundings, key);
     const { assignment, users } = await this.#surroundings.store.update(
       async (newest) => {
         const now = this.#surroundings.clock();
@@ -192,6 +193,7 @@ export class PortRegistry {
       { isLockOptional: true },
     );
     if (assignment !== undefined && users.length > 0) throw inUseError(assignment, users, this.registryPath);
+    this.#renewal?.leave(key, holder?.id);
     if (assignment !== undefined) return assignment;
     throw new PortNotAssignedError({
       what: `Project ${key} has no port assigned.`,
@@ -247,11 +249,12 @@ export class PortRegistry {
 
   /** Removes every assignment, in use or not, and forgets the former ports. Containers are left alone. */
   async clearAll(): Promise<PortAssignment[]> {
-    this.#renewal?.leaveAll();
-    return this.#surroundings.store.update(async (document) => {
+    const cleared = await this.#surroundings.store.update(async (document) => {
       const released = entriesOf(document).map(({ assignment }) => ({ ...assignment, status: "released" as const }));
       return { document: emptied(document, this.#surroundings.clock()), result: released };
     });
+    this.#renewal?.leaveAll();
+    return cleared;
   }
 
   /**
@@ -282,11 +285,11 @@ export class PortRegistry {
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
     if (options.hasWebPort) checkWebPort(preferredPort ?? this.portRange[1]);
     const given = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
-    const wanted = await this.#inContainer(given);
-    const holder = this.#renewal !== undefined && isRenewed(wanted) ? await this.#renewal.begin(wanted) : wanted;
+    const holder = await this.#inContainer(given);
     return {
       ...identity,
       holder,
+      isRenewed: isRenewed(holder),
       preferredPort,
       hasWebPort: options.hasWebPort ?? false,
       portRange: this.portRange,

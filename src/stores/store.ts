@@ -63,8 +63,6 @@ export type Store = {
 export type SharedStore = {
   /** After this time without renewal a holder counts as gone, in milliseconds. */
   readonly leaseMs: number;
-  /** Makes sure that the server's clock is known. @throws RegistryAccessError */
-  synchronize(): Promise<void>;
   /** The server's clock, by its last answer. */
   now(): Date;
   /** Resolves at the next commit of any process, or after the time. */

@@ -11,6 +11,7 @@ import type { Decision } from "./assign.ts";
 import { ambiguousError, conflictError, graceError, leavingError, otherPortError } from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { leaveQueue, QUEUE_POLL_MS, unassigned, waitInQueue } from "./port-queue.ts";
+import { leased } from "./renewal.ts";
 import { type AssignOutcome, type AssignRequest, type Grant, wantedRange } from "./request.ts";
 import { WaitBudget } from "./wait-budget.ts";
 
@@ -84,7 +85,7 @@ async function decideInTurn(
     if (outcome.kind === "assigned") {
       const { kind: _, ...grant } = outcome;
       warnWhereBlind(seen.survey, grant.assignment, options.onWarning ?? emitWarning);
-      return { ...grant, holder: request.holder };
+      return { ...grant, holder: seen.holder };
     }
     if (outcome.kind === "leaving") isEngineNeeded = budget.leavingMs > LEAVE_LOOK_MS;
     else budget.endLeaving();
@@ -141,8 +142,13 @@ async function hasNewChance(
   return true;
 }
 
-/** An attempt's outcome, with the document and the survey that decided it. */
-type Attempt = { readonly outcome: AssignOutcome; readonly document: RegistryDocument; readonly survey: Survey };
+/** An attempt's outcome, with the document and the survey that decided it, and the holder for which it was made. */
+type Attempt = {
+  readonly outcome: AssignOutcome;
+  readonly document: RegistryDocument;
+  readonly survey: Survey;
+  readonly holder: Holder;
+};
 
 /** Surveys, then decides on the newest document, without the lock if no port has to be probed. */
 async function attempt(
@@ -159,8 +165,10 @@ async function attempt(
   const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
-    const { document, outcome } = await decide(newest, request, survey, look, clock());
-    return { document, result: { outcome, document, survey } };
+    // The lease begins now: the request may have waited for longer than it lasts.
+    const holder = request.isRenewed && store.shared ? leased(request.holder, store.shared) : request.holder;
+    const { document, outcome } = await decide(newest, { ...request, holder }, survey, look, clock());
+    return { document, result: { outcome, document, survey, holder } };
   };
   if (!isNew || unassigned(before, wantedRange(request)) === 0) {
     try {

@@ -17,8 +17,8 @@ const RETRY_MS = 1_000;
 type Held = {
   readonly grant: Grant;
   readonly holder: Holder;
-  /** When the registry last confirmed it, by the server's clock. */
-  renewedAt: Date;
+  /** Until when the registry keeps it, by the server's clock. */
+  expiresAt: Date;
 };
 
 /**
@@ -39,18 +39,9 @@ export class HolderRenewal {
     this.#shared = shared;
   }
 
-  /** The holder with the time at which it expires unless it is renewed. @throws RegistryAccessError */
-  async begin(holder: Holder): Promise<Holder> {
-    await this.#shared.synchronize();
-    return this.#expiring(holder);
-  }
-
-  #expiring(holder: Holder): Holder {
-    return { ...holder, expiresAt: new Date(this.#shared.now().getTime() + this.#shared.leaseMs) };
-  }
-
   async hold(grant: Grant, holder: Holder): Promise<void> {
-    this.#held.set(keyOf(grant.assignment.projectKey, holder.id), { grant, holder, renewedAt: this.#shared.now() });
+    const { expiresAt = this.#shared.now() } = holder;
+    this.#held.set(keyOf(grant.assignment.projectKey, holder.id), { grant, holder, expiresAt });
     this.#timer ??= setInterval(() => this.renewNow(), this.#shared.leaseMs / RENEWALS_PER_LEASE).unref();
     await this.#shared.listenForLoss(() => this.renewNow());
   }
@@ -90,17 +81,18 @@ export class HolderRenewal {
     await this.#shared.listenForLoss(() => this.renewNow());
     const outcomes = await this.#store.update(async (newest) => {
       let document = newest;
-      const results: (readonly [Held, Renewal["kind"]])[] = [];
+      const results: (readonly [Held, Date, Renewal["kind"]])[] = [];
       for (const held of this.#held.values()) {
-        const renewal = renewIn(document, held, this.#expiring(held.holder), this.#shared);
+        const holder = leased(held.holder, this.#shared);
+        const renewal = renewIn(document, held, holder, this.#shared.now());
         if (renewal.kind === "renewed") document = renewal.document;
-        results.push([held, renewal.kind]);
+        results.push([held, holder.expiresAt, renewal.kind]);
       }
       return { document, result: results };
     });
-    for (const [held, kind] of outcomes) {
+    for (const [held, expiresAt, kind] of outcomes) {
       const { assignment } = held.grant;
-      held.renewedAt = this.#shared.now();
+      held.expiresAt = expiresAt;
       if (kind === "renewed") continue;
       this.leave(assignment.projectKey, held.holder.id);
       if (kind === "lost") report(assignment, this.#store.location);
@@ -114,7 +106,7 @@ type Renewal =
   | { readonly kind: "released" }
   | { readonly kind: "lost" };
 
-function renewIn(document: RegistryDocument, held: Held, holder: Holder, { leaseMs, now }: SharedStore): Renewal {
+function renewIn(document: RegistryDocument, held: Held, holder: Holder, now: Date): Renewal {
   const { assignment, generation } = held.grant;
   const { projectKey, port, webPort } = assignment;
   const entry = entryOf(document, projectKey);
@@ -126,12 +118,7 @@ function renewIn(document: RegistryDocument, held: Held, holder: Holder, { lease
     const record = { ...toHolderRecord(holder), ...(since === undefined ? {} : { since }) };
     return { kind: "renewed", document: withHolders(document, projectKey, [...others, record]) };
   }
-  // A late holder may have been treated as gone, and its entry as stale: that is not a release.
-  const isInTime = now().getTime() - held.renewedAt.getTime() < leaseMs;
-  const isReleased = document.history.some(
-    (past) => past.project === projectKey && Date.parse(past.released_at) >= held.renewedAt.getTime(),
-  );
-  if (isInTime && isReleased) return { kind: "released" };
+  if (isReleased(document, held, now)) return { kind: "released" };
   const taken = document.assignments.flatMap((other) => [
     other.port,
     document.details.get(other.project_path)?.web_port,
@@ -144,6 +131,23 @@ function renewIn(document: RegistryDocument, held: Held, holder: Holder, { lease
     ...(webPort === undefined ? {} : { web_port: webPort }),
   };
   return { kind: "renewed", document: withEntry(document, { assignment, detail, holders: [holder] }) };
+}
+
+/**
+ * Whether an entry that is missing was released or cleared. If not, the server lost it, which begins a grace period; or the
+ * holder was late and treated as gone, which cannot happen before its lease has ended.
+ */
+function isReleased({ history, server }: RegistryDocument, { grant, expiresAt }: Held, now: Date): boolean {
+  const { projectKey, assignedAt } = grant.assignment;
+  const isLost = server?.grace_until !== undefined && new Date(server.grace_until) > now;
+  if (!isLost && now < expiresAt) return true;
+  const releasedAt = history.map((past) => (past.project === projectKey ? new Date(past.released_at) : undefined));
+  return releasedAt.some((time) => time !== undefined && assignedAt <= time && time < expiresAt);
+}
+
+/** The holder with the time at which it expires unless it is renewed. */
+export function leased<H extends Holder>(holder: H, { leaseMs, now }: SharedStore): H & { readonly expiresAt: Date } {
+  return { ...holder, expiresAt: new Date(now().getTime() + leaseMs) };
 }
 
 function keyOf(projectKey: string, holderId: string): string {

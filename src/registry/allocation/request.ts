@@ -10,6 +10,8 @@ export type AssignRequest = {
   readonly instance: string | undefined;
   readonly projectKey: string;
   readonly holder: Holder;
+  /** This process renews the holder, where the registry is shared with other hosts. */
+  readonly isRenewed: boolean;
   readonly preferredPort: number | undefined;
   readonly hasWebPort: boolean;
   readonly portRange: readonly [number, number];

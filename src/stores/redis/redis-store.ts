@@ -40,6 +40,8 @@ type Snapshot = {
   readonly commit: string;
   readonly revision: number;
   readonly unreadable?: Unreadable | undefined;
+  /** A grace period that the stored document does not record yet. If it were not saved, it would begin anew each time. */
+  readonly isGraceNew?: boolean;
 };
 
 type Change<T> = (document: RegistryDocument, unreadable: Unreadable | undefined) => Promise<Update<T>>;
@@ -73,9 +75,6 @@ export class RedisStore implements Store {
     this.#watch = new ServerWatch(leaseMs);
     this.shared = {
       leaseMs,
-      synchronize: async () => {
-        if (!this.#watch.isSynchronized) await this.read();
-      },
       now: () => this.#watch.now(),
       awaitChange: (timeoutMs) => this.#awaitChange(timeoutMs),
       listenForLoss: (listener) => this.#listenForLoss(listener),
@@ -126,7 +125,7 @@ export class RedisStore implements Store {
         const base = answer ? await this.#accept(session, answer, isReplacing) : await this.#read(session, isReplacing);
         const update = await change(base.document, base.unreadable);
         const document = update.document ?? base.document;
-        const isUnchanged = document === base.document && base.unreadable === undefined;
+        const isUnchanged = document === base.document && base.unreadable === undefined && !base.isGraceNew;
         if (isUnchanged || (await this.#commit(session, document, base))) return update.result;
         answer = undefined;
       }
@@ -186,7 +185,7 @@ export class RedisStore implements Store {
     const server = this.#watch.judge(session.server, snapshot.document.server, { isLost, isMissing });
     if (snapshot.unreadable === undefined) this.#last = snapshot;
     if (server === snapshot.document.server) return snapshot;
-    return { ...snapshot, document: { ...snapshot.document, server } };
+    return { ...snapshot, document: { ...snapshot.document, server }, isGraceNew: server.grace_until !== undefined };
   }
 
   #parse({ commit, json }: Answer, seen: Snapshot): Snapshot | DocumentError {

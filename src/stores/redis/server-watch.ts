@@ -16,11 +16,6 @@ export class ServerWatch {
     this.#leaseMs = leaseMs;
   }
 
-  /** True once an answer told the server's time. */
-  get isSynchronized(): boolean {
-    return this.#offsetMs !== undefined;
-  }
-
   /** Notes the server's time, as an answer told it. */
   heard(nowMs: number): void {
     this.#offsetMs = nowMs - performance.now();
