@@ -31,7 +31,8 @@ import {
   namedHostPort,
 } from "./options/option-checks.ts";
 import { exposedPort } from "./options/port-bindings.ts";
-import { type Publication, PublishedContainer, type ServedPort, type StartContext } from "./published-container.ts";
+import { PublishedContainer } from "./published-container.ts";
+import type { Publication, ServedPort, StartContext } from "./start-context.ts";
 import type { ContainerUse } from "./started-registry-container.ts";
 
 /** The settings of a container; undefined means the default. */

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import createDebug from "debug";
 import {
   type ContainerRuntimeClient,
-  type Content,
   GenericContainer,
   type InspectResult,
   type PortWithOptionalBinding,
@@ -16,14 +14,16 @@ import { type InspectedContainer, tcpKey, toInspectedContainer } from "../docker
 import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
 import { awaitAnswer } from "../lifecycle/await-answer.ts";
 import { removeCreatedBy } from "../lifecycle/end.ts";
-import { configurationPart, environmentParts, type Part } from "../lifecycle/fingerprint.ts";
-import { hostsOf, publishedAddresses, type Reach } from "../lifecycle/reach.ts";
+import { environmentParts, type Part } from "../lifecycle/fingerprint.ts";
+import { hostsOf, publishedAddresses } from "../lifecycle/reach.ts";
 import { type Diagnosis, endFailure } from "../lifecycle/start-failure.ts";
 import { runningOnly } from "./engine/running-only.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { withinTime } from "./engine/time-limit.ts";
+import { copiedParts } from "./options/copied-parts.ts";
 import { checkDirectory, checkFile, freshArchives, withoutStreams } from "./options/copied-sources.ts";
 import { bindingsOn, type PortBindings } from "./options/port-bindings.ts";
+import type { CreateOptions, Publication, ServedPort, StartContext } from "./start-context.ts";
 import { EarlyExit } from "./wait/early-exit.ts";
 import { atPublishedAddresses } from "./wait/ports-wait-strategy.ts";
 import { SharedWaitStrategy } from "./wait/shared-wait-strategy.ts";
@@ -31,36 +31,6 @@ import { SharedWaitStrategy } from "./wait/shared-wait-strategy.ts";
 const debug = createDebug("iris-ports:containers");
 /** A busy engine takes seconds to create and start a container. */
 const SHORTEST_ENGINE_MS = 10_000;
-
-/** A port of the container that a start publishes. */
-export type ServedPort = {
-  readonly containerPort: number;
-  /** True if it was requested, so that wait strategies wait for it. */
-  readonly isAwaited: boolean;
-};
-
-/** A port and its host port; host port 0 lets the engine choose. */
-export type Publication = ServedPort & { readonly hostPort: number };
-
-/** The state of a start before it changes anything. */
-export type StartContext = {
-  readonly host: TestcontainersHost;
-  readonly reach: Reach;
-  readonly containerPort: number;
-  /** The host addresses to publish on. */
-  readonly addresses: readonly string[];
-};
-
-/** What a start adds to the user's configuration. */
-type CreateOptions = {
-  readonly publications: readonly Publication[];
-  readonly name?: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  /** True if it outlives this process. */
-  readonly isKept?: boolean | undefined;
-  /** True if Testcontainers' own reuse applies, by a hash of the options. */
-  readonly isReused?: boolean | undefined;
-};
 
 /** Extends Testcontainers for a registry: publishes fixed ports on given addresses, and joins running containers. */
 export abstract class PublishedContainer extends GenericContainer {
@@ -213,34 +183,22 @@ export abstract class PublishedContainer extends GenericContainer {
   /** The configuration on which all starts of a project must agree. */
   protected configuration(): readonly Part[] {
     const { Cmd, Entrypoint, User, WorkingDir } = this.createOpts;
-    // Streams were read by prepareCopies().
-    const bytes = (content: Content) => Buffer.from(content as string | Buffer).toString("base64");
-    const partsOfIris: Part[] = [];
-    const isOther = (target: string, read: () => string) => {
-      const part = configurationPart(target, read);
-      if (part !== undefined) partsOfIris.push(part);
-      return part === undefined;
-    };
-    const content = this.contentsToCopy
-      .filter(({ target, content }) => isOther(target, () => String(content)))
-      .map(({ target, content }) => [target, bytes(content)]);
-    const archives = this.archivesToCopy.map(({ target }) => target);
-    const copied = this.filesToCopy.filter(({ target, source }) => isOther(target, () => readFileSync(source, "utf8")));
-    const files = [...copied, ...this.directoriesToCopy].map(({ source, target }) => [source, target]);
     const parts: Part[] = [
       ...environmentParts(this.environment),
-      ...partsOfIris,
       { name: "command", value: Cmd },
       { name: "entry point", value: Entrypoint },
       { name: "user of its processes", value: User },
       { name: "working directory", value: WorkingDir },
       { name: "network", value: this.networkMode },
       { name: "set of bind mounts", value: this.hostConfig.Binds },
-      { name: "copied content", value: content.length > 0 ? content : undefined },
-      { name: "set of copied files", value: files.length > 0 ? files : undefined },
-      { name: "set of copied archives", value: archives.length > 0 ? archives : undefined },
     ];
-    return parts.filter(({ value }) => value !== undefined);
+    const copies = {
+      contents: this.contentsToCopy,
+      files: this.filesToCopy,
+      directories: this.directoriesToCopy,
+      archives: this.archivesToCopy,
+    };
+    return [...parts.filter(({ value }) => value !== undefined), ...copiedParts(copies)];
   }
 
   #publish(publications: readonly Publication[], addresses: readonly string[]): void {
