@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { showWarnings } from "../src/errors/warning.ts";
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
@@ -24,6 +25,7 @@ import { startJobIris } from "./start-iris.ts";
 
 /** The main step: assigns a port to the job, starts IRIS on it if there is an image, and exports both to later steps. */
 export async function assign(): Promise<void> {
+  showWarnings((text) => warn(text));
   try {
     // First of all, because another process becomes the parent once the runner has died.
     const worker = await seenWorker();

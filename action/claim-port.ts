@@ -7,7 +7,7 @@ import type { Interruption } from "./job/interruption.ts";
 import { isOfJob, type Job } from "./job/job.ts";
 import { type Claim, saveClaim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import { say, warn } from "./output/log.ts";
+import { say } from "./output/log.ts";
 
 const REPORT_EVERY_MS = 15_000;
 
@@ -55,7 +55,6 @@ async function take(request: ClaimRequest, instance: string | undefined): Promis
       hasWebPort: inputs.hasWebPort,
       preferredPort: inputs.preferredPort,
       waitTimeoutMs: inputs.waitTimeoutMs,
-      onWarning: warn,
       onWait: reportWaiting(inputs.waitTimeoutMs, interruption.signal),
     });
     const earlier = acquisition.earlierHolders.find(isJob);

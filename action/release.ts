@@ -1,4 +1,5 @@
 import { info } from "@actions/core";
+import { showWarnings } from "../src/errors/warning.ts";
 import { clean } from "./clean.ts";
 import { type GivenBack, giveBack, reportFailure, sayGivenBack } from "./give-back.ts";
 import { readJob } from "./inputs/inputs.ts";
@@ -20,6 +21,7 @@ const SUMMARY_MS = 5_000;
  */
 export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): Promise<void> {
   const deadline = performance.now() + timeoutMs - summaryMs;
+  showWarnings((text) => warn(text));
   // Work that was given up after its time-out may still fail.
   process.on("uncaughtException", (error) =>
     warn(`After its time-out, a part of the step failed: ${messageOf(error)}`),

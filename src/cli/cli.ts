@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { showWarnings } from "../errors/warning.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
@@ -6,6 +7,7 @@ import { endWhenOutputEnds } from "./terminal.ts";
 /** Runs the command line and returns the exit code. A command is loaded when it is called, so `--help` loads none. */
 export async function main(args: readonly string[]): Promise<number> {
   endWhenOutputEnds();
+  showWarnings((message) => void import("./report-error.ts").then(({ reportWarning }) => reportWarning(message)));
   let exitCode: number = EXIT_CODES.ok;
   let complaint = "";
   const program = createProgram({

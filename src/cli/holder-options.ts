@@ -5,7 +5,6 @@ import { identifyDirectory } from "../registry/host/directory-identity.ts";
 import { ENDED, identifyProcess, UNKNOWN } from "../registry/host/process-identity.ts";
 import { checkPort } from "../settings/config.ts";
 import { durationOption } from "./duration-option.ts";
-import { reportWarning } from "./report-error.ts";
 import { waitOptions } from "./wait.ts";
 
 /** The options that select the port. */
@@ -21,7 +20,6 @@ export type HoldOptions = { readonly forPid?: string; readonly ttl?: string };
 /** The options of the command line in the registry's terms. @throws InvalidArgumentError */
 export function requestOptions({ port, wait, webPort }: RequestOptions) {
   return {
-    onWarning: reportWarning,
     ...(port !== undefined && { preferredPort: checkPort(/^\d+$/.test(port) ? Number(port) : port, "--port") }),
     ...(webPort && { hasWebPort: true }),
     ...(wait !== undefined && waitOptions(wait)),

@@ -1,4 +1,5 @@
 import createDebug from "debug";
+import { warn } from "../errors/warning.ts";
 import type { Acquisition, AssignOptions } from "../registry/allocation/acquire.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { containerLabels } from "../registry/container-labels.ts";
@@ -153,11 +154,8 @@ export class Lease {
   }
 }
 
-/** Emits a process warning, which Node prints once on standard error. */
 function report(attempt: string, error: unknown): void {
   const code = (error as { code?: unknown } | null)?.code;
-  process.emitWarning(`${attempt} failed: ${error instanceof Error ? error.message : String(error)}`, {
-    type: "IrisPortsWarning",
-    ...(typeof code === "string" ? { code } : {}),
-  });
+  const message = `${attempt} failed: ${error instanceof Error ? error.message : String(error)}`;
+  warn(message, typeof code === "string" ? code : undefined);
 }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RegistryCorruptError, RegistrySchemaError } from "../errors/errors.ts";
+import { warn } from "../errors/warning.ts";
 import { commandText } from "../settings/command-text.ts";
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./document.ts";
@@ -152,5 +153,5 @@ const warned = new Set<string>();
 function warnOnce(text: string): void {
   if (warned.has(text)) return;
   warned.add(text);
-  process.emitWarning(text, { code: "IRIS_PORTS_REGISTRY_DAMAGED" });
+  warn(text, "REGISTRY_DAMAGED");
 }

@@ -75,6 +75,7 @@ test.each([
   expect(post).toMatchObject({ code: 0, stderr: "" });
   expect(post.stdout).not.toMatch(/^::error/m);
   expect(post.stdout).not.toMatch(/^\s+at /m);
+  expect(post.stdout).not.toMatch(/trace-warnings/);
 });
 
 describe("A3: where the engine hangs at removing a container", () => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { warn } from "../../errors/warning.ts";
 import { checkDurationMs } from "../../settings/config.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
@@ -44,8 +45,6 @@ export type AssignOptions = ProjectOptions & {
   readonly waitTimeoutMs?: number | undefined;
   /** Called while waiting, with the place in the queue, from 1. */
   readonly onWait?: ((state: { readonly position: number; readonly waitedMs: number }) => void) | undefined;
-  /** Called when the port was chosen although the container engine does not answer. @default a warning of the process */
-  readonly onWarning?: ((message: string) => void) | undefined;
 };
 
 /** An assignment with what a container module needs in addition. */
@@ -84,7 +83,7 @@ async function decideInTurn(
     const { outcome } = seen;
     if (outcome.kind === "assigned") {
       const { kind: _, ...grant } = outcome;
-      warnWhereBlind(seen.survey, grant.assignment, options.onWarning ?? emitWarning);
+      warnWhereBlind(seen.survey, grant.assignment);
       return { ...grant, holder: seen.holder };
     }
     if (outcome.kind === "leaving") isEngineNeeded = budget.leavingMs > LEAVE_LOOK_MS;
@@ -95,19 +94,13 @@ async function decideInTurn(
   }
 }
 
-/** The port may be a stopped container's: that is said, not left to be found out. */
-function warnWhereBlind({ engine, isEngineAsked }: Survey, { port }: PortAssignment, warn: (message: string) => void) {
-  if (engine.isReachable || !isEngineAsked || isEngineAbsent(engine)) return;
-  warn(`Port ${port} was chosen without looking at containers.\n${engine.reason}`);
-}
-
 let isWarned = false;
 
-/** Node prints it on standard error, and tools can listen for it; once is enough for a process. */
-function emitWarning(message: string): void {
-  if (isWarned) return;
+/** The port may be a stopped container's: that is said, not left to be found out. Once is enough for a process. */
+function warnWhereBlind({ engine, isEngineAsked }: Survey, { port }: PortAssignment): void {
+  if (isWarned || engine.isReachable || !isEngineAsked || isEngineAbsent(engine)) return;
   isWarned = true;
-  process.emitWarning(message, { type: "IrisPortsWarning", code: "CONTAINER_ENGINE" });
+  warn(`Port ${port} was chosen without looking at containers.\n${engine.reason}`, "CONTAINER_ENGINE");
 }
 
 /** Does what may change the outcome: waits for a leaving user, cleans up, queues. False if nothing is left to try. */

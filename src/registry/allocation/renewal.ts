@@ -1,4 +1,5 @@
 import createDebug from "debug";
+import { warn } from "../../errors/warning.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { SharedStore, Store } from "../../stores/store.ts";
 import type { PortAssignment } from "../assignment.ts";
@@ -158,5 +159,5 @@ function report({ projectKey, port }: PortAssignment, location: string): void {
   const message =
     `Port ${port} of ${projectKey} was given to another project, because this process could not renew it in time ` +
     `(registry ${location}). Stop using it, and start again to get a port.`;
-  process.emitWarning(message, { type: "IrisPortsWarning", code: "PORT_LOST" });
+  warn(message, "PORT_LOST");
 }
