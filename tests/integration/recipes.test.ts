@@ -9,6 +9,7 @@ import { ContainerBench } from "../helpers/container-bench.ts";
 const INSTALLED = [...Object.keys(packageJson.dependencies), "testcontainers"];
 
 test.each([
+  ["vitest", "vitest", ["run"], /1 passed/],
   ["jest", "jest", [], /2 passed, 2 total/],
   ["playwright", "playwright", ["test"], /2 passed/],
   ["node-test", "node", ["--test"], /pass 2/],
@@ -25,7 +26,7 @@ test.each([
     PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
     ...{ IRIS_IMAGE: bench.image, IRIS_PORT_REGISTRY: bench.registryPath, IRIS_PORT_RANGE: bench.range.join("-") },
     // The recipe is no part of this run of vitest.
-    ...{ VITEST: "", NODE_ENV: "test", FORCE_COLOR: "0" },
+    ...{ VITEST: "", VITEST_POOL_ID: "", VITEST_WORKER_ID: "", NODE_ENV: "test", FORCE_COLOR: "0" },
   });
   expect(output).toMatch(result);
   await bench.expectNothingLeft();
