@@ -90,6 +90,11 @@ export class CommitChain {
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
   }
 
+  /** False for an outdated token: of a backup that was restored, or a version that was replaced meanwhile. */
+  isHead(token: CommitToken): boolean {
+    return fs.lstatSync(this.#head(token), { throwIfNoEntry: false }) !== undefined;
+  }
+
   /** The newest version as it was published, whatever has become of the document since; undefined if none is kept. */
   lastVersion(): Buffer | undefined {
     const head = this.head();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
+import { adoptDocument } from "./adopt-document.ts";
 import {
   applied,
   type Change,
@@ -29,8 +30,10 @@ const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignment
 
 /** Reads the document; the argument waits until the Python tool has finished writing. */
 export type Read = (awaitNeighbour: () => Promise<void>) => Promise<Snapshot>;
-/** The version on which a commit is built, and the head that it replaces. */
-type Ground = { readonly base: Snapshot; readonly head: CommitToken };
+/** The version on which a commit is built. `isAdopted`: it took the place of our last version, and is not the file's content. */
+type Base = Snapshot & { readonly isAdopted?: true };
+/** That version, and the head that it replaces. */
+type Ground = { readonly base: Base; readonly head: CommitToken };
 /** The update, and whether what was published concerns more than processes of this boot. */
 type Done<T> = Update<T> & { readonly isLasting: boolean };
 /** One commit: reads, applies the change, publishes and checks, and starts over if another commit came first. */
@@ -73,8 +76,7 @@ export class FileCommit implements Disposable {
     for (;;) {
       const { base, head } = ground;
       const next = await applied(change, base, pending);
-      if (next.document === base.document && base.unreadable === undefined && !base.isDamaged)
-        return { ...next.update, isLasting: isAnyLasting };
+      if (next.document === base.document && !mustBeWritten(base)) return { ...next.update, isLasting: isAnyLasting };
       const published = await this.#publish(head, next.document, base);
       if (published === undefined) {
         if (isOneAttempt && pending === NOTHING_PENDING) return undefined;
@@ -116,8 +118,9 @@ export class FileCommit implements Disposable {
 
   async #begin(): Promise<Ground> {
     const base = await this.#read();
-    // The document's own token names the head it was published under, so the usual commit need not look for it.
-    return base.token ? { base, head: base.token } : guarded(this.#location, () => this.#settle());
+    // The document's own token names the head it was published under, so the usual commit need not search for it.
+    const head = base.token;
+    return head && this.#chain.isHead(head) ? { base, head } : guarded(this.#location, () => this.#settle());
   }
 
   /** Undefined if the base version is no longer the newest. */
@@ -186,7 +189,7 @@ export class FileCommit implements Disposable {
     await this.#shut(
       "The change was written, but that tool may overwrite it; `iris-ports list` shows what the registry holds.",
     );
-    return { theirs: parseLate(base.file?.changedBytes()), newest: await this.#read() };
+    return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
   }
 
   /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */
@@ -204,20 +207,27 @@ export class FileCommit implements Disposable {
       if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
       // Nothing moved and nothing is pending, so another tool wrote the document, or a backup was restored. It is adopted.
       debug("adopting a document that another program wrote at revision %d", head.revision);
+      // What stands in for an unreadable document is empty on purpose: it is being rebuilt.
+      const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
       this.#chain.sweep(head);
-      return { base, head };
+      return { base: last ? { ...base, document: adoptDocument(base.document, last), isAdopted: true } : base, head };
     }
   }
 }
 
-/** The document in a file that was replaced; undefined if nothing was written, or only half by a killed process. */
-function parseLate(bytes: Buffer | undefined): RegistryDocument | undefined {
+/** True if the file does not contain the document that stands for it. */
+function mustBeWritten({ unreadable, isDamaged, isAdopted }: Base): boolean {
+  return unreadable !== undefined || isDamaged === true || isAdopted === true;
+}
+
+/** A version beside the document; undefined if there is none, or only half of one, as a killed process leaves it. */
+function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {
     return parseDocument(bytes.toString("utf8")).document;
   } catch (cause) {
     if (!(cause instanceof DocumentError)) throw cause;
-    debug("what was written into the replaced document is not complete: %s", cause.message);
+    debug("a version beside the document is not complete: %s", cause.message);
     return undefined;
   }
 }

@@ -29,6 +29,13 @@ async function startFor(registry: TestRegistry, name: string, lifetime: "holders
 
 const BROKEN = ["not JSON", "\u0000\u0001", '{"schema_version":"1.0","assignments":[{"port":1}]}', "[]"];
 
+/** The document, with the copy of its last version. */
+function loseDocument({ path }: TestRegistry): void {
+  fs.rmSync(path);
+  const commits = `${path}.commit`;
+  for (const name of fs.readdirSync(commits).filter((one) => one.startsWith("copy."))) fs.rmSync(join(commits, name));
+}
+
 describe("D8: rebuild", () => {
   it.each(BROKEN)("puts a document that holds %j back from the containers, and keeps its bytes", async (bytes) => {
     const registry = await TestRegistry.create();
@@ -63,7 +70,7 @@ describe("D8: rebuild", () => {
   it("puts a document back that was deleted", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
-    fs.rmSync(registry.path);
+    loseDocument(registry);
     const { unreadable, restored } = await registry.open().rebuild();
     expect(unreadable).toBeUndefined();
     expect(restored).toMatchObject([{ port: assignment.port, projectPath: assignment.projectPath }]);
@@ -78,7 +85,7 @@ describe("D8: rebuild", () => {
       if (target === "another registry") {
         await registry.open({ registryPath: other }).assignPort("/elsewhere");
       }
-      fs.rmSync(registry.path);
+      loseDocument(registry);
       fs.symlinkSync(other, registry.path);
       const { cleared, restored, unreadable } = await registry.open().rebuild();
       expect(unreadable).toBeUndefined();
@@ -100,7 +107,7 @@ describe("D8: rebuild", () => {
       hostPorts: [outside, 52_773],
       labels: { ...labels, "io.iris-ports.web-port": "52773" },
     };
-    fs.rmSync(registry.path);
+    loseDocument(registry);
     await registry.open().rebuild();
     const options = { instance: "second" };
     expect(await registry.open().getAssignment(assignment.projectPath, options)).toMatchObject({
@@ -137,7 +144,7 @@ describe("D8: rebuild", () => {
   it("adds what a new document misses, beside what it has", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
-    fs.rmSync(registry.path);
+    loseDocument(registry);
     const other = await registry.open().assignPort(registry.project("other"));
     const { restored } = await registry.open().rebuild();
     expect(restored).toMatchObject([{ port: assignment.port }]);
@@ -147,7 +154,7 @@ describe("D8: rebuild", () => {
   it("leaves out a container whose port has another owner by now, and says so", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
-    fs.rmSync(registry.path);
+    loseDocument(registry);
     registry.write({
       schema_version: "1.0",
       assignments: [
