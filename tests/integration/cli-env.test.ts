@@ -126,6 +126,16 @@ describe("iris-ports env", () => {
         () => made("x.toml", (name) => fs.writeFileSync(name, 'host = "elsewhere"\n[other]\nhost = "fine"\n')),
         /sets host outside/,
       ],
+      [
+        "sets a quoted key of ours itself",
+        () => made("x.toml", (name) => fs.writeFileSync(name, '"host" = "elsewhere"\n')),
+        /sets host outside/,
+      ],
+      [
+        "has a setting of ours that is not an object",
+        () => made("settings.json", (name) => fs.writeFileSync(name, '{"objectscript.conn": "prod"}')),
+        /has something other than an object in objectscript\.conn/,
+      ],
       ["has an unknown format", () => "notes.txt", /does not say by its name which format/],
       ["cannot be made", () => "no/such/directory/.env", /cannot be written/],
     ];

@@ -65,6 +65,11 @@ describe("L8: the marked block", () => {
     expect(edited("[table]\na = 1\n", ["port = 1"], start)).toBe(`${block("port = 1")}[table]\na = 1\n`);
     expect(edited("\ufeff[table]\n", ["port = 1"], start)).toBe(`\ufeff${block("port = 1")}[table]\n`);
   });
+
+  test("is found again behind a byte order mark", () => {
+    const once = edited("\ufeff", ["IRIS_PORT=1"]);
+    expect(edited(once, ["IRIS_PORT=2"])).toBe(`\ufeff${block("IRIS_PORT=2")}`);
+  });
 });
 
 describe("the formats", () => {
@@ -147,6 +152,12 @@ describe("VS Code's settings", () => {
     expect(given["objectscript.conn"]).toMatchObject({ ns: "USER", username: "_SYSTEM" });
   });
 
+  test("keep the byte order mark of the file", () => {
+    const edited = withSettings("settings.json", '\ufeff{\n  "a": 1\n}\n', settings());
+    expect(edited).toMatch(/^\ufeff\{\n {2}"a": 1,\n {2}"objectscript\.conn": \{\n/);
+    expect(withSettings("settings.json", edited, settings())).toBe(edited);
+  });
+
   test("keep the line ends of the file", () => {
     const edited = withSettings("settings.json", '{\r\n\t"a": 1\r\n}\r\n', settings());
     expect(edited).toMatch(/^\{\r\n\t"a": 1,\r\n\t"objectscript.conn": \{\r\n\t\t"active": true,\r\n/);
@@ -158,6 +169,15 @@ describe("VS Code's settings", () => {
     ["[]", /is not an object/],
     ['"text"', /is not an object/],
     ["{", /CloseBraceExpected in line 1, column 2/],
+    ["[".repeat(20_000), /is nested too deeply/],
+    ['{"objectscript.conn": null}', /something other than an object in objectscript\.conn\./],
+    ['{"objectscript.conn": [1]}', /something other than an object in objectscript\.conn\./],
+    ['{"intersystems.servers": "x"}', /something other than an object in intersystems\.servers\./],
+    [
+      '{"intersystems.servers": {"it-s-a-shop": {"webServer": 7}}}',
+      /in intersystems\.servers > it-s-a-shop > webServer\./,
+    ],
+    ['{"objectscript.conn": {"port": 1}, "objectscript.conn": {"port": 2}}', /a key of objectscript\.conn > .* twice/],
   ])("are not written into %j, which says where it is wrong", (text, words) => {
     expect(() => withSettings("settings.json", text, settings())).toThrow(words);
   });

@@ -69,5 +69,5 @@ const OUR_VARIABLE =
 function tomlSettings(lines: readonly string[]): readonly (string | undefined)[] {
   const table = lines.findIndex((line) => /^\s*\[/.test(line));
   const own = table < 0 ? lines : lines.slice(0, table);
-  return own.map((line) => /^\s*(host|web_port|port|namespace|username)\s*=/.exec(line)?.[1]);
+  return own.map((line) => /^\s*(["']?)(host|web_port|port|namespace|username)\1\s*=/.exec(line)?.[2]);
 }

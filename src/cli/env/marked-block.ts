@@ -1,6 +1,7 @@
 const BEGIN = "# iris-ports begin: written by `iris-ports env --write`, which replaces these lines";
 const END = "# iris-ports end";
-const BLOCK = /^[ \t]*# iris-ports begin\b[^\n]*\n(?:[^\n]*\n)*?[ \t]*# iris-ports end[^\n]*(?:\n|$)/m;
+/** A byte order mark before it belongs to the file. */
+const BLOCK = /(?<=^|^\ufeff)[ \t]*# iris-ports begin\b[^\n]*\n(?:[^\n]*\n)*?[ \t]*# iris-ports end[^\n]*(?:\n|$)/m;
 
 /** How a file is edited. */
 export type BlockOptions = {

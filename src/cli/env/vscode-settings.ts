@@ -45,33 +45,78 @@ export function vscodeSettings(
 }
 
 /**
- * A settings.json with these settings; everything else, comments included, stays as it is.
- * @throws InvalidArgumentError with line and column, where it is not an object in JSON with comments
+ * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is.
+ * @throws InvalidArgumentError where it is not an object in JSON with comments (with line and column), or has no place for
+ * a setting
  */
 export function withSettings(path: string, text: string, settings: ReturnType<typeof vscodeSettings>): string {
   const formattingOptions = formattingOf(text);
-  return settings.reduce(
-    (edited, { path: key, value, isKept }) => {
-      if (isKept && valueAt(parseSettings(path, edited), key) !== undefined) return edited;
-      if (valueAt(parseSettings(path, edited), key) === value) return edited;
-      return applyEdits(edited, modify(edited, key, value, { formattingOptions }));
+  const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
+  const body = text.slice(mark.length);
+  const edited = settings.reduce(
+    (before, { path: key, value, isKept }) => {
+      const settled = parseSettings(path, before);
+      checkParents(path, settled, key);
+      const present = valueAt(settled, key);
+      if (present === value || (isKept && present !== undefined)) return before;
+      const after = applyEdits(before, modify(before, key, value, { formattingOptions }));
+      if (valueAt(parseSettings(path, after), key) === value) return after;
+      throw unusable(
+        path,
+        `has a key of ${key.join(" > ")} twice`,
+        "remove one of the two, then run the command again.",
+      );
     },
-    text.trim() === "" ? `{}${formattingOptions.eol}` : text,
+    body.trim() === "" ? `{}${formattingOptions.eol}` : body,
   );
+  return mark + edited;
+}
+
+/** A setting can only be added to objects, and to what does not exist yet. */
+function checkParents(path: string, settings: unknown, key: JSONPath): void {
+  for (let depth = 1; depth < key.length; depth++) {
+    const above = key.slice(0, depth);
+    const parent = valueAt(settings, above);
+    if (parent === undefined || isObject(parent)) continue;
+    const remedy = "make it an object, or remove it, then run the command again.";
+    throw unusable(path, `has something other than an object in ${above.join(" > ")}`, remedy);
+  }
 }
 
 function parseSettings(path: string, text: string): unknown {
   const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  const value = parsed(path, text, errors);
   const [error] = errors;
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (error === undefined && isObject) return value;
+  if (error === undefined && isObject(value)) return value;
   const before = text.slice(0, error?.offset ?? 0).split("\n");
   const place = `line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`;
-  throw new InvalidArgumentError({
-    what: `${path} is not an object in JSON with comments${error ? `: ${printParseErrorCode(error.error)} in ${place}` : ""}.`,
+  const reason = error ? `: ${printParseErrorCode(error.error)} in ${place}` : "";
+  throw unusable(
+    path,
+    `is not an object in JSON with comments${reason}`,
+    "correct it there, then run the command again.",
+  );
+}
+
+function parsed(path: string, text: string, errors: ParseError[]): unknown {
+  try {
+    return parse(text, errors, { allowTrailingComma: true });
+  } catch (cause) {
+    // The parser calls itself for each level.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw unusable(path, "is nested too deeply", "correct it, then run the command again.");
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: `${path} ${problem}.`,
     state: "The file was not changed.",
-    remedy: "correct it there, then run the command again.",
+    remedy,
     argument: "--write",
     value: path,
   });
