@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { messageOf } from "../output/log.ts";
 import { invalidInput } from "./input-values.ts";
 
@@ -33,17 +33,50 @@ export type ListedFile = {
 export function readFileList(input: string, text: string, workspace: string): readonly ListedFile[] {
   const paths = text.split(/\r?\n/).map((line) => line.trim());
   return paths.filter(Boolean).flatMap((path) =>
-    filesAt(resolve(workspace, path), path).map((file) => ({
+    filesAt(input, path, workspace).map((file) => ({
       shown: file,
       content: readFile(input, file, { workspace }),
     })),
   );
 }
 
-function filesAt(absolute: string, path: string): string[] {
-  if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [path];
-  const entries = readdirSync(absolute, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
-  return entries.map(({ name, parentPath }) => join(path, relative(absolute, parentPath), name)).sort();
+/** More are a mistake, such as `/`, and reading them would fill the memory. */
+const MOST_FILES = 1_000;
+
+function filesAt(input: string, path: string, workspace: string): string[] {
+  if (!isDirectory(resolve(workspace, path))) return [path];
+  const files: string[] = [];
+  const directories = [path];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    for (const entry of entriesOf(input, directory, workspace)) {
+      const below = join(directory, entry.name);
+      if (entry.isDirectory()) directories.push(below);
+      else if (entry.isFile()) files.push(below);
+    }
+    if (files.length > MOST_FILES) {
+      const problem = `names a directory with more than ${MOST_FILES} files`;
+      throw invalidInput(input, path, problem, "name the directory that holds the files, or the files.");
+    }
+  }
+  return files.sort();
+}
+
+/** False also where the system cannot tell: reading it as a file then says why. */
+function isDirectory(absolute: string): boolean {
+  try {
+    return statSync(absolute).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function entriesOf(input: string, directory: string, workspace: string): readonly Dirent[] {
+  try {
+    return readdirSync(resolve(workspace, directory), { withFileTypes: true });
+  } catch (error) {
+    const problem = `names a directory that cannot be read (${messageOf(error)})`;
+    throw invalidInput(input, directory, problem, "give this user access to it, or name the files.");
+  }
 }
 
 function readFile(
@@ -52,7 +85,10 @@ function readFile(
   { workspace, isSecret = false }: { readonly workspace: string; readonly isSecret?: boolean },
 ): string {
   try {
-    return readFileSync(resolve(workspace, path), "utf8");
+    const absolute = resolve(workspace, path);
+    // A device such as /dev/zero has no end.
+    if (!statSync(absolute).isFile()) throw new Error("it is not a regular file");
+    return readFileSync(absolute, "utf8");
   } catch (error) {
     // A message of the system repeats the path, which may be a secret that was pasted in one line.
     const problem = isSecret

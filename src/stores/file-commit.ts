@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
+import { RegistryAccessError } from "../errors/errors.ts";
 import { adoptDocument } from "./adopt-document.ts";
 import {
   applied,
@@ -18,7 +19,7 @@ import { isLasting } from "./lasting.ts";
 import type { NeighbourGate } from "./neighbour-gate.ts";
 import type { OpenFile } from "./open-file.ts";
 import { DocumentError, parseDocument } from "./parse-document.ts";
-import { createFile, guarded, osCode } from "./safe-file.ts";
+import { createFile, guarded, osCode, publishedError } from "./safe-file.ts";
 import type { Update } from "./store.ts";
 
 const debug = createDebug("iris-ports:store");
@@ -120,7 +121,7 @@ export class FileCommit implements Disposable {
     const base = await this.#read();
     // The document's own token names the head it was published under, so the usual commit need not search for it.
     const head = base.token;
-    return head && this.#chain.isHead(head) ? { base, head } : guarded(this.#location, () => this.#settle());
+    return guarded(this.#location, async () => (head && this.#chain.isHead(head) ? { base, head } : this.#settle()));
   }
 
   /** Undefined if the base version is no longer the newest. */
@@ -189,7 +190,12 @@ export class FileCommit implements Disposable {
     await this.#shut(
       "The change was written, but that tool may overwrite it; `iris-ports list` shows what the registry holds.",
     );
-    return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
+    try {
+      return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
+    } catch (cause) {
+      if (!(cause instanceof RegistryAccessError) && osCode(cause) === "") throw cause;
+      throw publishedError(this.#location, "it could not be checked whether another tool overwrote the change", cause);
+    }
   }
 
   /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */

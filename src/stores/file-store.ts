@@ -1,6 +1,4 @@
 import { dirname } from "node:path";
-import { RegistryAccessError } from "../errors/errors.ts";
-import { commandText } from "../settings/command-text.ts";
 import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
@@ -8,7 +6,7 @@ import type { RegistryDocument } from "./document.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { FileCommit, type Read } from "./file-commit.ts";
 import { isNeighbourNear, NeighbourGate } from "./neighbour-gate.ts";
-import { guarded, makePrivateDirectory, osCode } from "./safe-file.ts";
+import { guarded, makePrivateDirectory, publishedError } from "./safe-file.ts";
 import type { Cleared, Store, Update, UpdateOptions } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -91,13 +89,7 @@ export class FileStore implements Store {
     try {
       this.#chain.flush();
     } catch (cause) {
-      throw new RegistryAccessError({
-        what: `The port registry ${this.location} was changed, but the change could not be flushed to the disk (${osCode(cause)}).`,
-        state: "The change holds. Only a failure of the machine could undo it.",
-        remedy: `check the disk; see what the registry holds: ${commandText(["list"], this.location)}`,
-        registryPath: this.location,
-        cause,
-      });
+      throw publishedError(this.location, "the change could not be flushed to the disk", cause);
     }
   }
 

@@ -213,6 +213,18 @@ export function accessError(registryPath: string, path: string, cause: unknown):
   });
 }
 
+/** For a failure after the change was published, which must not sound as if nothing had happened. */
+export function publishedError(registryPath: string, problem: string, cause: unknown): RegistryAccessError {
+  const system = cause instanceof RegistryAccessError ? cause.cause : cause;
+  return new RegistryAccessError({
+    what: `The port registry ${registryPath} was changed, but ${problem} (${osCode(system) || "error"}).`,
+    state: "The change holds, unless the machine fails or another tool writes what it read before.",
+    remedy: `check the disk; see what the registry holds: ${commandText(["list"], registryPath)}`,
+    registryPath,
+    cause,
+  });
+}
+
 const ELSEWHERE = "or point IRIS_PORT_REGISTRY to a file in a directory that you can write.";
 const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: string | ((repair: string) => string)]>> =
   {

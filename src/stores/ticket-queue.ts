@@ -121,7 +121,12 @@ class WatchedTicket implements Ticket {
 
   [Symbol.dispose](): void {
     this.#watcher?.close();
-    removeIfThere(this.#path);
+    try {
+      removeIfThere(this.#path);
+    } catch (cause) {
+      // Whoever has the lock next removes it by calling it.
+      debug("%s was not removed: %o", this.#path, cause);
+    }
   }
 }
 

@@ -93,7 +93,16 @@ export class Turnstile {
    * locks, is not in use.
    */
   get isPassable(): boolean {
-    return this.#queue.state() !== "due" && fs.lstatSync(this.#neighbourPath, { throwIfNoEntry: false }) === undefined;
+    return this.#queue.state() !== "due" && !this.#isNeighbourLocking();
+  }
+
+  #isNeighbourLocking(): boolean {
+    try {
+      return fs.lstatSync(this.#neighbourPath, { throwIfNoEntry: false }) !== undefined;
+    } catch (cause) {
+      debug("%s cannot be told: %o", this.#neighbourPath, cause);
+      return true;
+    }
   }
 
   async #inTime(before: Promise<unknown>, deadline: number): Promise<void> {
