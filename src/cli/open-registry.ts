@@ -1,5 +1,5 @@
 import { PortRegistry } from "../registry/registry.ts";
-import { resolveRegistryPath } from "../settings/config.ts";
+import { resolvePortRange, resolveRegistryPath } from "../settings/config.ts";
 
 /** The options that every command has. */
 export type GlobalOptions = { readonly registry?: string; readonly range?: string };
@@ -13,6 +13,6 @@ export function openRegistry(options: GlobalOptions): PortRegistry {
 export function registryOptions({ registry, range }: GlobalOptions) {
   return {
     ...(registry !== undefined && { registryPath: resolveRegistryPath(registry, "--registry") }),
-    ...(range !== undefined && { portRange: range }),
+    ...(range !== undefined && { portRange: resolvePortRange(range, "--range") }),
   };
 }

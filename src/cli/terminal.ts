@@ -38,7 +38,9 @@ function terminalOn(stream: NodeJS.WriteStream): Terminal {
 export function endWhenOutputEnds(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
-    process.stderr.write(`iris-ports: The output could not be written: ${error.message}\n`);
+    process.stderr.write(
+      `iris-ports: The output could not be written: ${error.message}\nWhat the command has changed stays changed; an assigned port stays assigned.\nTo fix: write the output elsewhere, and see \`iris-ports list\`.\n`,
+    );
     process.exit(EXIT_CODES.unexpected);
   });
   // A closed standard error is not a reason to stop: `run` still holds the port of its command.

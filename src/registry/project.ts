@@ -16,16 +16,20 @@ const LONGEST_PATH = 32_767;
 export function canonicalProject(project?: string): string {
   const fromEnvironment = environment().project;
   const [argument, value] =
-    project === undefined ? ["IRIS_PORTS_PROJECT", fromEnvironment ?? workingDirectory()] : ["project", project];
+    project !== undefined
+      ? ["project", project]
+      : fromEnvironment !== undefined
+        ? ["IRIS_PORTS_PROJECT", fromEnvironment]
+        : ["the working directory", workingDirectory()];
   if (typeof value !== "string") throw invalidProject(argument, value, "is not a path");
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
-  if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters");
+  if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters", RENAME);
   // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
   const real = canonicalPath(isAbsolute(value) ? value : resolve(workingDirectory(), value));
   // Two directories whose names differ only in such bytes would be one project.
-  if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8");
+  if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
   return real;
 }
 
@@ -89,10 +93,17 @@ export function containerName(key: string, port: number): string {
   return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
 }
 
-function invalidProject(argument: string, value: unknown, problem: string): InvalidArgumentError {
+const RENAME = "rename the directory, or use another one.";
+
+function invalidProject(
+  argument: string,
+  value: unknown,
+  problem: string,
+  remedy = "give the absolute path of the project's directory.",
+): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${argument} ${problem}: ${shown(value)}.`,
-    remedy: "give the absolute path of the project's directory.",
+    remedy,
     argument,
     value,
   });

@@ -144,10 +144,13 @@ function requireHome(): string {
  * The range of ports: the argument, else `IRIS_PORT_RANGE`, else 1972-1981. As text: `first-last`, or one port.
  * @throws InvalidArgumentError when it is empty, reversed, not whole numbers, or outside 1-65535
  */
-export function resolvePortRange(range?: string | readonly [number, number]): readonly [number, number] {
+export function resolvePortRange(
+  range?: string | readonly [number, number],
+  name = "portRange",
+): readonly [number, number] {
   const fromEnvironment = environment().portRange;
   if (range === undefined && fromEnvironment === undefined) return DEFAULT_PORT_RANGE;
-  const [argument, value] = range === undefined ? ["IRIS_PORT_RANGE", fromEnvironment as string] : ["portRange", range];
+  const [argument, value] = range === undefined ? ["IRIS_PORT_RANGE", fromEnvironment as string] : [name, range];
   const pair = typeof value === "string" ? parseRange(value) : value;
   const [first, last] = Array.isArray(pair) && pair.length === 2 ? pair : [Number.NaN, Number.NaN];
   if (isPort(first) && isPort(last) && first <= last) return [first, last];

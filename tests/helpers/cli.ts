@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,11 +37,15 @@ export class CliSandbox implements Disposable {
   /**
    * Starts `iris-ports` as a user would, with its standard input closed. Out of any terminal: the tests may be run in one.
    */
-  start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  start(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    stdio: StdioOptions = ["ignore", "pipe", "pipe"],
+  ): ChildProcess {
     return spawn(process.execPath, [BIN, ...args], {
       cwd: this.directory,
       detached: process.platform !== "win32",
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio,
       env: {
         ...process.env,
         HOME: this.directory,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CliSandbox } from "../helpers/cli.ts";
+import { CliSandbox, resultOf } from "../helpers/cli.ts";
 import { eventually } from "../helpers/engine.ts";
 
 describe("iris-ports whose messages nobody reads", () => {
@@ -30,4 +31,18 @@ describe("iris-ports whose messages nobody reads", () => {
     expect(await run).toBe(7);
     expect((await sandbox.run(["port", "shop"])).exitCode).toBe(6);
   });
+
+  it.runIf(process.platform === "linux")(
+    "says that the port stays assigned where it could not be written",
+    async () => {
+      const full = openSync("/dev/full", "w");
+      const child = sandbox.start(["assign", "shop", "-q"], {}, ["ignore", full, "pipe"]);
+      closeSync(full);
+      expect(await resultOf(child)).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(/could not be written: ENOSPC[\s\S]*an assigned port stays assigned/),
+      });
+      expect((await sandbox.run(["port", "shop"])).exitCode).toBe(0);
+    },
+  );
 });

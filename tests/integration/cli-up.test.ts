@@ -83,6 +83,55 @@ describe("L9: iris-ports up", () => {
     expect((await run("down")).stdout).toMatch(/^Nothing to stop/);
   });
 
+  it.each([
+    ["release", "--force"],
+    ["clear", "--yes"],
+  ])("is stopped by down also after its port was given back by %s %s", async (...giveBack) => {
+    await run("up", image);
+    await run(...giveBack);
+    expect(await sandbox.json("list")).toEqual([]);
+    const down = await run("down");
+    expect(down).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Stopped and removed container/) });
+    expect(await containers()).toEqual([]);
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("is left running by down where a test still uses it, although its port was released", async () => {
+    await run("up", image);
+    const start = { image, registryPath: sandbox.registryPath, portRange: range, project: sandbox.directory };
+    const test = Program.node("start-container.ts", [JSON.stringify({ ...start, environment: {} })]);
+    await test.nextLine();
+    await run("release", "--force");
+    expect(await run("down")).toMatchObject({
+      exitCode: 4,
+      stderr: expect.stringMatching(/is in use\.\n {2}held by process/),
+    });
+    expect(await containers()).toHaveLength(1);
+    test.signal("SIGUSR2");
+    expect((await test.ended()).code).toBe(0);
+    expect(await containers()).toHaveLength(1);
+    expect(await run("down")).toMatchObject({ exitCode: 0 });
+  });
+
+  it("has nothing to stop where no port is assigned and there is no docker command", async () => {
+    const down = await sandbox.run(["down"], { ...environment(), PATH: dirname(process.execPath) });
+    expect(down).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^Nothing to stop/),
+      stderr: expect.stringMatching(/warning: It is not known whether .* The docker command cannot be run/),
+    });
+  });
+
+  it("takes a password from a pipe, as a shell makes for <(command)", async () => {
+    const fifo = path("pipe");
+    await runCommand("mkfifo", [fifo]);
+    const up = run("up", image, "--password-file", fifo);
+    // Opening it waits for the reader.
+    const written = fs.promises.writeFile(fifo, "s3cret\n");
+    expect(await up).toMatchObject({ exitCode: 0 });
+    await written;
+  });
+
   it("joins what runs, and releases the port with down", async () => {
     await run("up", image);
     const before = await containers();
@@ -195,6 +244,9 @@ describe("L9: iris-ports up", () => {
       [["up", "--env", "=x"], /An --env names no variable/],
       [["up", "--pull", "sometimes"], /--pull is not known/],
       [["up", "--start-timeout", "soon"], /--start-timeout is not a duration/],
+      [["up", "no-such-image:never", "--wait", "soon"], /--wait is not a duration/],
+      [["up", "no-such-image:never", "--port", "ninety"], /--port is not a port/],
+      [["up", "no-such-image:never", "--range", "5-1"], /--range is not a range of ports/],
       [["up", "--project", "missing"], /does not exist/],
     ])("for %j", async (args, words) => {
       const { exitCode, stderr } = await run(...args);

@@ -152,6 +152,10 @@ describe("VS Code's settings", () => {
     expect(given["objectscript.conn"]).toMatchObject({ ns: "USER", username: "_SYSTEM" });
   });
 
+  test("are not written into a file that is nested too deeply", () => {
+    expect(() => withSettings("settings.json", "[".repeat(20_000), settings())).toThrow(/is nested too deeply/);
+  });
+
   test("keep the byte order mark of the file", () => {
     const edited = withSettings("settings.json", '\ufeff{\n  "a": 1\n}\n', settings());
     expect(edited).toMatch(/^\ufeff\{\n {2}"a": 1,\n {2}"objectscript\.conn": \{\n/);
@@ -169,7 +173,6 @@ describe("VS Code's settings", () => {
     ["[]", /is not an object/],
     ['"text"', /is not an object/],
     ["{", /CloseBraceExpected in line 1, column 2/],
-    ["[".repeat(20_000), /is nested too deeply/],
     ['{"objectscript.conn": null}', /something other than an object in objectscript\.conn\./],
     ['{"objectscript.conn": [1]}', /something other than an object in objectscript\.conn\./],
     ['{"intersystems.servers": "x"}', /something other than an object in intersystems\.servers\./],

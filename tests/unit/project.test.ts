@@ -33,6 +33,16 @@ test("a project is refused whose name is not valid UTF-8, because it could not b
     expect(() => canonicalProject(path)).toThrow(/not valid UTF-8/);
 });
 
+test("a working directory that cannot be a project is refused as that", ({ onTestFinished }) => {
+  vi.stubEnv("IRIS_PORTS_PROJECT", undefined);
+  vi.spyOn(process, "cwd").mockReturnValue("/home/dev/new\nline");
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+  });
+  expect(() => canonicalProject()).toThrow(/^the working directory has control characters: [\s\S]*rename the directory/);
+});
+
 test.runIf(process.platform === "linux")("a link to a directory whose name is not UTF-8 is refused as well", () => {
   const directory = temporaryDirectory();
   const latin1 = Buffer.concat([Buffer.from(`${directory}/caf`), Buffer.of(0xe9)]);

@@ -1,13 +1,15 @@
+import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
 import { engineError } from "../../docker/engine-error.ts";
-import { ContainerMismatchError } from "../../errors/errors.ts";
+import { ContainerEngineError, ContainerMismatchError } from "../../errors/errors.ts";
 import { inUseError } from "../../registry/allocation/assignment-errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
-import { LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/ownership.ts";
+import { isLabelledFor, LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/ownership.ts";
 import type { Holder } from "../../registry/holder.ts";
-import { LABEL_REGISTRY } from "../../registry/labels.ts";
-import { identifyProject } from "../../registry/project.ts";
+import { LABEL_PORT, LABEL_REGISTRY } from "../../registry/labels.ts";
+import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import { shellQuoted } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
+import { reportWarning } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
 import { upHolder } from "./up-holder.ts";
@@ -27,7 +29,8 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const identity = identifyProject(project, options.instance);
   const which = identity.instance === undefined ? {} : { instance: identity.instance };
   const say = (text: string) => standardOutput().write(`${plainText(text)}\n`);
-  if ((await open.registry.getAssignment(identity.projectPath, which)) === undefined)
+  const isAssigned = (await open.registry.getAssignment(identity.projectPath, which)) !== undefined;
+  if (!isAssigned && !(await isAdopted(open, identity)))
     return say(`Nothing to stop: project ${identity.projectKey} has no port assigned.`);
   const found = await findIris(open, { ...options, ...identity, project: identity.projectPath });
   checkIsOurs(open, found);
@@ -47,6 +50,36 @@ export async function down(project: string | undefined, options: IrisOptions & {
     say(`Stopped and removed container ${container.name}.`);
   }
   say(await release(open, assignment, holder));
+}
+
+/**
+ * Takes the port of the project's container again if it was released or cleared while the container runs, so that all who
+ * still use the container are known again. False if there is no such container.
+ */
+async function isAdopted({ registry, engine }: OpenIris, identity: ProjectIdentity): Promise<boolean> {
+  const { projectPath, instance } = identity;
+  const isOurs = (container: EngineContainer) =>
+    container.labels[LABEL_REGISTRY] === registry.registryPath && isLabelledFor(container, identity);
+  const port = Number((await containersOf(engine)).find(isOurs)?.labels[LABEL_PORT]);
+  if (!port) return false;
+  const [first, last] = registry.portRange;
+  await registry.acquire(projectPath, {
+    ...(instance !== undefined && { instance }),
+    ...((port < first || port > last) && { preferredPort: port }),
+    holder: await upHolder(projectPath),
+  });
+  return true;
+}
+
+/** None, with a warning, where the engine does not answer: `down` also ends well where there never was an engine. */
+async function containersOf(engine: ContainerEngine): Promise<readonly EngineContainer[]> {
+  try {
+    return await engine.listContainers();
+  } catch (error) {
+    if (!(error instanceof ContainerEngineError)) throw error;
+    reportWarning(`It is not known whether a container of the project runs: ${error.what}`);
+    return [];
+  }
 }
 
 /** The processes and jobs that are not known to be gone. */

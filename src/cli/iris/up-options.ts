@@ -72,12 +72,13 @@ export async function readUpOptions(image: string | undefined, options: UpOption
     environment: readEnvironment(options.env ?? []),
     licenseKey: contentOf("--license-key", options.licenseKey),
     cpfMerge: contentOf("--cpf-merge", options.cpfMerge),
-    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(resolve(options.data)),
     pull: pullOption(options.pull ?? "missing"),
     timeoutMs:
       options.startTimeout === undefined
         ? IRIS_STARTUP_TIMEOUT_MS
         : durationOption("--start-timeout", options.startTimeout),
+    // The last one, because it makes something.
+    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(resolve(options.data)),
   };
 }
 
@@ -100,7 +101,8 @@ function contentOf(option: string, path: string | undefined): string | undefined
 
 function fileOption(option: string, path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isFile()) return resolve(path);
+  // A pipe is what a shell gives for <(command).
+  if (stat?.isFile() || stat?.isFIFO()) return resolve(path);
   const problem = stat ? "is not a file" : "does not exist";
   throw invalid(option, path, `The file of ${option} ${problem}: ${path}.`, "correct the path.");
 }

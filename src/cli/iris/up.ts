@@ -40,6 +40,7 @@ const DATA_MOUNT = "/durable";
  * the exit code. Whatever fails, and Ctrl-C, leaves neither a container nor a port behind.
  */
 export async function up(image: string | undefined, options: UpOptions): Promise<number> {
+  const port = requestOptions(options);
   const request = await readUpOptions(image, options);
   const open = openIris(options);
   const { projectPath, instance } = await requireProject(open.registry, options.project, options.instance);
@@ -49,7 +50,7 @@ export async function up(image: string | undefined, options: UpOptions): Promise
     const { lease, iris } = await start(
       open,
       request,
-      { ...options, projectPath, instance },
+      { port, isWebPortWanted: options.webPort ?? false, projectPath, instance },
       progress,
       interrupted.signal,
     );
@@ -63,7 +64,12 @@ export async function up(image: string | undefined, options: UpOptions): Promise
   }
 }
 
-type Target = Omit<UpOptions, "instance"> & { readonly projectPath: string; readonly instance: string | undefined };
+type Target = {
+  readonly port: ReturnType<typeof requestOptions>;
+  readonly isWebPortWanted: boolean;
+  readonly projectPath: string;
+  readonly instance: string | undefined;
+};
 
 async function start(
   open: OpenIris,
@@ -97,7 +103,7 @@ async function start(
       licenseKey: request.licenseKey,
       cpfMerge: request.cpfMerge,
       setup: request.setup,
-      isWebPortWanted: target.webPort ?? false,
+      isWebPortWanted: target.isWebPortWanted,
       lifetime: "kept",
       timeoutMs: request.timeoutMs,
     },
@@ -147,7 +153,7 @@ function webOptions({ assignment }: Lease, reach: Reach): readonly string[] {
 async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease> {
   const holder = await uniqueProcessHolder({ usesContainer: true, description: "iris-ports up" });
   const wanted = {
-    ...requestOptions(target),
+    ...target.port,
     project: target.projectPath,
     instance: target.instance,
     holder,
@@ -158,7 +164,7 @@ async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease
   } catch (error) {
     const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
     const isTaken = error instanceof PortConflictError && error.port !== wanted.preferredPort;
-    if (target.webPort || (!isOutOfRange && !isTaken)) throw error;
+    if (target.isWebPortWanted || (!isOutOfRange && !isTaken)) throw error;
     return Lease.begin(registry, { ...wanted, hasWebPort: false });
   }
 }
