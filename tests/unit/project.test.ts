@@ -40,7 +40,9 @@ test("a working directory that cannot be a project is refused as that", ({ onTes
     vi.restoreAllMocks();
     vi.unstubAllEnvs();
   });
-  expect(() => canonicalProject()).toThrow(/^the working directory has control characters: [\s\S]*rename the directory/);
+  expect(() => canonicalProject()).toThrow(
+    /^the working directory has control characters: [\s\S]*rename the directory/,
+  );
 });
 
 test.runIf(process.platform === "linux")("a link to a directory whose name is not UTF-8 is refused as well", () => {
