@@ -214,7 +214,8 @@ describe("R14: the queue", () => {
   test("a refusal counts the ports that are reserved for more waiters than one can wait for", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
-    await registry.assignPort(machine.project("a"));
+    // A manual hold, which nobody puts back into a document that another program has written.
+    await registry.assignPort(machine.project("a"), { holder: manualHolder() });
     const waiting = await waiter(machine.open(), machine.project("b"), { waitTimeoutMs: 200 });
     const { iris_ports, ...rest } = machine.json();
     await expect(waiting.assignment).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
