@@ -12,6 +12,7 @@ import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
+import { namedProject } from "./document/named-project.ts";
 import { toAssignment } from "./document/records.ts";
 import { PortNotAssignedError } from "./errors.ts";
 import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
@@ -179,8 +180,8 @@ export class PortRegistry {
     project?: string | KnownProject,
     options: ProjectOptions & { readonly holder?: Holder; readonly isUseRespected?: boolean } = {},
   ): Promise<PortAssignment> {
-    const { projectKey: key } = identifyProject(project, options.instance);
     const { holder, isUseRespected } = options;
+    const { projectKey: key } = await this.#named(project, options);
     // A holder whose release may be refused is renewed until then.
     if (!isUseRespected) this.#renewal?.leave(key, holder?.id);
     const isGone = await goneHolders(this.#surroundings, key);
@@ -208,7 +209,7 @@ export class PortRegistry {
     project?: string | KnownProject,
     options: ProjectOptions = {},
   ): Promise<PortAssignment | undefined> {
-    const { projectKey: key } = identifyProject(project, options.instance);
+    const { projectKey: key } = await this.#named(project, options);
     const document = await this.#surroundings.store.read();
     const record = document.assignments.find((candidate) => candidate.project_path === key);
     return record && toAssignment(record, document.details.get(key));
@@ -216,7 +217,7 @@ export class PortRegistry {
 
   /** The project's assignment with its holders, the evidence, and the status that follows from it. */
   async inspect(project?: string | KnownProject, options: ProjectOptions = {}): Promise<ListedAssignment | undefined> {
-    const { projectKey: key } = identifyProject(project, options.instance);
+    const { projectKey: key } = await this.#named(project, options);
     return (await this.listAll()).find((listed) => listed.projectKey === key);
   }
 
@@ -273,6 +274,13 @@ export class PortRegistry {
    */
   async rebuild(options: RebuildOptions = {}): Promise<Rebuilt> {
     return rebuildDocument(this.#surroundings, this.portRange, options);
+  }
+
+  #named(
+    project: string | KnownProject | undefined,
+    { instance, holder }: ProjectOptions & { readonly holder?: Holder },
+  ): Promise<KnownProject> {
+    return namedProject(this.#surroundings.store, project, instance, holder?.id);
   }
 
   async #request(

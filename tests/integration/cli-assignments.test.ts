@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CliSandbox, resultOf, said } from "../helpers/cli.ts";
 
@@ -134,6 +135,24 @@ describe("iris-ports", () => {
       expect(await stdoutOf("clear", "--yes")).toMatch(/^No assignments in /);
       expect(await sandbox.json("clear", "--yes")).toEqual([]);
     });
+  });
+
+  it("inspects and releases an entry of the Python tool by its exact spelling, and leaves the canonical path's", async () => {
+    const link = join(sandbox.directory, "link");
+    symlinkSync(join(sandbox.directory, "shop"), link);
+    await sandbox.run(["assign", "shop"]);
+    const document = JSON.parse(readFileSync(sandbox.registryPath, "utf8"));
+    const [entry] = document.assignments;
+    for (const spelled of [link, `${link}/`, "./shop"]) {
+      const theirs = { ...entry, project_path: spelled, port: sandbox.firstPort + 5 };
+      writeFileSync(sandbox.registryPath, JSON.stringify({ ...document, assignments: [entry, theirs] }));
+      expect(await stdoutOf("port", spelled)).toBe("<port 5>\n");
+      expect(await sandbox.json("inspect", spelled)).toMatchObject({ port: sandbox.firstPort + 5 });
+      expect((await sandbox.run(["release", spelled])).stdout).toBe(
+        `Released port ${sandbox.firstPort + 5} (${spelled}).\n`,
+      );
+      expect(await stdoutOf("port", "shop")).toBe("<port 0>\n");
+    }
   });
 
   it("does not mind a reader that has seen enough", async () => {
