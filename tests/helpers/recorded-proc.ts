@@ -1,7 +1,10 @@
 import fs from "node:fs";
 import { onTestFinished, vi } from "vitest";
 
-/** What paths hold: the text of a file, the target of a link, a directory's names, or the error of reading it. */
+/**
+ * What paths hold: the text of a file, the target of a link, a directory's names (of a process's directory, its owner), or
+ * the error of reading it.
+ */
 type Recorded = Readonly<Record<string, string | NodeJS.ErrnoException>>;
 
 const real = { ...fs };
@@ -20,11 +23,12 @@ export function showProc(recorded: Recorded, { isOverlay = false } = {}): void {
   replace("readFileSync", isShown, read);
   replace("readlinkSync", isShown, read);
   replace("readdirSync", isShown, (path) => read(path).split(" "));
+  replace("statSync", isShown, (path) => (path in recorded ? { uid: Number(read(path)) } : undefined));
   replace("existsSync", isShown, (path) => recorded[path] !== undefined);
 }
 
 function replace(
-  name: "readFileSync" | "readlinkSync" | "readdirSync" | "existsSync",
+  name: "readFileSync" | "readlinkSync" | "readdirSync" | "statSync" | "existsSync",
   isShown: (path: string) => boolean,
   show: (path: string) => unknown,
 ): void {
