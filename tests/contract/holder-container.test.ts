@@ -96,6 +96,12 @@ describe("a holder in a container that cannot be seen", () => {
     expect(await status(machine)).toBe("stale");
   });
 
+  test("is not called gone where the engine fails to tell when the container was started", async () => {
+    const { machine } = await jobInContainer();
+    machine.engine.startedAt = () => Promise.reject(new Error("bad gateway"));
+    expect(await status(machine)).toBe("active");
+  });
+
   test("cannot be judged by another engine, which never knew the container, nor while the engine is silent", async () => {
     const { machine } = await jobInContainer("ANOTHER:ENGINE");
     machine.engine.remove("job");

@@ -1,5 +1,4 @@
-import { userInfo } from "node:os";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { checkRunners } from "../../src/registry/doctor/check-runners.ts";
 import { showProc, systemError } from "../helpers/recorded-proc.ts";
 
@@ -28,7 +27,7 @@ function registriesOf(recorded: Parameters<typeof showProc>[0]): readonly string
 }
 
 describe.skipIf(process.platform !== "linux")("doctor finds the registry of a GitHub runner of this machine", () => {
-  const own = userInfo().uid;
+  const own = process.getuid?.() ?? 0;
 
   test("in its environment", () => {
     const environment = environ({ HOME: "/home/ci", IRIS_PORT_REGISTRY: "/elsewhere/r.json" });
@@ -40,8 +39,9 @@ describe.skipIf(process.platform !== "linux")("doctor finds the registry of a Gi
     expect(registriesOf(runner(own, environ({ HOME: "/home/ci" })))).toEqual([
       "/home/ci/.iris-devtester/port-registry.json",
     ]);
-    const file = `${userInfo().homedir}/.iris-devtester/port-registry.json`;
-    expect(registriesOf(runner(own, environ({})))).toEqual([file]);
+    vi.stubEnv("HOME", "/home/here");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(registriesOf(runner(own, environ({})))).toEqual(["/home/here/.iris-devtester/port-registry.json"]);
   });
 
   test("by its user's home directory, where it is another user's", () => {

@@ -1,6 +1,6 @@
 import fs from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
+import { environment } from "../../settings/config.ts";
 import { type Finding, warn } from "./finding.ts";
 
 /** A GitHub runner that runs on this machine. */
@@ -53,7 +53,7 @@ function environmentOf(text: string | undefined): ReadonlyMap<string, string> | 
 }
 
 function homeOf(uid: number): string | undefined {
-  if (uid === userInfo().uid) return userInfo().homedir;
+  if (uid === process.getuid?.()) return environment().home;
   const line = (read("/etc/passwd") ?? "").split("\n").find((user) => user.split(":")[2] === String(uid));
   return line?.split(":")[5];
 }
