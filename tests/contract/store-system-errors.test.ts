@@ -153,7 +153,7 @@ function withOtherGroup(): typeof fs.fstatSync {
 
 test("what has no code of the system is nobody's to explain", async () => {
   await increase();
-  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
+  vi.spyOn(fs, "readSync").mockImplementation(() => {
     throw new TypeError("a mistake of ours");
   });
   await expect(increase()).rejects.toThrow(TypeError);
