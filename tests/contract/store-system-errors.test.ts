@@ -183,6 +183,14 @@ describe("a directory that is flushed", () => {
     expect(await increase(true)).toBe(2);
   });
 
+  test("and cannot be opened is published all the same", async () => {
+    vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
+      if (at === join(path, "..") && flags === "r") throw systemError("EACCES", String(at));
+      return openSync(at, flags, mode);
+    });
+    expect(await increase(true)).toBe(1);
+  });
+
   test("by a disk that fails is an error", async () => {
     failToFlush("EIO");
     await expect(increase(true)).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
