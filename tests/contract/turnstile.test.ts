@@ -81,7 +81,7 @@ describe("between processes", () => {
     await begun.promise;
     // By another name, as another process: within this one they would wait for each other first.
     const second = open(20_000, `${directory}/./port-registry.json`).pass(async () => "second");
-    await expect.poll(tickets).toHaveLength(1);
+    await expect.poll(tickets, { timeout: 10_000 }).toHaveLength(1);
     done.resolve();
     await first;
     expect(await second).toBe("second");
@@ -91,10 +91,10 @@ describe("between processes", () => {
   test("one that is called while the lock is held for longer comes back to its former place", async () => {
     const giveBack = holdLock();
     const passing = open().pass(async () => "mine");
-    await expect.poll(tickets).toHaveLength(1);
+    await expect.poll(tickets, { timeout: 10_000 }).toHaveLength(1);
     const [before] = tickets();
     queue().callNext();
-    await expect.poll(() => tickets().filter((name) => name !== before)).toHaveLength(1);
+    await expect.poll(() => tickets().filter((name) => name !== before), { timeout: 10_000 }).toHaveLength(1);
     expect(arrivalOf(tickets()[0])).toBe(arrivalOf(before));
     giveBack();
     expect(await passing).toBe("mine");

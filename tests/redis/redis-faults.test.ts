@@ -97,12 +97,12 @@ describe("a holder that listens for the loss of the document", () => {
     await store.shared.listenForLoss(listener);
     await store.shared.listenForLoss(listener);
     await server.command(LOST);
-    await expect.poll(() => listener.mock.calls).toHaveLength(1);
+    await expect.poll(() => listener.mock.calls, { timeout: 10_000 }).toHaveLength(1);
     proxy.pointTo(server.port);
-    await expect.poll(() => listener.mock.calls).toHaveLength(2);
+    await expect.poll(() => listener.mock.calls, { timeout: 10_000 }).toHaveLength(2);
     await store.shared.listenForLoss(listener);
     await server.command(LOST);
-    await expect.poll(() => listener.mock.calls).toHaveLength(3);
+    await expect.poll(() => listener.mock.calls, { timeout: 10_000 }).toHaveLength(3);
   });
 
   test("is not called any more after it stopped, also while it was about to begin", async () => {
@@ -111,16 +111,16 @@ describe("a holder that listens for the loss of the document", () => {
     const [early, late] = [vi.fn(), vi.fn()];
     proxy.hold();
     const listening = store.shared.listenForLoss(early);
-    await expect.poll(() => proxy.held).toContain("holding");
+    await expect.poll(() => proxy.held, { timeout: 10_000 }).toContain("holding");
     store.shared.ignoreLoss();
     proxy.release();
     await listening;
     await store.shared.listenForLoss(late);
     await server.command(LOST);
-    await expect.poll(() => late.mock.calls).toHaveLength(1);
+    await expect.poll(() => late.mock.calls, { timeout: 10_000 }).toHaveLength(1);
     store.shared.ignoreLoss();
     proxy.pointTo(server.port);
-    await vi.waitFor(() => store.read());
+    await vi.waitFor(() => store.read(), { timeout: 10_000 });
     expect([early, late].map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
   });
 });

@@ -43,9 +43,9 @@ test("processes get their turns in the order of arrival, as soon as the one befo
       return { result: undefined };
     });
   const passes = [pass(second, "second")];
-  await expect.poll(waiting).toBe(1);
+  await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
   passes.push(pass(third, "third"));
-  await expect.poll(waiting).toBe(2);
+  await expect.poll(waiting, { timeout: 10_000 }).toBe(2);
   expect(order).toEqual([]);
   await turn.end();
   await Promise.all(passes);
@@ -61,10 +61,10 @@ test("a call that comes with the answer that there is no turn yet is not missed"
   const [proxy] = proxies;
   proxy.hold();
   const passing = second.update(async () => ({ result: "passed" }));
-  await expect.poll(waiting).toBe(1);
+  await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
   await turn.end();
   // The answer, and the message that names the pool.
-  await expect.poll(() => proxy.held).toMatch(/\*4\r\n[\s\S]*message[\s\S]*\r\ntest\r\n/);
+  await expect.poll(() => proxy.held, { timeout: 10_000 }).toMatch(/\*4\r\n[\s\S]*message[\s\S]*\r\ntest\r\n/);
   proxy.release();
   expect(await passing).toBe("passed");
 });
