@@ -153,9 +153,10 @@ function withOtherGroup(): typeof fs.fstatSync {
 
 test("what has no code of the system is nobody's to explain", async () => {
   await increase();
-  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
-    throw new TypeError("a mistake of ours");
-  });
+  for (const read of ["readFileSync", "readSync"] as const)
+    vi.spyOn(fs, read).mockImplementation(() => {
+      throw new TypeError("a mistake of ours");
+    });
   await expect(increase()).rejects.toThrow(TypeError);
 });
 

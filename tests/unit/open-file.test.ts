@@ -29,9 +29,10 @@ test("a file that is not there is undefined, and only a regular file is read", (
 });
 
 test("a file that cannot be read is closed again", () => {
-  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
-    throw Object.assign(new Error("EIO"), { code: "EIO" });
-  });
+  for (const read of ["readFileSync", "readSync"] as const)
+    vi.spyOn(fs, read).mockImplementation(() => {
+      throw Object.assign(new Error("EIO"), { code: "EIO" });
+    });
   const close = vi.spyOn(fs, "closeSync");
   onTestFinished(() => void vi.restoreAllMocks());
   expect(() => OpenFile.open(path)).toThrow("EIO");
