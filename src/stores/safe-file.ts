@@ -11,8 +11,8 @@ export function osCode(cause: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
-// Windows has neither flag. O_NONBLOCK: opening a planted FIFO must not hang.
-const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+// O_NONBLOCK: opening a planted FIFO must not hang. Windows has neither flag: undefined counts as 0.
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 
 /** Opens a regular file, never through a symbolic link at its last name; undefined if there is none. */
 export function openToRead(path: string): { fd: number; stat: fs.Stats } | undefined {

@@ -247,7 +247,7 @@ function wasTakenAway(cause: unknown): boolean {
 }
 
 // Overwritten in place and padded, because ext4 flushes a truncated file, which would be most of the lock's cost.
-const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
+const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
 const OWNER_LENGTH = 200;
 
 function overwrite(path: string, text: string): void {
