@@ -189,6 +189,24 @@ describe("L9: iris-ports up", () => {
       expect(stderr).toMatch(/line 2 of the script in namespace USER: .*<UNDEFINED>/);
     });
 
+    it("says how to create a namespace that does not exist, by a command that works", async () => {
+      await run("up", image);
+      const { exitCode, stdout, stderr } = await session("write 1", "nope");
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+      expect(stderr).toMatch(/The IRIS in container iris_\w+ has no namespace NOPE\.\nNothing was run\.\n/);
+      const command = / iris-ports (up .*)$/m.exec(stderr)?.[1] ?? "";
+      expect(command).toBe(`up --project ${sandbox.directory} --namespace NOPE`);
+      expect(await run(...command.split(" "))).toMatchObject({ exitCode: 0 });
+      expect((await session("write $namespace", "nope")).stdout).toBe("NOPE\n");
+    });
+
+    it.each([".", "../shop", "/srv/shop"])("takes %j for a project that belongs to --project", async (path) => {
+      expect(await session("write 1", path)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(`iris-ports session --project ${path}\n`),
+      });
+    });
+
     it("says how to start IRIS where it does not run", async () => {
       expect(await session("write 1")).toMatchObject({
         exitCode: 6,
