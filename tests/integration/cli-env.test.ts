@@ -61,6 +61,28 @@ describe("iris-ports env", () => {
     expect(await sandbox.run(["env", "shop", "--web-port"])).toMatchObject({ exitCode: 2 });
   });
 
+  it("uses the web port that the project has, whatever the range is by now", async () => {
+    const before = (await run("env", "shop", "--format", "vscode")).stdout;
+    expect(await sandbox.run(["env", "shop", "--format", "vscode"])).toEqual({
+      exitCode: 0,
+      stdout: before,
+      stderr: "",
+    });
+  });
+
+  it("says how to get a web port where a format needs one and the port is too high", async () => {
+    const fresh = await sandbox.run(["env", "shop", "--format", "toml"]);
+    expect(fresh).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/: run the command again .*--range /) });
+    expect(await sandbox.json("list")).toEqual([]);
+    await sandbox.run(["assign", "shop"]);
+    const { exitCode, stderr } = await sandbox.run(["env", "shop", "--format", "toml"]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/^To fix: /m) });
+    const [, release = ""] =
+      / iris-ports (release \S+), then run the command again with lower ports/.exec(stderr) ?? [];
+    expect(await sandbox.run(release.split(" "))).toMatchObject({ exitCode: 0 });
+    expect(await run("env", "shop", "--format", "toml")).toMatchObject({ exitCode: 0 });
+  });
+
   it("writes only its own lines into .env: twice is once, and --check tells when it is out of date", async () => {
     write(".env", "SECRET=1\n# a comment\n");
     expect(await run("env", "--check", "--write", ".env")).toMatchObject({ exitCode: 1 });

@@ -4,6 +4,8 @@ import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import type { PortRegistry } from "../../registry/registry.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
+import { DEFAULT_PORT_RANGE } from "../../settings/config.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
 import type { AssignCommandOptions } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
@@ -85,19 +87,38 @@ async function assign(
     ...(instance === undefined ? {} : { instance }),
     holder: await holderFor({}, projectPath),
   };
-  const withWebPort = { ...request, hasWebPort: true };
-  if (options.webPort || isWebPortNeeded) return registry.assignPort(projectPath, withWebPort);
-  if (options.webPort === false) return registry.assignPort(projectPath, request);
+  if (options.webPort === false && !isWebPortNeeded) return registry.assignPort(projectPath, request);
   try {
-    return await registry.assignPort(projectPath, withWebPort);
+    return await registry.assignPort(projectPath, { ...request, hasWebPort: true });
   } catch (error) {
     const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
+    if (isOutOfRange && isWebPortNeeded) throw await noWebPort(registry, projectPath, instance, error);
+    if (options.webPort || isWebPortNeeded) throw error;
     const isTaken = error instanceof PortConflictError && error.port !== request.preferredPort;
     if (!isOutOfRange && !isTaken) throw error;
     const assignment = await registry.assignPort(projectPath, request);
     if (isTaken) standardError().write(`iris-ports: there is no web port: ${plainText(error.what)}\n`);
     return assignment;
   }
+}
+
+/** For formats that cannot do without a web port. */
+async function noWebPort(
+  registry: PortRegistry,
+  projectPath: string,
+  instance: string | undefined,
+  cause: InvalidArgumentError,
+): Promise<InvalidArgumentError> {
+  const isAssigned = (await registry.getAssignment(projectPath, { instance })) !== undefined;
+  const release = commandText(["release", ...projectWords(projectPath, instance)], registry.registryPath);
+  return new InvalidArgumentError({
+    what: `${cause.what} The formats vscode and toml need a web port.`,
+    state: "Nothing was changed.",
+    remedy: `${isAssigned ? `${release}, then run the command again` : "run the command again"} with lower ports: --range ${DEFAULT_PORT_RANGE.join("-")}`,
+    argument: "--range",
+    value: cause.value,
+    cause,
+  });
 }
 
 function edit(

@@ -14,12 +14,13 @@ import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { findOccupant, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
-import { webPortOf } from "./web-port.ts";
+import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** Takes a free port for a project that has none; other holders of the assignment move with it. */
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { document, request, survey } = view;
   const { preferredPort, projectKey } = request;
+  if (request.hasWebPort) checkWebPort(preferredPort ?? request.portRange[1]);
   const graceUntil = graceOf(document, now);
   if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };
   const choice = preferredPort === undefined ? await firstFree(view, now) : await preferred(preferredPort, view, now);
