@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
+import { warn } from "../../errors/warning.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
@@ -10,7 +11,7 @@ import { plainJson, plainText } from "../../text/plain-text.ts";
 import type { AssignCommandOptions } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
-import { holderFor, requestOptions } from "../holder-options.ts";
+import { holderFor, requestOptions, webPortRefusal } from "../holder-options.ts";
 import { openRegistry } from "../open-registry.ts";
 import { requireProject } from "../project-directory.ts";
 import { standardError, standardOutput } from "../terminal.ts";
@@ -91,13 +92,12 @@ async function assign(
   try {
     return await registry.assignPort(projectPath, { ...request, hasWebPort: true });
   } catch (error) {
-    const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
-    if (isOutOfRange && isWebPortNeeded) throw await noWebPort(registry, projectPath, instance, error);
-    if (options.webPort || isWebPortNeeded) throw error;
-    const isTaken = error instanceof PortConflictError && error.port !== request.preferredPort;
-    if (!isOutOfRange && !isTaken) throw error;
+    const refusal = webPortRefusal(error, request.preferredPort);
+    if (refusal instanceof InvalidArgumentError && isWebPortNeeded)
+      throw await noWebPort(registry, { projectPath, instance }, refusal);
+    if (options.webPort || isWebPortNeeded || refusal === undefined) throw error;
     const assignment = await registry.assignPort(projectPath, request);
-    if (isTaken) standardError().write(`iris-ports: there is no web port: ${plainText(error.what)}\n`);
+    if (refusal instanceof PortConflictError) warn(`There is no web port: ${refusal.what}`);
     return assignment;
   }
 }
@@ -105,8 +105,7 @@ async function assign(
 /** For formats that cannot do without a web port. */
 async function noWebPort(
   registry: PortRegistry,
-  projectPath: string,
-  instance: string | undefined,
+  { projectPath, instance }: Pick<ProjectIdentity, "projectPath" | "instance">,
   cause: InvalidArgumentError,
 ): Promise<InvalidArgumentError> {
   const isAssigned = (await registry.getAssignment(projectPath, { instance })) !== undefined;
