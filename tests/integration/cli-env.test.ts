@@ -185,4 +185,24 @@ describe("iris-ports env", () => {
     expect(await run("env", "--write", ".env", "--force")).toMatchObject({ exitCode: 0, stderr: "" });
     expect(read(".env")).toMatch(/^# IRIS_PORT=1972\nA=1\n# iris-ports begin/);
   });
+
+  it("leaves values that span lines whole, whatever their lines look like", async () => {
+    write(".env", 'CERT="-----\nIRIS_PORT=1\n-----"\nIRIS_NAMESPACE="A\nB"\n');
+    expect(await run("env", "--write", ".env")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/sets IRIS_NAMESPACE outside/),
+    });
+    expect(await run("env", "--write", ".env", "--force")).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(read(".env")).toMatch(/^CERT="-----\nIRIS_PORT=1\n-----"\n# IRIS_NAMESPACE="A\n# B"\n# iris-ports begin/);
+  });
+
+  it("says where VS Code ignores the host and port of a connection, and leaves that alone", async () => {
+    write("settings.json", '{ "objectscript.conn": { "server": "prod" } }\n');
+    const { exitCode, stderr } = await run("env", "--write", "settings.json");
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringMatching(/warning: objectscript\.conn of .*settings\.json was left alone: its server /),
+    });
+    expect(JSON.parse(read("settings.json"))["objectscript.conn"]).toEqual({ server: "prod" });
+  });
 });

@@ -17,7 +17,7 @@ import { requireProject } from "../project-directory.ts";
 import { standardError, standardOutput } from "../terminal.ts";
 import { type Edit, editFile, type WrittenFormat } from "./edit-file.ts";
 import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
-import { readTextFile, writeTextFile } from "./text-file.ts";
+import { readTextFile, unusable, writeTextFile } from "./text-file.ts";
 import { variablesOf } from "./variables.ts";
 import { vscodeSettings, withSettings } from "./vscode-settings.ts";
 
@@ -50,11 +50,12 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
   const needsWebPort = [format, ...targets.map((target) => target.format)].some((name) => /vscode|toml/.test(name));
   const assignment = await assign(registry, identity, options, needsWebPort);
   if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
-  for (const { file, text, isCurrent } of plan(assignment)) {
+  for (const { file, text, isCurrent, note } of plan(assignment)) {
     if (!isCurrent) writeTextFile(file, text);
     const ports = [`port ${assignment.port}`, ...(assignment.webPort ? [`web port ${assignment.webPort}`] : [])];
     const said = isCurrent ? `${file.path} is up to date` : `Wrote ${ports.join(" and ")} to ${file.path}`;
     standardOutput().write(`${plainText(said)}.\n`);
+    if (note !== undefined) warn(note);
   }
   return EXIT_CODES.ok;
 }
@@ -136,7 +137,7 @@ function printed(format: Format, assignment: PortAssignment, registry: PortRegis
     case "json":
       return `${plainJson(variables)}\n`;
     case "vscode":
-      return withSettings("", "", vscodeSettings(assignment, endpoint, options));
+      return withSettings("", "", vscodeSettings(assignment, endpoint, options)).text;
     case "toml":
       return `${tomlLines(assignment, endpoint).join("\n")}\n`;
     default:
@@ -169,14 +170,13 @@ function writtenFormat(file: string, given: string | undefined): WrittenFormat {
           : undefined;
   const format = given === undefined ? byName : checkFormat(given);
   if (format !== undefined && format !== "json") return format;
-  throw new InvalidArgumentError({
-    what: `${file} ${format === "json" ? "cannot be written as json: there is nothing in it to tell our lines from others'" : "does not say by its name which format it has"}.`,
-    state: "The file was not changed.",
-    remedy:
-      format === "json" ? "redirect the output to a file instead." : "add --format shell, dotenv, vscode or toml.",
-    argument: "--write",
-    value: file,
-  });
+  throw format === "json"
+    ? unusable(
+        file,
+        "cannot be written as json: there is nothing in it to tell our lines from others'",
+        "redirect the output to a file instead.",
+      )
+    : unusable(file, "does not say by its name which format it has", "add --format shell, dotenv, vscode or toml.");
 }
 
 /** Stands for the assignment while only the files are checked. */
