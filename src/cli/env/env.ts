@@ -8,13 +8,13 @@ import type { PortRegistry } from "../../registry/registry.ts";
 import { commandText, projectWords } from "../../settings/command-text.ts";
 import { DEFAULT_PORT_RANGE } from "../../settings/config.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
-import type { AssignCommandOptions } from "../assign.ts";
+import { type AssignCommandOptions, assignedLoss } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { holderFor, requestOptions, webPortRefusal } from "../holder-options.ts";
 import { openRegistry } from "../open-registry.ts";
 import { requireProject } from "../project-directory.ts";
-import { standardError, standardOutput } from "../terminal.ts";
+import { explainOutputLoss, standardError, standardOutput } from "../terminal.ts";
 import { type Edit, editFile, type WrittenFormat } from "./edit-file.ts";
 import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
 import { readTextFile, unusable, writeTextFile } from "./text-file.ts";
@@ -49,6 +49,7 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
   const identity = await requireProject(registry, project, options.instance);
   const needsWebPort = [format, ...targets.map((target) => target.format)].some((name) => /vscode|toml/.test(name));
   const assignment = await assign(registry, identity, options, needsWebPort);
+  explainOutputLoss(assignedLoss(assignment, registry.registryPath));
   if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
   for (const { file, text, isCurrent, note } of plan(assignment)) {
     if (!isCurrent) writeTextFile(file, text);
