@@ -9,10 +9,12 @@ import {
   withoutGone,
   withoutWaiter,
 } from "../document/edit-document.ts";
+import type { PortOccupant } from "../errors.ts";
 import { ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
 import { type Holder, processText } from "../holder.ts";
+import { LABEL_REGISTRY } from "../labels.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
 import { newGeneration, takePort, usersOf } from "./take-port.ts";
@@ -76,7 +78,8 @@ function entryFor(document: RegistryDocument, { projectKey, projectPath, instanc
 
 /**
  * Moves the assignment to another port after the engine refused the present one; all its holders move with it.
- * A port that was asked for by number, or that another kind of holder relies on, does not move.
+ * A port that was asked for by number, that another kind of holder relies on, or that a container of the project's own
+ * publishes, does not move.
  */
 export async function decideReassignment(
   newest: RegistryDocument,
@@ -97,14 +100,25 @@ export async function decideReassignment(
       (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
     );
   const view: AssignView = { document: withoutEntry(document, entry, now), survey, probe, request, asker: request };
+  const { port } = entry.assignment;
+  const own = ownPublisher(entry, document, survey);
+  if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own } };
   if (isPinned) {
-    const { port } = entry.assignment;
     const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
     return { document, outcome: { kind: "conflict", port, occupant: (await findOccupant(port, view)) ?? unseen } };
   }
   const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
   const taken = await takePort(view, now, others);
   return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };
+}
+
+/** The project's own container on its port that no registry made, such as one of docker compose: the port stays its. */
+function ownPublisher({ assignment }: Entry, document: RegistryDocument, survey: Survey): PortOccupant | undefined {
+  const { port } = assignment;
+  const own = containersOf(survey, document, assignment).find(
+    ({ hostPorts, labels }) => hostPorts.includes(port) && !labels[LABEL_REGISTRY],
+  );
+  return own && { kind: "container", port, name: own.name };
 }
 
 /**
