@@ -96,6 +96,18 @@ describe("L9: iris-ports up", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
+  it("is found again on its port after a release, also in another range", async () => {
+    const up = await run("up", image);
+    const before = await containers();
+    const other = (await webPortRange(4)).join("-");
+    await run("release", "--force");
+    expect(await run("up", image, "--range", other)).toMatchObject({ exitCode: 0, stdout: up.stdout });
+    expect(await containers()).toEqual(before);
+    await run("release", "--force");
+    expect(await run("down", "--range", other)).toMatchObject({ exitCode: 0 });
+    expect(await containers()).toEqual([]);
+  });
+
   it("is left running by down where a test still uses it, although its port was released", async () => {
     await run("up", image);
     const start = { image, registryPath: sandbox.registryPath, portRange: range, project: sandbox.directory };

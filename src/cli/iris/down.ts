@@ -1,15 +1,15 @@
 import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
 import { engineError } from "../../docker/engine-error.ts";
 import { ContainerEngineError, ContainerMismatchError } from "../../errors/errors.ts";
+import { warn } from "../../errors/warning.ts";
 import { inUseError } from "../../registry/allocation/assignment-errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { isLabelledFor, LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/ownership.ts";
 import type { Holder } from "../../registry/holder.ts";
-import { LABEL_PORT, LABEL_REGISTRY } from "../../registry/labels.ts";
+import { LABEL_REGISTRY } from "../../registry/labels.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import { shellQuoted } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
-import { reportWarning } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
 import { upHolder } from "./up-holder.ts";
@@ -60,14 +60,8 @@ async function isAdopted({ registry, engine }: OpenIris, identity: ProjectIdenti
   const { projectPath, instance } = identity;
   const isOurs = (container: EngineContainer) =>
     container.labels[LABEL_REGISTRY] === registry.registryPath && isLabelledFor(container, identity);
-  const port = Number((await containersOf(engine)).find(isOurs)?.labels[LABEL_PORT]);
-  if (!port) return false;
-  const [first, last] = registry.portRange;
-  await registry.acquire(projectPath, {
-    ...(instance !== undefined && { instance }),
-    ...((port < first || port > last) && { preferredPort: port }),
-    holder: await upHolder(projectPath),
-  });
+  if (!(await containersOf(engine)).some(isOurs)) return false;
+  await registry.acquire(projectPath, { instance, holder: await upHolder(projectPath) });
   return true;
 }
 
@@ -77,7 +71,7 @@ async function containersOf(engine: ContainerEngine): Promise<readonly EngineCon
     return await engine.listContainers();
   } catch (error) {
     if (!(error instanceof ContainerEngineError)) throw error;
-    reportWarning(`It is not known whether a container of the project runs: ${error.what}`);
+    warn(`It is not known whether a container of the project runs: ${error.what}`);
     return [];
   }
 }

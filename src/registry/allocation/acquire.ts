@@ -154,8 +154,9 @@ async function attempt(
   const before = await store.read({ isForChange: true });
   const isNew = entryOf(before, request.projectKey) === undefined;
   const looked = await lookAround(context, before, isEngineNeeded || isNew);
-  // The start of a container does so itself, protected by the container's name.
-  const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
+  // With a port, the start of a container does so itself, protected by the container's name.
+  const isStart = request.holder.usesContainer && !isNew;
+  const survey = isStart ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
     // The lease begins now: the request may have waited for longer than it lasts.

@@ -4,6 +4,7 @@ import type { PortOccupant } from "../errors.ts";
 import { ownershipOf } from "../evidence/ownership.ts";
 import type { Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
+import { LABEL_PORT, LABEL_REGISTRY } from "../labels.ts";
 import type { KnownProject } from "../project.ts";
 
 /** Everything that can occupy a port. */
@@ -32,11 +33,19 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
   return { kind: "listener", port, name: "" };
 }
 
-/** A port that a container of the requesting project publishes; it is tried first. */
+/**
+ * A port that a container of the requesting project publishes; it is tried first. The port for which this registry made
+ * the container may lie outside the range: the range may have changed since.
+ */
 export function ownContainerPort(view: PortView, range: readonly [number, number]): number | undefined {
-  if (!view.survey.engine.isReachable) return undefined;
-  const own = view.survey.engine.containers.filter((container) => isOwn(container, view));
-  return own.flatMap((container) => container.hostPorts).find((port) => range[0] <= port && port <= range[1]);
+  const { survey } = view;
+  if (!survey.engine.isReachable) return undefined;
+  const own = survey.engine.containers.filter((container) => isOwn(container, view));
+  const made = own
+    .filter(({ labels, hostPorts }) => labels[LABEL_REGISTRY] && hostPorts.includes(Number(labels[LABEL_PORT])))
+    .map(({ labels }) => Number(labels[LABEL_PORT]));
+  const inRange = own.flatMap(({ hostPorts }) => hostPorts).find((port) => range[0] <= port && port <= range[1]);
+  return made[0] ?? inRange;
 }
 
 const cache = new WeakMap<RegistryDocument, ReadonlyMap<number, string>>();

@@ -63,11 +63,13 @@ function graceOf({ server }: RegistryDocument, now: Date): Date | undefined {
 
 async function firstFree(view: AssignView, now: Date): Promise<number | AssignOutcome> {
   const { document, request } = view;
+  const own = ownContainerPort(view, request.portRange);
+  if (request.hasWebPort && own !== undefined) checkWebPort(own);
   const order = portsInOrder({
     range: request.portRange,
     projectKey: request.projectKey,
     history: document.history,
-    ownContainerPort: ownContainerPort(view, request.portRange),
+    ownContainerPort: own,
   }).filter((port) => !request.refusedPorts.includes(port));
   const earlier = waitersBefore(view, now);
   const free: number[] = [];
