@@ -18,13 +18,9 @@ export async function assign(
   options: AssignCommandOptions & HoldOptions & { json?: boolean; quiet?: boolean },
 ): Promise<void> {
   const registry = openRegistry(options);
-  const { projectPath, instance } = await requireProject(registry, project, options.instance);
-  const holder = await holderFor(options, projectPath);
-  const assignment = await registry.assignPort(projectPath, {
-    ...requestOptions(options),
-    ...(instance !== undefined && { instance }),
-    holder,
-  });
+  const identity = await requireProject(registry, project, options.instance);
+  const holder = await holderFor(options, identity.projectPath);
+  const assignment = await registry.assignPort(identity, { ...requestOptions(options), holder });
   explainOutputLoss(assignedLoss(assignment, registry.registryPath));
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);

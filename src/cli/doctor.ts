@@ -55,11 +55,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
 }
 
 async function look({ registry, range }: GlobalOptions): Promise<readonly Finding[]> {
-  const findings = await checkUp({
-    engine: new DockerodeEngine(),
-    ...(registry !== undefined && { registryPath: registry }),
-    ...(range !== undefined && { portRange: range }),
-  });
+  const findings = await checkUp({ engine: new DockerodeEngine(), registryPath: registry, portRange: range });
   // Without an engine, the docker command would be of no use.
   const hasEngine = findings.some(({ check, verdict }) => check === "engine" && verdict === "ok");
   return hasEngine ? [...findings, ...(await checkDockerCommand())] : findings;

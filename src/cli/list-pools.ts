@@ -18,11 +18,7 @@ export async function listPools(options: ListOptions): Promise<void> {
   const pools = [];
   for (const { name, url: registryPath } of await poolsAt(url)) {
     // The containers of another pool are on another engine, which this one knows nothing of.
-    const pool = new PortRegistry({
-      registryPath,
-      engine: false,
-      ...(range === undefined ? {} : { portRange: range }),
-    });
+    const pool = new PortRegistry({ registryPath, engine: false, portRange: range });
     pools.push({ name, assignments: (await pool.listAll()).filter(matches) });
   }
   if (json) {

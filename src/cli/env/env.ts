@@ -67,7 +67,7 @@ async function check(
   plan: (assignment: PortAssignment) => readonly Edit[],
   { instance }: EnvOptions,
 ): Promise<number> {
-  const assignment = await registry.getAssignment(project, instance === undefined ? {} : { instance });
+  const assignment = await registry.getAssignment(project, { instance });
   const outdated =
     assignment === undefined
       ? ["The project has no port assigned"]
@@ -81,24 +81,19 @@ async function check(
 /** Assigns a web port as well if the range permits; without one if another program uses it, unless it was demanded. */
 async function assign(
   registry: PortRegistry,
-  { projectPath, instance }: ProjectIdentity,
+  project: ProjectIdentity,
   options: EnvOptions,
   isWebPortNeeded: boolean,
 ): Promise<PortAssignment> {
-  const request = {
-    ...requestOptions(options),
-    ...(instance === undefined ? {} : { instance }),
-    holder: await holderFor({}, projectPath),
-  };
-  if (options.webPort === false && !isWebPortNeeded) return registry.assignPort(projectPath, request);
+  const request = { ...requestOptions(options), holder: await holderFor({}, project.projectPath) };
+  if (options.webPort === false && !isWebPortNeeded) return registry.assignPort(project, request);
   try {
-    return await registry.assignPort(projectPath, { ...request, hasWebPort: true });
+    return await registry.assignPort(project, { ...request, hasWebPort: true });
   } catch (error) {
     const refusal = webPortRefusal(error, request.preferredPort);
-    if (refusal instanceof InvalidArgumentError && isWebPortNeeded)
-      throw await noWebPort(registry, { projectPath, instance }, refusal);
+    if (refusal instanceof InvalidArgumentError && isWebPortNeeded) throw await noWebPort(registry, project, refusal);
     if (options.webPort || isWebPortNeeded || refusal === undefined) throw error;
-    const assignment = await registry.assignPort(projectPath, request);
+    const assignment = await registry.assignPort(project, request);
     if (refusal instanceof PortConflictError) warn(`There is no web port: ${refusal.what}`);
     return assignment;
   }
@@ -107,11 +102,14 @@ async function assign(
 /** For formats that cannot do without a web port. */
 async function noWebPort(
   registry: PortRegistry,
-  { projectPath, instance }: Pick<ProjectIdentity, "projectPath" | "instance">,
+  project: ProjectIdentity,
   cause: InvalidArgumentError,
 ): Promise<InvalidArgumentError> {
-  const isAssigned = (await registry.getAssignment(projectPath, { instance })) !== undefined;
-  const release = commandText(["release", ...projectWords(projectPath, instance)], registry.registryPath);
+  const isAssigned = (await registry.getAssignment(project)) !== undefined;
+  const release = commandText(
+    ["release", ...projectWords(project.projectPath, project.instance)],
+    registry.registryPath,
+  );
   return new InvalidArgumentError({
     what: `${cause.what} The formats vscode and toml need a web port.`,
     state: "Nothing was changed.",

@@ -27,9 +27,8 @@ const REMOVE_TIMEOUT_MS = 120_000;
 export async function down(project: string | undefined, options: IrisOptions & { force?: boolean }): Promise<void> {
   const open = openIris(options);
   const identity = identifyProject(project, options.instance);
-  const which = identity.instance === undefined ? {} : { instance: identity.instance };
   const say = (text: string) => standardOutput().write(`${plainText(text)}\n`);
-  const isAssigned = (await open.registry.getAssignment(identity.projectPath, which)) !== undefined;
+  const isAssigned = (await open.registry.getAssignment(identity)) !== undefined;
   if (!isAssigned && !(await isAdopted(open, identity)))
     return say(`Nothing to stop: project ${identity.projectKey} has no port assigned.`);
   const found = await findIris(open, { ...options, ...identity, project: identity.projectPath });
@@ -39,10 +38,10 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const users = usersOf(found, holder);
   if (users.length > 0 && !options.force) throw inUseError(assignment, users, open.registry.registryPath, "down");
 
-  const { isLast } = await open.registry.beginLeave(identity.projectPath, { ...which, holder });
+  const { isLast } = await open.registry.beginLeave(identity, { holder });
   if (!isLast && !options.force) {
     // Another process has joined since.
-    await open.registry.acquire(identity.projectPath, { ...which, holder });
+    await open.registry.acquire(identity, { holder });
     throw inUseError(assignment, usersOf(await findIris(open, options), holder), open.registry.registryPath, "down");
   }
   if (container !== undefined) {
@@ -57,11 +56,10 @@ export async function down(project: string | undefined, options: IrisOptions & {
  * still use the container are known again. False if there is no such container.
  */
 async function isAdopted({ registry, engine }: OpenIris, identity: ProjectIdentity): Promise<boolean> {
-  const { projectPath, instance } = identity;
   const isOurs = (container: EngineContainer) =>
     container.labels[LABEL_REGISTRY] === registry.registryPath && isLabelledFor(container, identity);
   if (!(await containersOf(engine)).some(isOurs)) return false;
-  await registry.acquire(projectPath, { instance, holder: await upHolder(projectPath) });
+  await registry.acquire(identity, { holder: await upHolder(identity.projectPath) });
   return true;
 }
 
@@ -110,13 +108,12 @@ async function stop({ engine }: OpenIris, id: string): Promise<void> {
 
 /** The port stays assigned if it has holders besides `up`. */
 async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
-  const { projectPath, instance, port, projectKey } = assignment;
-  const which = instance === undefined ? {} : { instance };
-  const left = await registry.releasePort(projectPath, { ...which, holder });
+  const { port, projectKey } = assignment;
+  const left = await registry.releasePort(assignment, { holder });
   if (left.status === "released") return `Released port ${port} (${projectKey}).`;
-  const now = await registry.inspect(projectPath, which);
+  const now = await registry.inspect(assignment);
   if (now?.evidence.some(({ kind, verdict }) => kind === "holder" && verdict !== "gone"))
     return `Port ${port} stays assigned to ${projectKey}.`;
-  if (now !== undefined) await registry.releasePort(projectPath, { ...which, isUseRespected: true });
+  if (now !== undefined) await registry.releasePort(assignment, { isUseRespected: true });
   return `Released port ${port} (${projectKey}).`;
 }

@@ -128,7 +128,7 @@ async function start(
 
 /** Without an image named, the project's container will do, whatever it was made of. */
 async function isThere({ registry, engine }: OpenIris, { projectPath, instance }: Target): Promise<boolean> {
-  const assignment = await registry.getAssignment(projectPath, instance === undefined ? {} : { instance });
+  const assignment = await registry.getAssignment(projectPath, { instance });
   return assignment !== undefined && (await engine.host.find(assignment.containerName)) !== undefined;
 }
 
