@@ -104,6 +104,14 @@ describe("L9: iris-ports up", () => {
     expect(await run("up", image, "--range", other)).toMatchObject({ exitCode: 0, stdout: up.stdout });
     expect(await containers()).toEqual(before);
     await run("release", "--force");
+    const { exitCode, stderr } = await run("up", image, "--port", String(range[0] + 1));
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 4,
+      stderr: expect.stringMatching(
+        /the project's container iris_\w+ is on port \d+\.\n.*\nTo fix: .*iris-ports down /,
+      ),
+    });
+    expect(await containers()).toEqual(before);
     expect(await run("down", "--range", other)).toMatchObject({ exitCode: 0 });
     expect(await containers()).toEqual([]);
   });

@@ -9,7 +9,14 @@ import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from ".
 import type { Holder } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
-import { ambiguousError, conflictError, graceError, leavingError, otherPortError } from "./assignment-errors.ts";
+import {
+  ambiguousError,
+  conflictError,
+  graceError,
+  leavingError,
+  otherContainerError,
+  otherPortError,
+} from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { leaveQueue, QUEUE_POLL_MS, unassigned, waitInQueue } from "./port-queue.ts";
 import { leased } from "./renewal.ts";
@@ -196,6 +203,8 @@ async function refusal(
       return ambiguousError(outcome.assignment);
     case "other-port":
       return otherPortError(outcome.assignment, request.preferredPort as number, store.location);
+    case "other-container":
+      return otherContainerError(outcome.container, request, store.location);
     case "leaving":
       return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
     case "grace":

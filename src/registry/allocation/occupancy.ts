@@ -38,14 +38,26 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
  * the container may lie outside the range: the range may have changed since.
  */
 export function ownContainerPort(view: PortView, range: readonly [number, number]): number | undefined {
-  const { survey } = view;
-  if (!survey.engine.isReachable) return undefined;
-  const own = survey.engine.containers.filter((container) => isOwn(container, view));
-  const made = own
-    .filter(({ labels, hostPorts }) => labels[LABEL_REGISTRY] && hostPorts.includes(Number(labels[LABEL_PORT])))
-    .map(({ labels }) => Number(labels[LABEL_PORT]));
-  const inRange = own.flatMap(({ hostPorts }) => hostPorts).find((port) => range[0] <= port && port <= range[1]);
-  return made[0] ?? inRange;
+  const inRange = (port: number) => range[0] <= port && port <= range[1];
+  return (
+    madeContainer(view)?.port ??
+    ownContainers(view)
+      .flatMap(({ hostPorts }) => hostPorts)
+      .find(inRange)
+  );
+}
+
+/** The container that this registry made for the requesting project. */
+export function madeContainer(view: PortView): PortOccupant | undefined {
+  const made = ownContainers(view).find(
+    ({ labels, hostPorts }) => labels[LABEL_REGISTRY] && hostPorts.includes(Number(labels[LABEL_PORT])),
+  );
+  return made && { kind: "container", port: Number(made.labels[LABEL_PORT]), name: made.name };
+}
+
+function ownContainers(view: PortView): readonly EngineContainer[] {
+  const { engine } = view.survey;
+  return engine.isReachable ? engine.containers.filter((container) => isOwn(container, view)) : [];
 }
 
 const cache = new WeakMap<RegistryDocument, ReadonlyMap<number, string>>();

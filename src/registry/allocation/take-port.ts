@@ -12,7 +12,7 @@ import { LABEL_CREATOR, LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_LIFETIME 
 import { containerName } from "../project.ts";
 import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
-import { findOccupant, ownContainerPort } from "./occupancy.ts";
+import { findOccupant, madeContainer, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
 
@@ -88,6 +88,8 @@ async function firstFree(view: AssignView, now: Date): Promise<number | AssignOu
 }
 
 async function preferred(port: number, view: AssignView, now: Date): Promise<number | AssignOutcome> {
+  const made = view.request.holder.usesContainer ? madeContainer(view) : undefined;
+  if (made !== undefined && made.port !== port) return { kind: "other-container", container: made };
   const occupant = await firstOccupant(port, view);
   if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };
   const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
