@@ -65,7 +65,8 @@ export class FileStore implements Store {
   /** Undefined while a commit is being published, and for a user who may read the document but not the commits. */
   #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
     try {
-      const head = token && this.#chain.isHead(token) ? token : this.#chain.head();
+      if (token && this.#chain.isHead(token)) return token;
+      const head = this.#chain.head();
       return head === undefined || this.#chain.isPending(head) ? undefined : head;
     } catch (cause) {
       if (osCode(cause) !== "EACCES") throw cause;

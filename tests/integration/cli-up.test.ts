@@ -213,7 +213,7 @@ describe("L9: iris-ports up", () => {
       await run("up", image);
       const { exitCode, stdout, stderr } = await session("write 1", "nope");
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-      expect(stderr).toMatch(/The IRIS in container iris_\w+ has no namespace NOPE\.\nNothing was run\.\n/);
+      expect(stderr).toMatch(/Namespace NOPE does not exist in container iris_\w+\.\nNothing was run\.\n/);
       const command = / iris-ports (up .*)$/m.exec(stderr)?.[1] ?? "";
       expect(command).toBe(`up --project ${sandbox.directory} --namespace NOPE`);
       expect(await run(...command.split(" "))).toMatchObject({ exitCode: 0 });

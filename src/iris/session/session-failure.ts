@@ -76,7 +76,7 @@ function refused(place: SessionPlace, refusal: RefusedPart): IrisSessionError {
 
 function noNamespace({ namespace, container, creation }: SessionPlace, words: string): IrisSessionError {
   return new IrisSessionError({
-    what: `The IRIS${container === undefined ? "" : ` in container ${container}`} has no namespace ${namespace}.`,
+    what: `${words}${container === undefined ? "" : ` in container ${container}`}.`,
     state: "Nothing was run.",
     remedy: `correct the name, or create the namespace: ${creation ?? `createNamespace("${namespace}")`}`,
     namespace,
