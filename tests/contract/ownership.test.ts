@@ -102,7 +102,7 @@ describe("S5: a project's own container keeps its port for it", () => {
 
 describe("S5: after a release, in another range,", () => {
   test.each(["holders", "kept"])(
-    "a container that lives for its %s keeps its port while its maker lives",
+    "a container of the lifetime %s keeps its port while its maker lives",
     async (lifetime) => {
       const machine = await TestRegistry.create(2);
       const idle = await IdleProcess.start();

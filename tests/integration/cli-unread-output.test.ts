@@ -36,7 +36,7 @@ describe("iris-ports whose messages nobody reads", () => {
     ["assign", "shop", "-q"],
     ["env", "shop"],
     ["assign", "shop", "--json"],
-  ])("says which port stays assigned to which project where %s %s %s cannot write it", async (...args) => {
+  ])("says which port stays assigned to which project where %s %s cannot write it", async (...args) => {
     const full = openSync("/dev/full", "w");
     const child = sandbox.start(args, {}, ["ignore", full, "pipe"]);
     closeSync(full);
