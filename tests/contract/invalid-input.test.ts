@@ -232,6 +232,7 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
       "a waiter of no range",
       documentOf([], { waiters: [{ id: "w", project: "/p", since: ENTRY.assigned_at, range: [1972], holder: {} }] }),
     ],
+    ["a note of no time", documentOf([ENTRY], { seen: { "/p": { port: 1972, assigned_at: "then", at: "now" } } })],
     ["a revision in words", documentOf([], { revision: "5", commit: "ab" })],
     ["nested too deep", `{"schema_version":"1.0","assignments":[],"x":${"[".repeat(9_000)}${"]".repeat(9_000)}}`],
     ["a revision without end", documentOf([], { revision: Number.MAX_SAFE_INTEGER, commit: "ab" })],

@@ -12,10 +12,27 @@ const TOLERANCE_MS = 60_000;
  */
 export function readTime(text: string): Date {
   const local = new Date(text);
-  if (/(Z|[+-]\d\d:?\d\d)$/.test(text) || Number.isNaN(local.getTime())) return local;
+  if (hasZone(text) || Number.isNaN(local.getTime())) return local;
   const now = Date.now() + TOLERANCE_MS;
   const past = [local.getTime(), ...readingsElsewhere(text)].filter((time) => time <= now);
   return past.length === 0 ? local : new Date(Math.max(...past));
+}
+
+/**
+ * The offsets from UTC that are in use, in hours.
+ * @see https://www.iana.org/time-zones
+ */
+const OFFSETS = [...Array.from({ length: 53 }, (_, index) => index / 2 - 12), 5.75, 8.75, 12.75, 13.75];
+
+/** Whether a time without a zone may be younger than this, in milliseconds, in the zone where it was written. */
+export function mayBeYoung(text: string, now: Date, ageMs: number): boolean {
+  if (hasZone(text)) return false;
+  const utcAgeMs = now.getTime() - Date.parse(`${text}Z`);
+  return OFFSETS.map((hours) => utcAgeMs + hours * 3_600_000).some((age) => -TOLERANCE_MS <= age && age < ageMs);
+}
+
+function hasZone(text: string): boolean {
+  return /(Z|[+-]\d\d:?\d\d)$/.test(text);
 }
 
 function readingsElsewhere(text: string): readonly number[] {

@@ -3,6 +3,7 @@ import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
 import { entriesOf, withoutEntry, withoutGone } from "../document/edit-document.ts";
+import { withFirstSeen } from "./first-seen.ts";
 import { isLabelledFor, isLeftover, type Owner } from "./ownership.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { lookAround, type RegistryContext, type Survey } from "./survey.ts";
@@ -102,7 +103,8 @@ async function cleanIn(
     removed.push(judged);
     document = withoutEntry(document, entry, now);
   }
-  return { document: withoutGone(document, (holder) => survey.verdictOf(holder) === "gone"), removed };
+  const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
+  return { document: withFirstSeen(living, now), removed };
 }
 
 /**
