@@ -9,6 +9,7 @@ import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { askIdentity, docker, dockerCli, eventually } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";
+import { oddDocker } from "../helpers/odd-docker.ts";
 import { Program } from "../helpers/processes.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
@@ -93,6 +94,15 @@ describe("L9: iris-ports up", () => {
     const down = await run("down");
     expect(down).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Stopped and removed container/) });
     expect(await containers()).toEqual([]);
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("is stopped by down, which has nothing to complain of when the port is released by force meanwhile", async () => {
+    await run("up", image);
+    const release = `'${process.execPath}' '${BIN}' release --force >&2`;
+    const PATH = await oddDocker(sandbox, () => [`[ "$1" != stop ] || PATH=/usr/bin:/bin ${release}`]);
+    const down = await sandbox.run(["down"], { ...environment(), PATH });
+    expect(down).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Released port ${range[0]}`) });
     expect(await sandbox.json("list")).toEqual([]);
   });
 

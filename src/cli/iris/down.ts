@@ -7,6 +7,7 @@ import { isLabelledFor, LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/
 import type { Holder } from "../../registry/holder.ts";
 import { LABEL_PORT, LABEL_REGISTRY } from "../../registry/labels.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
+import { releaseIfAssigned } from "../../registry/release-if-assigned.ts";
 import { shellQuoted } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
 import { reportWarning } from "../report-error.ts";
@@ -118,11 +119,12 @@ async function stop({ engine }: OpenIris, id: string): Promise<void> {
 async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
   const { projectPath, instance, port, projectKey } = assignment;
   const which = instance === undefined ? {} : { instance };
-  const left = await registry.releasePort(projectPath, { ...which, holder });
-  if (left.status === "released") return `Released port ${port} (${projectKey}).`;
+  // Shutting IRIS down takes a while, in which the port may be released by force.
+  const left = await releaseIfAssigned(registry, projectPath, { ...which, holder });
+  if (left?.status !== "active") return `Released port ${port} (${projectKey}).`;
   const now = await registry.inspect(projectPath, which);
   if (now?.evidence.some(({ kind, verdict }) => kind === "holder" && verdict !== "gone"))
     return `Port ${port} stays assigned to ${projectKey}.`;
-  if (now !== undefined) await registry.releasePort(projectPath, { ...which, isUseRespected: true });
+  if (now !== undefined) await releaseIfAssigned(registry, projectPath, { ...which, isUseRespected: true });
   return `Released port ${port} (${projectKey}).`;
 }
