@@ -52,9 +52,11 @@ export type AssignOutcome =
       readonly port: number;
       readonly occupant: PortOccupant;
       readonly reservedFor?: readonly string[];
+      /** The Python tool assigned this port to the project, so the project does not go to another. */
+      readonly isForeign?: boolean;
     }
   /** The project holds another port than the preferred one. */
-  | { readonly kind: "other-port"; readonly assignment: PortAssignment }
+  | { readonly kind: "other-port"; readonly assignment: PortAssignment; readonly isForeign: boolean }
   /** Another project and instance have the same key. */
   | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
   /** With the occupants other than assignments, and the waiters for whom free ports are reserved. */
