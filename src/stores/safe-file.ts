@@ -207,7 +207,8 @@ export function accessError(registryPath: string, path: string, cause: unknown):
   return new RegistryAccessError({
     what: `The port registry ${registryPath} cannot be used (${code || "error"} at ${path}).`,
     state,
-    remedy: typeof remedy === "string" ? remedy : remedy(commandText(["doctor", "--repair"], registryPath)),
+    remedy:
+      typeof remedy === "string" ? remedy : remedy(commandText(["doctor", "--repair"], registryPath), registryPath),
     registryPath,
     cause,
   });
@@ -226,36 +227,41 @@ export function publishedError(registryPath: string, problem: string, cause: unk
 }
 
 const ELSEWHERE = "or point IRIS_PORT_REGISTRY to a file in a directory that you can write.";
-const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: string | ((repair: string) => string)]>> =
-  {
-    EACCES: [
-      "This user may not read or write it. Nothing was changed.",
-      `give this user access to the file and its directory, ${ELSEWHERE}`,
-    ],
-    EPERM: [
-      "The system does not permit it for this user. Nothing was changed.",
-      `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
-    ],
-    EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
-    ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-    EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-    EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
-    ENOTDIR: [
-      "A file or a link is where a directory is needed. Nothing was changed.",
-      (repair) =>
-        `correct the registry's path; a file in the place of a lock or commit directory is moved aside by: ${repair}`,
-    ],
-    ENOTEMPTY: [
-      "A lock is an empty directory, but this one holds files. Nothing was changed.",
-      (repair) => `move it aside: ${repair}`,
-    ],
-    ENOTREG: [
-      "It is a device, socket or pipe, not a file.",
-      "move it away; a new registry is made at the next assignment.",
-    ],
-    ELOOP: [
-      "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
-      (repair) => `set IRIS_PORT_REGISTRY to the file it points to, or move the link aside: ${repair}`,
-    ],
-    ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
-  };
+const EXPLANATIONS: Readonly<
+  Record<string, readonly [state: string, remedy: string | ((repair: string, registryPath: string) => string)]>
+> = {
+  EACCES: [
+    "This user may not read or write it. Nothing was changed.",
+    `give this user access to the file and its directory, ${ELSEWHERE}`,
+  ],
+  EPERM: [
+    "The system does not permit it for this user. Nothing was changed.",
+    `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
+  ],
+  EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
+  ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
+  // Said by mkdir where the directory above exists.
+  ENOENT: [
+    "The system makes no file there, as below /proc and /dev/fd, or the directory was removed. Nothing was changed.",
+    `correct the registry's path, ${ELSEWHERE}`,
+  ],
+  ENOTDIR: [
+    "A file or a link is where a directory is needed. Nothing was changed.",
+    (repair, path) =>
+      fs.statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()
+        ? `move aside what is in the place of a lock or commit directory: ${repair}`
+        : `correct the registry's path, ${ELSEWHERE}`,
+  ],
+  ENOTEMPTY: [
+    "A lock is an empty directory, but this one holds files. Nothing was changed.",
+    (repair) => `move it aside: ${repair}`,
+  ],
+  ENOTREG: ["It is a device, socket or pipe, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
+  ELOOP: [
+    "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
+    (repair) => `set IRIS_PORT_REGISTRY to the file it points to, or move the link aside: ${repair}`,
+  ],
+  ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
+};
