@@ -23,6 +23,7 @@ export function plainJson(value: unknown): string {
 
 /** The number of terminal columns of a text. @see https://www.unicode.org/reports/tr11/ */
 export function columnsOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
   let columns = 0;
   for (const { segment } of GRAPHEMES.segment(text)) columns += WIDE.test(segment) ? 2 : 1;
   return columns;

@@ -80,12 +80,27 @@ export function withoutEntry(
   now: Date,
   users: readonly Holder[] = [],
 ): RegistryDocument {
-  const key = entry.assignment.projectKey;
-  const past = pastOf(entry, now, users);
-  const history = [...document.history.filter((candidate) => candidate.project !== key), past];
+  return withoutAll(document, [pastOf(entry, now, users)]);
+}
+
+/** Removes entries without users, and remembers their ports. */
+export function withoutEntries(document: RegistryDocument, entries: readonly Entry[], now: Date): RegistryDocument {
+  if (entries.length === 0) return document;
+  return withoutAll(
+    document,
+    entries.map((entry) => pastOf(entry, now, [])),
+  );
+}
+
+function withoutAll(document: RegistryDocument, past: readonly HistoryRecord[]): RegistryDocument {
+  const removed = new Set(past.map(({ project }) => project));
+  const history = [...document.history.filter(({ project }) => !removed.has(project)), ...past];
+  const keep = <T>(map: ReadonlyMap<string, T>) => new Map([...map].filter(([key]) => !removed.has(key)));
   return {
-    ...withoutOurs(document, key),
-    assignments: document.assignments.filter((record) => record.project_path !== key),
+    ...document,
+    assignments: document.assignments.filter((record) => !removed.has(record.project_path)),
+    details: keep(document.details),
+    holders: keep(document.holders),
     history: history.slice(-HISTORY_LIMIT),
   };
 }

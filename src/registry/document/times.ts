@@ -42,18 +42,18 @@ function readingsElsewhere(text: string): readonly number[] {
   return zone === undefined ? [utc] : [utc, utc - offsetMs(zone, utc)];
 }
 
-let zoneOfSystem: { readonly name: string | undefined } | undefined;
+let zoneOfSystem: { readonly format: Intl.DateTimeFormat | undefined } | undefined;
 
 /** The system's time zone, which the environment variable `TZ` hides from this process. */
-function systemZone(): string | undefined {
-  zoneOfSystem ??= { name: readSystemZone() };
-  return zoneOfSystem.name;
+function systemZone(): Intl.DateTimeFormat | undefined {
+  zoneOfSystem ??= { format: readSystemZone() };
+  return zoneOfSystem.format;
 }
 
-function readSystemZone(): string | undefined {
+function readSystemZone(): Intl.DateTimeFormat | undefined {
   try {
-    const zone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
-    return zone && new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
+    const timeZone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
+    return timeZone ? new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" }) : undefined;
   } catch (cause) {
     debug("the system's time zone is unknown: %o", cause);
     return undefined;
@@ -61,9 +61,8 @@ function readSystemZone(): string | undefined {
 }
 
 /** The offset of a zone from UTC at about that time. */
-function offsetMs(timeZone: string, time: number): number {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
-  const name = format.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
+function offsetMs(zone: Intl.DateTimeFormat, time: number): number {
+  const name = zone.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
   const [, sign, hours = "0", minutes = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
 }
