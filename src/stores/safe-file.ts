@@ -114,23 +114,28 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
   }
 }
 
+/** Makes a directory of the registry, and those above it that are missing, unless it is there. */
+export function makePrivateDirectory(path: string): void {
+  // With `sudo` it must not lock out the user in whose home it is created.
+  makeDirectories(path, 0o700, (made) => makeLikeParent(made, fs.statSync(dirname(made))));
+}
+
 /**
  * Makes a directory, and those above it that are missing, unless it is there. Not by mkdir's own recursion: where the
  * system says ENOENT below a directory that exists (/proc/x) Node never returns, and it takes EROFS for ENOENT.
  */
-export function makePrivateDirectory(path: string): void {
+export function makeDirectories(path: string, mode: number, onMade: (made: string) => void = () => {}): void {
   const missing: string[] = [];
   for (let at = path; fs.statSync(at, { throwIfNoEntry: false }) === undefined; at = dirname(at)) missing.push(at);
   for (const made of missing.reverse()) {
     try {
-      fs.mkdirSync(made, { mode: 0o700 });
+      fs.mkdirSync(made, { mode });
     } catch (cause) {
       // Another process has just made it.
       if (osCode(cause) === "EEXIST" && fs.statSync(made, { throwIfNoEntry: false })?.isDirectory()) continue;
       throw cause;
     }
-    // With `sudo` it must not lock out the user in whose home it is created.
-    makeLikeParent(made, fs.statSync(dirname(made)));
+    onMade(made);
   }
 }
 

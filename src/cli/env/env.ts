@@ -1,9 +1,10 @@
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import type { PortRegistry } from "../../registry/registry.ts";
+import { fullPath } from "../../settings/config.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
 import type { AssignCommandOptions } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
@@ -106,7 +107,7 @@ function edit(
   registry: PortRegistry,
   options: EnvOptions,
 ): Edit {
-  return editFile(readTextFile(resolve(file)), format, assignment, endpointOf(registry.engine, options), options);
+  return editFile(readTextFile(fullPath(file)), format, assignment, endpointOf(registry.engine, options), options);
 }
 
 function printed(format: Format, assignment: PortAssignment, registry: PortRegistry, options: EnvOptions): string {
