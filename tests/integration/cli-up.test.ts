@@ -151,6 +151,20 @@ describe("L9: iris-ports up", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
+  it("joins what was renamed, under its new name, and down removes it", async () => {
+    await run("up", image);
+    const [id = ""] = await containers();
+    const name = `renamed-${range[0]}`;
+    await docker("rename", id, name);
+    expect(await run("up", image)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(`Container  ${name}\n`),
+    });
+    expect(await containers()).toEqual([id]);
+    expect((await run("down")).stdout).toContain(`removed container ${name}.`);
+    expect(await containers()).toEqual([]);
+  });
+
   it("is joined by a test of the library, which leaves it running", async () => {
     await run("up", image);
     const [id = ""] = await containers();
