@@ -304,6 +304,16 @@ describe("E1: a registry path is refused that is", () => {
     );
   });
 
+  // Node's own recursive mkdir would not return.
+  test.runIf(process.platform === "linux").each(["/proc", "/proc/iris-ports/below", "/dev/fd/iris-ports"])(
+    "below %s, at once",
+    async (directory) => {
+      const registry = (await TestRegistry.create(1)).open({ registryPath: `${directory}/registry.json` });
+      const error = await refusal(() => registry.assignPort(temporaryDirectory()));
+      expect(error).toMatchObject({ code: "REGISTRY_ACCESS", state: expect.stringContaining("as below /proc") });
+    },
+  );
+
   test("a symbolic link, whose target stays as it was", async () => {
     const machine = await TestRegistry.create(1);
     const target = join(machine.directory, "target");

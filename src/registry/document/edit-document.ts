@@ -101,6 +101,7 @@ function withoutAll(document: RegistryDocument, past: readonly HistoryRecord[]):
     assignments: document.assignments.filter((record) => !removed.has(record.project_path)),
     details: keep(document.details),
     holders: keep(document.holders),
+    seen: keep(document.seen),
     history: history.slice(-HISTORY_LIMIT),
   };
 }
