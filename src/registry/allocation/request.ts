@@ -40,7 +40,7 @@ export type Grant = {
   readonly earlierHolders: readonly Holder[];
 };
 
-/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped. */
+/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped and new entries of other tools noted. */
 export type AssignOutcome =
   | ({ readonly kind: "assigned" } & Grant)
   /** The engine was not asked, but must be. */
