@@ -2,16 +2,20 @@
  * Compiles src/ to dist/lib/. `--if-stale`: only when something in src/ is newer than the last build; `--no-check`:
  * without looking at types, which `npm run check` does.
  * The modules are CommonJS; those for `import` only pass on what they export. docs/decisions/commonjs-and-esm.md says why.
+ * The command line becomes one file, because finding a hundred takes longer than most commands work.
  * The old build is swapped for the new one, so that tests that are running never see half of one.
  */
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const root = join(import.meta.dirname, "..");
 const target = join(root, "dist", "lib");
 const scratch = join(root, "build", `lib-${process.pid}`);
+
+const ncc = fileURLToPath(import.meta.resolve("@vercel/ncc/dist/ncc/cli.js"));
 
 /** The entries that both `import` and `require()` find. */
 const ENTRIES = ["index", "ports"];
@@ -30,7 +34,7 @@ function build(): void {
     // An ES module, as vitest is.
     compile(forVitest, join(output, "vitest"), { paths: { "iris-ports": [join(output, "index.d.mts")] } });
     fs.writeFileSync(join(output, "vitest", "package.json"), '{ "type": "module" }\n');
-    fs.chmodSync(join(output, "cli", "bin.js"), 0o755);
+    bundleCommandLine(join(output, "cli"));
     fs.mkdirSync(join(root, "dist"), { recursive: true });
     if (fs.existsSync(target)) fs.renameSync(target, join(scratch, "old"));
     fs.renameSync(output, target);
@@ -70,7 +74,23 @@ function compile(source: string, outDir: string, options: Readonly<Record<string
   );
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const noCheck = process.argv.includes("--no-check") ? ["--noCheck"] : [];
-  execFileSync(process.execPath, [tsc, "--project", config, ...noCheck], { cwd: root, stdio: "inherit" });
+  run(tsc, ["--project", config, ...noCheck]);
+}
+
+function run(script: string, args: readonly string[]): void {
+  execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
+}
+
+/** The packages it depends on stay outside, where npm installs them with their licences. */
+function bundleCommandLine(folder: string): void {
+  const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8"));
+  const outside = Object.keys({ ...dependencies, ...peerDependencies }).flatMap((name) => ["--external", name]);
+  const options = ["--minify", "--no-cache", "--quiet", "--out", join(scratch, "cli"), ...outside];
+  run(ncc, ["build", join(folder, "bin.js"), ...options]);
+  fs.rmSync(folder, { recursive: true });
+  fs.mkdirSync(folder);
+  fs.renameSync(join(scratch, "cli", "index.js"), join(folder, "bin.js"));
+  fs.chmodSync(join(folder, "bin.js"), 0o755);
 }
 
 /** Names every export, because not every runtime finds those of a CommonJS module by itself. */

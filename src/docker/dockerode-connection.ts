@@ -1,11 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import type Dockerode from "dockerode";
 import type { EngineAddress } from "./engine-address.ts";
-import { SshAgent } from "./ssh-agent.ts";
 
 /** Idle connections are closed after this time, so that an unused engine object leaves none open. */
 const IDLE_TIMEOUT_MS = 5_000;
@@ -14,20 +11,25 @@ const MAX_CONNECTIONS = 8;
 
 /**
  * A client that keeps its connections open between requests; idle connections do not keep the process running.
- * Loading dockerode takes about 90 ms, so it is loaded here, at the first question.
+ * What it takes is loaded here, at the first question, because loading dockerode takes longer than most commands.
  */
 export async function connectDockerode(address: EngineAddress): Promise<Dockerode> {
-  const { default: Docker } = await import("dockerode");
+  const [{ default: Docker }, http, https] = await Promise.all([
+    import("dockerode"),
+    import("node:http"),
+    import("node:https"),
+  ]);
   const agentOptions = { keepAlive: true, timeout: IDLE_TIMEOUT_MS, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 2 };
   const isTls = address.tcp?.isTls ?? false;
   const agent = isTls
-    ? new HttpsAgent({ ...agentOptions, rejectUnauthorized: address.tcp?.isTlsVerified })
-    : new HttpAgent(agentOptions);
+    ? new https.Agent({ ...agentOptions, rejectUnauthorized: address.tcp?.isTlsVerified })
+    : new http.Agent(agentOptions);
   // docker-modem prints its options for every request, tracing or not; printing the queue made 40 requests take 0.7 s.
   Object.assign(agent, { [inspect.custom]: () => "Agent" });
   // docker-modem takes missing options from the environment, which may name another engine.
   const blank = { host: undefined, port: undefined, socketPath: undefined, pathPrefix: undefined, timeout: undefined };
   if (address.ssh) {
+    const { SshAgent } = await import("./ssh-agent.ts");
     const agent = new SshAgent(address.ssh);
     const connection = { ...blank, host: address.ssh.host, pathPrefix: "/", protocol: "http", agent };
     return new Docker(connection as unknown as Dockerode.DockerOptions);

@@ -7,6 +7,7 @@ import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { clientAddress, type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
 import { findEngine, findOtherEngine } from "./find-engine.ts";
+import { engineIdAt } from "./known-ids.ts";
 import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";
 
 const debug = createDebug("iris-ports:docker");
@@ -76,8 +77,10 @@ export class DockerodeEngine implements ContainerEngine {
    * @throws ContainerEngineError when the engine does not answer
    */
   async identify(): Promise<string> {
-    this.#id ??= await this.#ask(this.#timeoutMs, async (docker, abortSignal) =>
-      engineId(await onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal }))),
+    this.#id ??= await this.#ask(this.#timeoutMs, (docker, abortSignal, address) =>
+      engineIdAt(address, async () =>
+        engineId(await onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal }))),
+      ),
     );
     return this.#id;
   }
@@ -157,7 +160,10 @@ export class DockerodeEngine implements ContainerEngine {
   }
 
   /** Turns every failure of `question`, including a time-out, into a ContainerEngineError. */
-  async #ask<T>(limitMs: number, question: (docker: Dockerode, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #ask<T>(
+    limitMs: number,
+    question: (docker: Dockerode, signal: AbortSignal, address: EngineAddress) => Promise<T>,
+  ): Promise<T> {
     const connection = await this.#connect();
     const { address, docker } = connection;
     const timeoutMs = address.ssh ? Math.max(limitMs, SSH_TIMEOUT_MS) : limitMs;
@@ -166,7 +172,7 @@ export class DockerodeEngine implements ContainerEngine {
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => timeout.reject(engineTimeoutError(address.endpoint, timeoutMs)), timeoutMs);
     try {
-      const answer = await Promise.race([question(docker, controller.signal), timeout.promise]);
+      const answer = await Promise.race([question(docker, controller.signal, address), timeout.promise]);
       this.#connection = connection;
       return answer;
     } catch (error) {

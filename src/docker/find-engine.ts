@@ -1,4 +1,3 @@
-import { request } from "node:http";
 import createDebug from "debug";
 import { configuredAddress, defaultAddresses, type EngineAddress } from "./engine-address.ts";
 import { EngineAbsentError } from "./engine-error.ts";
@@ -34,7 +33,8 @@ async function firstAnswering(candidates: readonly EngineAddress[]): Promise<Eng
   return undefined;
 }
 
-function answers({ socketPath, endpoint }: EngineAddress): Promise<boolean> {
+async function answers({ socketPath, endpoint }: EngineAddress): Promise<boolean> {
+  const { request } = await import("node:http");
   return new Promise((resolve) => {
     const options = { socketPath, path: "/_ping", agent: false, timeout: PING_TIMEOUT_MS } as const;
     const ping = request(options, (response) => {

@@ -103,14 +103,13 @@ export class DocumentReader {
       return parseDocument(file.bytes.toString("utf8"), () => this.#chain.lastVersion()?.toString("utf8"));
     } catch (cause) {
       if (cause instanceof DocumentError) return cause;
-      file.close();
-      throw cause instanceof NewerSchemaError ? this.#newerSchema(cause) : cause;
+      throw this.#refused(file, cause);
     }
   }
 
   #recovered(file: OpenFile, cause: DocumentError, isForChange: boolean): Snapshot {
     const { bytes, owner } = file;
-    const document = recoverDocument(this.#chain, bytes);
+    const document = this.#lastGood(file);
     if (document === undefined) {
       file.close();
       throw this.#corrupt(cause, bytes, isForChange);
@@ -119,6 +118,19 @@ export class DocumentReader {
       `The port registry ${this.#path} was emptied or half written (${cause.message}). iris-ports goes on from its own last version; the next change writes it back.`,
     );
     return { bytes, document, token: undefined, ...owner, file, isDamaged: true };
+  }
+
+  #lastGood(file: OpenFile): RegistryDocument | undefined {
+    try {
+      return recoverDocument(this.#chain, file.bytes);
+    } catch (cause) {
+      throw this.#refused(file, cause);
+    }
+  }
+
+  #refused(file: OpenFile, cause: unknown): unknown {
+    file.close();
+    return cause instanceof NewerSchemaError ? this.#newerSchema(cause) : cause;
   }
 
   #corrupt(cause: DocumentError, bytes: Buffer, isForChange: boolean): RegistryCorruptError {

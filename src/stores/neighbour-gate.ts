@@ -26,9 +26,11 @@ export function isNeighbourNear(registryPath: string): boolean {
   return fileState(fileNames(registryPath).neighbourLock).kind !== "missing";
 }
 
+/** True if the tool was at work a moment ago, or may be now. */
 function isActive(registryPath: string): boolean {
   const { stat } = fileState(fileNames(registryPath).neighbourLock);
-  return stat?.isFile() === true && Math.abs(Date.now() - stat.mtimeMs) < ACTIVE_MS;
+  if (stat === undefined) return false;
+  return (stat.isFile() && Math.abs(Date.now() - stat.mtimeMs) < ACTIVE_MS) || mayBeInside(registryPath);
 }
 
 /** Keeps the Python tool away from the document while one change of ours is made; its lock is taken only when needed. */
@@ -52,7 +54,7 @@ export class NeighbourGate {
    */
   async shut(state = "Nothing was changed."): Promise<boolean> {
     if (this.isShut || this.#takeKept()) return false;
-    if (!isActive(this.#registryPath) && !mayBeInside(this.#registryPath)) return false;
+    if (!isActive(this.#registryPath)) return false;
     this.#release();
     try {
       this.#since = performance.now();

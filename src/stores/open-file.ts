@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { type NewFile, openToRead } from "./safe-file.ts";
+import { type NewFile, openToRead, readBytes } from "./safe-file.ts";
 
 /** Two writes within one tick of the file system's clock have the same time; a tick is shorter than this on every system. */
 const TICK_MS = 10_000;
@@ -17,7 +17,7 @@ export class OpenFile {
   constructor(fd: number, stat: fs.Stats) {
     this.#fd = fd;
     this.#stat = stat;
-    this.bytes = fs.readFileSync(fd);
+    this.bytes = readBytes(fd, stat.size);
     this.owner = { mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
   }
 
@@ -38,9 +38,7 @@ export class OpenFile {
     const { size, mtimeMs } = fs.fstatSync(this.#fd);
     const isSame = size === this.#stat.size && mtimeMs === this.#stat.mtimeMs;
     if (isSame && Math.abs(Date.now() - mtimeMs) > TICK_MS) return undefined;
-    const bytes = Buffer.alloc(size);
-    const length = fs.readSync(this.#fd, bytes, 0, size, 0);
-    const now = bytes.subarray(0, length);
+    const now = readBytes(this.#fd, size);
     return now.equals(this.bytes) ? undefined : now;
   }
 

@@ -52,8 +52,8 @@ function readableBesides(known: RegistryDocument, text: string): readonly Assign
 function assignmentIn(text: string): AssignmentRecord | undefined {
   try {
     return parseAssignment(JSON.parse(text), 0);
-  } catch (cause) {
-    if (cause instanceof SyntaxError || cause instanceof DocumentError) return undefined;
-    throw cause;
+  } catch {
+    // Something else, or not JSON: only whole assignments count.
+    return undefined;
   }
 }

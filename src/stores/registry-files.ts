@@ -87,22 +87,26 @@ async function readContent(path: string): Promise<DocumentState> {
 }
 
 function contentNow(path: string): DocumentState {
-  const chain = new CommitChain(path, false);
-  let bytes: Buffer | undefined;
   try {
-    bytes = readRegularFile(path)?.bytes;
-    if (bytes === undefined) return { kind: "missing" };
-    return { kind: "readable", ...parseDocument(bytes.toString(), () => chain.lastVersion()?.toString()) };
+    return contentOf(path, new CommitChain(path, false));
   } catch (cause) {
-    if (cause instanceof DocumentError && bytes !== undefined) {
-      const document = recoverDocument(chain, bytes);
-      return document === undefined
-        ? { kind: "corrupt", reason: cause.message, wasRegistry: wasRegistry(path, bytes) }
-        : { kind: "damaged", reason: cause.message, document };
-    }
     if (cause instanceof NewerSchemaError) return { kind: "newer", schemaVersion: cause.schemaVersion };
     if (osCode(cause) === "") throw cause;
     return { kind: "inaccessible", error: accessError(path, path, cause) };
+  }
+}
+
+function contentOf(path: string, chain: CommitChain): DocumentState {
+  const bytes = readRegularFile(path)?.bytes;
+  if (bytes === undefined) return { kind: "missing" };
+  try {
+    return { kind: "readable", ...parseDocument(bytes.toString(), () => chain.lastVersion()?.toString()) };
+  } catch (cause) {
+    if (!(cause instanceof DocumentError)) throw cause;
+    const document = recoverDocument(chain, bytes);
+    return document === undefined
+      ? { kind: "corrupt", reason: cause.message, wasRegistry: wasRegistry(path, bytes) }
+      : { kind: "damaged", reason: cause.message, document };
   }
 }
 

@@ -11,8 +11,8 @@ export function osCode(cause: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
-// Windows has neither flag. O_NONBLOCK: opening a planted FIFO must not hang.
-const READ_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+// O_NONBLOCK: opening a planted FIFO must not hang. Windows has neither flag: undefined counts as 0.
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 
 /** Opens a regular file, never through a symbolic link at its last name; undefined if there is none. */
 export function openToRead(path: string): { fd: number; stat: fs.Stats } | undefined {
@@ -39,10 +39,21 @@ export function readRegularFile(path: string): { bytes: Buffer; stat: fs.Stats }
   const opened = openToRead(path);
   if (opened === undefined) return undefined;
   try {
-    return { bytes: fs.readFileSync(opened.fd), stat: opened.stat };
+    return { bytes: readBytes(opened.fd, opened.stat.size), stat: opened.stat };
   } finally {
     fs.closeSync(opened.fd);
   }
+}
+
+/** The bytes of an open file that has this size. Not readFileSync(), which looks for the size again. */
+export function readBytes(fd: number, size: number): Buffer {
+  // The files of /proc say 0.
+  if (size === 0) return fs.readFileSync(fd);
+  const bytes = Buffer.allocUnsafe(size);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < size; length += read)
+    read = fs.readSync(fd, bytes, length, size - length, length);
+  return bytes.subarray(0, length);
 }
 
 /** The mode, owner and group of a new file. Only root sets the owner, so that the registry's owner is not locked out. */
@@ -189,7 +200,12 @@ export function renameIfThere(from: string, to: string): boolean {
 
 /** Removes a file; a missing file is not an error. */
 export function removeIfThere(path: string): void {
-  fs.rmSync(path, { force: true });
+  // Not rmSync(), which looks at the file twice before it removes it.
+  try {
+    fs.unlinkSync(path);
+  } catch (cause) {
+    if (osCode(cause) !== "ENOENT") throw cause;
+  }
 }
 
 /** Runs an access to the registry's files; errors of the system become a {@link RegistryAccessError}. */

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
-import lockfile from "proper-lockfile";
+import type { lockSync } from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
 import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
@@ -34,6 +34,9 @@ const lockFs = {
   rmdirSync: fs.rmdirSync,
   utimesSync: fs.utimesSync,
 };
+
+/** Loaded when it is first needed, because those who only read take no lock. */
+let takeLock: typeof lockSync;
 
 /** Callers within one process queue here for the same lock, and not at the file system. */
 const queues = new Map<string, Promise<unknown>>();
@@ -116,6 +119,7 @@ export class Turnstile {
   }
 
   async #lock(deadline: number): Promise<() => void> {
+    takeLock ??= (await import("proper-lockfile")).default.lockSync;
     const look = this.#looker();
     const release = this.#queue.state() === "due" ? undefined : look();
     return release ?? this.#standInLine(look, deadline);
@@ -171,7 +175,7 @@ export class Turnstile {
 
   #tryLock(): (() => void) | undefined {
     try {
-      const release = lockfile.lockSync(this.#registryPath, {
+      const release = takeLock(this.#registryPath, {
         lockfilePath: this.#lockPath,
         realpath: false,
         stale: STALE_MS,
@@ -243,7 +247,7 @@ function wasTakenAway(cause: unknown): boolean {
 }
 
 // Overwritten in place and padded, because ext4 flushes a truncated file, which would be most of the lock's cost.
-const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
+const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
 const OWNER_LENGTH = 200;
 
 function overwrite(path: string, text: string): void {

@@ -23,16 +23,13 @@ export function plainJson(value: unknown): string {
 
 /** The number of terminal columns of a text. @see https://www.unicode.org/reports/tr11/ */
 export function columnsOf(text: string): number {
-  if (/^[ -~]*$/.test(text)) return text.length;
-  let columns = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) columns += WIDE.test(segment) ? 2 : 1;
-  return columns;
+  return graphemesOf(text).reduce((columns, grapheme) => columns + (WIDE.test(grapheme) ? 2 : 1), 0);
 }
 
 /** Cuts a text to at most `columns`, at the end or, for texts such as paths, at the start. */
 export function truncate(text: string, columns: number, side: "start" | "end"): string {
   if (columnsOf(text) <= columns) return text;
-  const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
+  const graphemes = graphemesOf(text);
   const kept: string[] = [];
   let left = columns - 1;
   for (const grapheme of side === "end" ? graphemes : graphemes.reverse()) {
@@ -41,6 +38,15 @@ export function truncate(text: string, columns: number, side: "start" | "end"): 
     kept.push(grapheme);
   }
   return side === "end" ? `${kept.join("")}…` : `…${kept.reverse().join("")}`;
+}
+
+/** Only made for text that needs it: the system's tables for it take 10 ms to load. */
+let graphemes: Intl.Segmenter | undefined;
+
+function graphemesOf(text: string): string[] {
+  if (/^[ -~]*$/.test(text)) return [...text];
+  graphemes ??= new Intl.Segmenter();
+  return Array.from(graphemes.segment(text), ({ segment }) => segment);
 }
 
 function spelledOut(character: string): string {
@@ -52,6 +58,5 @@ const RUNNER_COMMAND = /(?<=^\s*):(?=:)|(?<=##)\[/g;
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu;
 /** Characters to escape between JSON.stringify's own line breaks; those beyond U+FFFF need no escape. */
 const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200d\u{10000}-\u{10ffff}])\p{Cf}/gu;
-const GRAPHEMES = new Intl.Segmenter();
 const WIDE =
   /^[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;

@@ -101,6 +101,16 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail document: .* has schema_version 9.0")]);
   });
 
+  it("recognises a newer schema behind a document that was emptied, which nobody goes on from", async () => {
+    const registry = await withAssignment();
+    for (const copy of fs.globSync(`${registry.path}.commit/copy.*`))
+      fs.writeFileSync(copy, '{"schema_version":"9.0","assignments":[]}');
+    registry.write("");
+    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail document: .* has schema_version 9.0")]);
+    await expect(registry.open().assignPort(registry.directory)).rejects.toMatchObject({ code: "REGISTRY_SCHEMA" });
+    expect(fs.readFileSync(registry.path, "utf8")).toBe("");
+  });
+
   it("misses a document that was deleted", async () => {
     const registry = await withAssignment();
     fs.rmSync(registry.path);

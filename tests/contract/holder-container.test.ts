@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { jobHolder } from "../../src/registry/holder.ts";
 import { containerIdIn } from "../../src/registry/host/own-container.ts";
+import { showProc, systemError } from "../helpers/recorded-proc.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
 const ID = "0123456789abcdef".repeat(4);
@@ -26,6 +27,38 @@ describe("a process in a container finds the container's id", () => {
     ["where nothing can be read", "", ""],
   ])("and none %s", (_, mountinfo, cgroup) => {
     expect(containerIdIn(mountinfo, cgroup)).toBeUndefined();
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("a process that assigns a port in a container", () => {
+  /** Lets this process run in a container, as far as it can tell, and gives the container that its holder carries. */
+  async function containerOfHolder(prepare: (machine: TestRegistry) => void) {
+    showProc(
+      {
+        "/proc/self/mountinfo": systemError("EACCES"),
+        "/proc/self/cgroup": `0::/system.slice/docker-${ID}.scope\n`,
+      },
+      { isOverlay: true },
+    );
+    const machine = await TestRegistry.create(1);
+    prepare(machine);
+    await machine.open().assignPort(machine.project("a"));
+    const [holder] = (await machine.open().inspect(machine.project("a")))?.holders ?? [];
+    return holder?.container;
+  }
+
+  test("is recorded with that container's run", async () => {
+    const container = await containerOfHolder(({ engine }) => engine.starts.set(ID, "10:00"));
+    expect(container).toEqual({ id: ID, engine: "FAKE:ENGINE", startedAt: "10:00" });
+  });
+
+  test("is recorded without it where another engine runs it, and where the engine does not answer", async () => {
+    expect(await containerOfHolder(() => {})).toBeUndefined();
+    const silent = await containerOfHolder(({ engine }) => {
+      engine.starts.set(ID, "10:00");
+      engine.isReachable = false;
+    });
+    expect(silent).toBeUndefined();
   });
 });
 
@@ -61,6 +94,12 @@ describe("a holder in a container that cannot be seen", () => {
     machine.engine.starts.set(id, "10:00");
     machine.engine.containers = machine.engine.containers.map((one) => ({ ...one, state: "exited" }));
     expect(await status(machine)).toBe("stale");
+  });
+
+  test("is not called gone where the engine fails to tell when the container was started", async () => {
+    const { machine } = await jobInContainer();
+    machine.engine.startedAt = () => Promise.reject(new Error("bad gateway"));
+    expect(await status(machine)).toBe("active");
   });
 
   test("cannot be judged by another engine, which never knew the container, nor while the engine is silent", async () => {

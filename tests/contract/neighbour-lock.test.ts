@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { delimiter, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Program } from "../helpers/processes.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
@@ -115,6 +115,56 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
       expect(await isFreeFor(lockPath)).toBe(false);
       taken?.release();
     }
+  });
+
+  test("is taken anew where the file was removed meanwhile, because the tool then locks another one", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    fs.writeFileSync(lockPath, "");
+    const { openSync } = fs;
+    let times = 0;
+    vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
+      const fd = openSync(path, flags, mode);
+      if (path === lockPath && times++ === 0) fs.rmSync(lockPath);
+      return fd;
+    });
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    const lock = await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000);
+    expect([times, lock?.isAtPath()]).toEqual([2, true]);
+    expect(await isFreeFor(lockPath)).toBe(false);
+    lock?.release();
+  });
+
+  test("that is removed before it is opened is left to the next attempt", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    const { openSync } = fs;
+    vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
+      if (path === lockPath) fs.rmSync(lockPath);
+      return openSync(path, flags, mode);
+    });
+    const { lockNeighbour } = await import("../../src/stores/neighbour-lock.ts");
+    expect(await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000)).toBeUndefined();
+  });
+
+  test("that is not to be had before perl's alarm is an error", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    const owner = new Program("python3", ["-c", HOLD, lockPath]);
+    expect(await owner.nextLine()).toBe("held");
+    onlyCommands("perl");
+    const { lockNeighbour, NeighbourBusyError } = await import("../../src/stores/neighbour-lock.ts");
+    const refused = lockNeighbour(lockPath.replace(".lock", ".json"), 1_000);
+    await expect(refused).rejects.toThrow(NeighbourBusyError);
+    await expect(refused).rejects.toThrow("perl did not get the lock within 1 s");
+  });
+
+  test("is left alone on Windows, where it is of another kind", async () => {
+    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    fs.writeFileSync(lockPath, "");
+    const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
+    onTestFinished(() => void Object.defineProperty(process, "platform", platform));
+    const { lockNeighbour, mayBeInside } = await import("../../src/stores/neighbour-lock.ts");
+    Object.defineProperty(process, "platform", { ...platform, value: "win32" });
+    expect(mayBeInside(lockPath.replace(".lock", ".json"))).toBe(false);
+    expect(await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000)).toBeUndefined();
   });
 
   test("is not taken through a symbolic link", async () => {

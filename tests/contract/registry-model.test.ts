@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ProcessHolder } from "../../src/registry/holder.ts";
-import { LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { type ProcessHolder, processText } from "../../src/registry/holder.ts";
+import { LABEL_CREATOR_PROCESS, LABEL_LIFETIME, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 
@@ -201,7 +201,13 @@ const COMMANDS = [
     command(`docker run for ${p}`, (model, real) => {
       const entry = model.entries.get(p);
       if (entry === undefined || model.containers.has(p) || model.listeners.has(entry.port)) return;
-      const labels = { [LABEL_PROJECT]: p, [LABEL_REGISTRY]: real.path, [LABEL_LIFETIME]: "kept" };
+      const maker = processText(real.holder(1)) ?? "";
+      const labels = {
+        [LABEL_PROJECT]: p,
+        [LABEL_REGISTRY]: real.path,
+        [LABEL_LIFETIME]: "kept",
+        [LABEL_CREATOR_PROCESS]: maker,
+      };
       real.engine.run({ name: `container of ${p}`, labels, hostPorts: [entry.port] });
       model.containers.set(p, entry.port);
     }),

@@ -153,9 +153,10 @@ function withOtherGroup(): typeof fs.fstatSync {
 
 test("what has no code of the system is nobody's to explain", async () => {
   await increase();
-  vi.spyOn(fs, "readFileSync").mockImplementation(() => {
-    throw new TypeError("a mistake of ours");
-  });
+  for (const read of ["readFileSync", "readSync"] as const)
+    vi.spyOn(fs, read).mockImplementation(() => {
+      throw new TypeError("a mistake of ours");
+    });
   await expect(increase()).rejects.toThrow(TypeError);
 });
 
@@ -181,6 +182,14 @@ describe("a directory that is flushed", () => {
     failToFlush(code);
     expect(await increase(true)).toBe(1);
     expect(await increase(true)).toBe(2);
+  });
+
+  test("and cannot be opened is published all the same", async () => {
+    vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
+      if (at === join(path, "..") && flags === "r") throw systemError("EACCES", String(at));
+      return openSync(at, flags, mode);
+    });
+    expect(await increase(true)).toBe(1);
   });
 
   test("by a disk that fails is an error", async () => {

@@ -1,14 +1,20 @@
+import { once } from "node:events";
 import fs from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { fileNames } from "../../src/stores/file-names.ts";
 import { now, TicketQueue } from "../../src/stores/ticket-queue.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const pidNamespace = () => /\d+/.exec(fs.readlinkSync("/proc/self/ns/pid"))?.[0] as string;
+
 /** A ticket of a process, as that process would have written it. */
-function writeTicket(directory: string, pid: number, arrivedAt = now() - 60_000): string {
-  const namespace = /\d+/.exec(fs.readlinkSync("/proc/self/ns/pid"))?.[0];
+function writeTicket(directory: string, pid: number, arrivedAt = now() - 60_000, namespace = pidNamespace()): string {
   const name = `${String(Math.round(arrivedAt * 1_000)).padStart(17, "0")}.${pid}.${namespace}.0123456789ab`;
   fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync(join(directory, name), "");
@@ -70,6 +76,105 @@ test("where no ticket can be had, nobody waits in vain", async () => {
   expect(queue.join(now())).toBeUndefined();
   queue.callNext();
   expect(queue.state()).toBe("empty");
+});
+
+test("where the registry's directory is missing, nobody waits in vain either", () => {
+  expect(new TicketQueue(join(temporaryDirectory(), "missing", "queue")).join(now())).toBeUndefined();
+});
+
+test("a queue that another process makes at the same time is joined", () => {
+  const { mkdirSync } = fs;
+  vi.spyOn(fs, "mkdirSync").mockImplementation(((path: string) => {
+    mkdirSync(path);
+    mkdirSync(path);
+  }) as typeof fs.mkdirSync);
+  const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
+  using mine = queue.join(now());
+  expect(mine?.isCalled()).toBe(false);
+});
+
+test("a call before a waiter sleeps is not missed", async () => {
+  const directory = join(temporaryDirectory(), "queue");
+  const queue = new TicketQueue(directory);
+  using ticket = queue.join(now());
+  const watcher = fs.watch(join(directory, fs.readdirSync(directory)[0] as string));
+  const noticed = once(watcher, "change");
+  queue.callNext();
+  await noticed;
+  watcher.close();
+  await ticket?.sleep();
+  expect(ticket?.isCalled()).toBe(true);
+});
+
+test("a waiter looks by itself where the system watches no more files", async () => {
+  vi.spyOn(fs, "watch").mockImplementation(() => {
+    throw Object.assign(new Error("ENOSPC: the limit for watchers is reached"), { code: "ENOSPC" });
+  });
+  const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
+  using ticket = queue.join(now());
+  const woken = ticket?.sleep();
+  queue.callNext();
+  await woken;
+  expect(ticket?.isCalled()).toBe(true);
+});
+
+test.runIf(isLinux)("a waiter of another pid namespace is called, though its process cannot be seen", async () => {
+  const directory = join(temporaryDirectory(), "queue");
+  const dead = await IdleProcess.start();
+  await dead.kill();
+  const first = writeTicket(directory, dead.identity.pid, undefined, "1");
+  const queue = new TicketQueue(directory);
+  using second = queue.join(now());
+  queue.callNext();
+  expect([fs.existsSync(first), second?.isCalled()]).toEqual([false, false]);
+});
+
+test.runIf(isLinux).each([
+  ["cannot be removed", (path: string) => fs.mkdirSync(path)],
+  ["another process has just called", (path: string) => fs.writeFileSync(path, "")],
+])("the next in line is called where the first ticket is one that %s", (name, make) => {
+  const directory = join(temporaryDirectory(), "queue");
+  const queue = new TicketQueue(directory);
+  using mine = queue.join(now());
+  const first = writeTicket(directory, process.pid);
+  fs.rmSync(first);
+  make(first);
+  const { unlinkSync } = fs;
+  vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
+    if (path === first && name.includes("another")) unlinkSync(path);
+    unlinkSync(path);
+  });
+  queue.callNext();
+  expect(mine?.isCalled()).toBe(true);
+});
+
+test("a ticket that cannot be removed by its waiter is no error", () => {
+  const directory = join(temporaryDirectory(), "queue");
+  const ticket = new TicketQueue(directory).join(now());
+  const path = join(directory, fs.readdirSync(directory)[0] as string);
+  fs.rmSync(path);
+  fs.mkdirSync(path);
+  expect(() => ticket?.[Symbol.dispose]()).not.toThrow();
+  expect(fs.existsSync(path)).toBe(true);
+});
+
+test.each([
+  ["says nothing of pid namespaces", () => "pid:"],
+  [
+    "has no pid namespaces",
+    () => {
+      throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    },
+  ],
+])("a system that %s stands for one namespace", async (_, readlink) => {
+  vi.resetModules();
+  vi.spyOn(fs, "readlinkSync").mockImplementation(readlink);
+  const { TicketQueue: Queue } = await import("../../src/stores/ticket-queue.ts");
+  const directory = join(temporaryDirectory(), "queue");
+  using ticket = new Queue(directory).join(now());
+  expect(fs.readdirSync(directory)[0]).toContain(`.${process.pid}.${process.platform}.`);
+  new Queue(directory).callNext();
+  expect(ticket?.isCalled()).toBe(true);
 });
 
 type Obstacle = readonly [name: string, make: (queue: string) => void];

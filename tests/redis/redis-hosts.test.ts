@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { ProcessHolder } from "../../src/registry/holder.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
@@ -7,6 +5,7 @@ import { PortRegistry } from "../../src/registry/registry.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
+import { RedisProxy } from "../helpers/redis-proxy.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { redisStore } from "../helpers/redis-store.ts";
 
@@ -66,7 +65,7 @@ test("a replica that takes over begins a grace period, and holders keep what the
   const primary = await RedisServer.start(["--appendonly", "yes", "--repl-diskless-sync-delay", "0"]);
   const replica = await RedisServer.start(["--appendonly", "yes", "--replicaof", "127.0.0.1", String(primary.port)]);
   await expect.poll(() => replica.command("INFO replication"), { timeout: 20_000 }).toContain("master_link_status:up");
-  const address = await ServiceAddress.open(primary.port);
+  const address = await RedisProxy.open(primary.port);
   const range = await freePorts(3);
   const mine = await open(address.url("name=test&replicas=1"), range, 4_000);
   const { port } = await mine.assignPort("/p/mine");
@@ -79,53 +78,3 @@ test("a replica that takes over begins a grace period, and holders keep what the
   expect(next.port).not.toBe(port);
   expect((await other.getAssignment("/p/mine"))?.port).toBe(port);
 });
-
-/** One address for whichever server is the primary, as a service in front of a failover has it. */
-class ServiceAddress {
-  #port: number;
-  readonly #url: string;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(port: number, url: string) {
-    this.#port = port;
-    this.#url = url;
-  }
-
-  static async open(port: number): Promise<ServiceAddress> {
-    const server = createServer((socket) => address.#forward(socket));
-    server.listen({ host: "127.0.0.1", port: 0 });
-    await once(server, "listening");
-    const address = new ServiceAddress(port, `redis://127.0.0.1:${(server.address() as AddressInfo).port}/0`);
-    onTestFinished(() => {
-      address.#drop();
-      server.close();
-    });
-    return address;
-  }
-
-  url(parameters: string): string {
-    return `${this.#url}?${parameters}`;
-  }
-
-  pointTo(port: number): void {
-    this.#port = port;
-    this.#drop();
-  }
-
-  #drop(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #forward(socket: Socket): void {
-    const server = connect({ host: "127.0.0.1", port: this.#port });
-    const end = () => {
-      socket.destroy();
-      server.destroy();
-    };
-    for (const each of [socket, server]) {
-      this.#sockets.add(each);
-      each.on("error", end).on("close", end);
-    }
-    socket.pipe(server).pipe(socket);
-  }
-}

@@ -6,6 +6,7 @@ import { PortRegistry } from "../../src/registry/registry.ts";
 import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { freePorts } from "../helpers/free-ports.ts";
+import { Program } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 
 async function open(server: RedisServer, options: PortRegistryOptions = {}): Promise<PortRegistry> {
@@ -45,6 +46,18 @@ test("D9: after a restart without data the port of a live holder is not given to
   await server.start();
   const other = await open(server, { portRange: range });
   await expect(other.assignPort("/p/b")).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
+  await expect.poll(async () => (await other.getAssignment("/p/a"))?.port, { timeout: 10_000 }).toBe(port);
+});
+
+test("D9: nor is that of a live holder in another process, which connects again at once", async () => {
+  const server = await RedisServer.start();
+  const range = await freePorts(5);
+  const holder = Program.node("assigner.ts", [server.url(), range.join("-"), "/p/a", "--wait", 20_000, "--stay"]);
+  const { port } = JSON.parse(String(await holder.nextLine()));
+  await server.kill();
+  rmSync(join(server.directory, "appendonlydir"), { recursive: true });
+  await server.start();
+  const other = await open(server, { portRange: range });
   await expect.poll(async () => (await other.getAssignment("/p/a"))?.port, { timeout: 10_000 }).toBe(port);
 });
 

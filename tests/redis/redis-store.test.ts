@@ -2,30 +2,30 @@ import { expect, onTestFinished, test } from "vitest";
 import { EMPTY_DOCUMENT, type RegistryDocument } from "../../src/stores/document.ts";
 import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
-import { RedisStore } from "../../src/stores/redis/redis-store.ts";
+import { listPools, type RedisStore } from "../../src/stores/redis/redis-store.ts";
+import { assignmentRecord } from "../helpers/documents.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
+import { redisStore } from "../helpers/redis-store.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
 
-function open(server: RedisServer, leaseMs = 90_000): RedisStore {
+function open(server: RedisServer, url = server.url()): RedisStore {
   onTestFinished(closeSessions);
-  return new RedisStore({
-    address: parseRedisUrl(server.url(), "registryPath"),
-    pool: async () => "none",
-    lockTimeoutMs: 5_000,
-    repairCommand: "iris-ports doctor --repair",
-    leaseMs,
-  });
+  return redisStore(url);
 }
 
 function withPort(document: RegistryDocument, port: number): RegistryDocument {
-  const record = {
-    project_path: `/p/${port}`,
-    port,
-    assigned_at: "2026-11-23T05:06:07.123+00:00",
-    assignment_type: "auto" as const,
-    status: "active",
-    container_name: null,
-  };
-  return { ...document, assignments: [...document.assignments, record] };
+  return { ...document, assignments: [...document.assignments, assignmentRecord(`/p/${port}`, port)] };
+}
+
+const add = (store: RedisStore, port: number) =>
+  store.update(async (document) => ({ document: withPort(document, port), result: undefined }));
+
+const portsIn = async (store: RedisStore) => (await store.read()).assignments.map(({ port }) => port);
+
+/** Puts a document there as another program would. */
+async function write(server: RedisServer, json: string): Promise<void> {
+  const answer = await server.command(`HSET iris-ports:{test}:document json ${JSON.stringify(json)} commit other`);
+  expect(answer).toMatch(/^:/);
 }
 
 test("a new pool is an empty document, and what one store commits another reads", async () => {
@@ -61,4 +61,90 @@ test("a server that was restarted without its data begins a grace period", async
   expect(document.assignments).toEqual([]);
   expect(Date.parse(document.server?.grace_until ?? "")).toBeGreaterThan(Date.now() + 60_000);
   expect(document).not.toEqual(EMPTY_DOCUMENT);
+});
+
+test("the pools of a server are listed by name, and nothing else that it keeps", async () => {
+  const server = await RedisServer.start();
+  for (const pool of ["b", "a"]) await add(open(server, server.url(`name=${pool}`)), 1972);
+  await server.command("SET iris-ports:{c}:sequence 1");
+  await server.command("SET other 1");
+  expect(await listPools(parseRedisUrl(server.url(), "registryPath"))).toEqual(["a", "b"]);
+});
+
+test("a pool without a name in the address is the one that the engine names", async () => {
+  const server = await RedisServer.start();
+  await add(open(server, server.url("")), 1972);
+  expect(await portsIn(open(server, server.url("name=unnamed")))).toEqual([1972]);
+});
+
+test("a server is reached through its socket", async () => {
+  const directory = temporaryDirectory();
+  const server = await RedisServer.start(["--appendonly", "yes", "--unixsocket", `${directory}/redis.sock`]);
+  await add(open(server, `redis+unix://${directory}/redis.sock?name=test`), 1972);
+  expect(await portsIn(open(server))).toEqual([1972]);
+});
+
+test("nothing is in the way of a change, so that there is nothing to clear", async () => {
+  expect(await open(await RedisServer.start()).clearObstacles()).toEqual([]);
+});
+
+test("before its first answer the server's time is this machine's", async () => {
+  const before = Date.now();
+  const now = open(await RedisServer.start())
+    .shared.now()
+    .getTime();
+  expect([now >= before, now <= Date.now()]).toEqual([true, true]);
+});
+
+test("a change on a version that another commit replaced is made again on the newer one", async () => {
+  const server = await RedisServer.start();
+  const store = open(server);
+  await add(store, 1972);
+  const seen: number[][] = [];
+  const result = await store.update(async (document) => {
+    seen.push(document.assignments.map(({ port }) => port));
+    if (seen.length === 1) {
+      const newer = { schema_version: "1.0", assignments: [assignmentRecord("/p/1980", 1980)], iris_ports: {} };
+      await write(server, JSON.stringify(newer));
+    }
+    return { document: withPort(document, 1990), result: "done" };
+  });
+  expect([result, seen]).toEqual(["done", [[1972], [1980]]]);
+  expect(await portsIn(store)).toEqual([1980, 1990]);
+});
+
+test("an unreadable document is refused until it is replaced, and is kept", async () => {
+  const server = await RedisServer.start();
+  const store = open(server);
+  await add(store, 1972);
+  await write(server, "hello");
+  const corrupt = { code: "REGISTRY_CORRUPT", remedy: "iris-ports doctor --repair" };
+  await expect(store.read()).rejects.toMatchObject(corrupt);
+  await expect(add(store, 1973)).rejects.toMatchObject(corrupt);
+  const keptAs = await store.replaceUnreadable(async (document, unreadable) => {
+    expect(document.assignments).toEqual([]);
+    expect(unreadable?.reason).toContain("not JSON");
+    return { result: unreadable?.keptAs };
+  });
+  expect(keptAs).toMatch(/^iris-ports:\{test\}:document\.corrupt-[0-9a-f]{12}$/);
+  expect(await server.command(`GET ${keptAs}`)).toContain("hello");
+  await add(store, 1974);
+  expect(await portsIn(open(server))).toEqual([1974]);
+});
+
+test("what can be read is replaced by nothing", async () => {
+  const server = await RedisServer.start();
+  const store = open(server);
+  await add(store, 1972);
+  const unreadable = await store.replaceUnreadable(async (_, found) => ({ result: found }));
+  expect(unreadable).toBeUndefined();
+  expect(await portsIn(store)).toEqual([1972]);
+});
+
+test("a document of a newer schema is not touched", async () => {
+  const server = await RedisServer.start();
+  await write(server, JSON.stringify({ schema_version: "2.0", assignments: [] }));
+  const newer = { code: "REGISTRY_SCHEMA", schemaVersion: "2.0", remedy: "npm install iris-ports@latest" };
+  await expect(open(server).read()).rejects.toMatchObject(newer);
+  await expect(open(server).replaceUnreadable(async () => ({ result: 0 }))).rejects.toMatchObject(newer);
 });

@@ -46,6 +46,10 @@ test.skipIf(process.platform === "win32")(
     expect(await currentMachine()).toMatchObject({ bootId: "boot-session", pidNamespace: "darwin" });
     // A digest of the hardware's id: the host name changes with the network.
     expect((await currentMachine()).host).toMatch(/^[0-9a-f]{16}$/);
+    // As in the virtual machine of a container engine.
+    const { observeProcess } = await import("../../src/registry/evidence/liveness.ts");
+    const inside = { ...(await currentMachine()), pidNamespace: "pid:[4026532299]", pid: 7, startTime: "4711" };
+    expect(await observeProcess(inside)).toBe("unknown");
   },
 );
 
@@ -118,6 +122,32 @@ test.skipIf(process.platform === "win32")("commands that print nothing say nothi
 test("elsewhere nobody tells who listens", async () => {
   Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
   vi.spyOn(fs, "existsSync").mockReturnValue(false);
-  const { listenerName } = await import("../../src/registry/host/listening-ports.ts");
+  const { listenerName, listeningPorts } = await import("../../src/registry/host/listening-ports.ts");
   expect(listenerName(1972)).toBe("a process of this host");
+  expect(listeningPorts()).toBeUndefined();
+});
+
+test.skipIf(process.platform === "win32")(
+  "on Windows netsh tells the excluded ports, or nothing is known",
+  async () => {
+    Object.defineProperty(process, "platform", { ...platform, value: "win32" });
+    const { readSystemPorts } = await import("../../src/registry/host/system-ports.ts");
+    command("netsh", `[ "$*" = 'interface ipv4 show excludedportrange protocol=tcp' ] && echo '  1945   2044   *'`);
+    expect((await readSystemPorts()).excluded).toEqual([[1945, 2044]]);
+    command("netsh", "exit 1");
+    expect((await readSystemPorts()).excluded).toEqual([]);
+  },
+);
+
+test("what a Linux could not read for a moment is read again", async () => {
+  const failing = vi.spyOn(fs, "readFileSync").mockImplementation(() => {
+    throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+  });
+  const { currentMachine } = await identityOn("linux");
+  expect(await currentMachine()).toMatchObject({ host: hostname(), bootId: "unknown" });
+  failing.mockReturnValue("now-readable\n");
+  expect(await currentMachine()).toMatchObject({
+    host: expect.stringMatching(/^[0-9a-f]{16}$/),
+    bootId: "now-readable",
+  });
 });

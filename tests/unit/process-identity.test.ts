@@ -3,6 +3,7 @@ import { holderVerdict, observeProcess } from "../../src/registry/evidence/liven
 import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { currentProcess, identifyProcess, startTimeOf } from "../../src/registry/host/process-identity.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
+import { showProc } from "../helpers/recorded-proc.ts";
 
 describe("a process", () => {
   test("is itself, however often it asks", async () => {
@@ -32,6 +33,19 @@ describe("a process", () => {
     await idle.kill();
     expect(await startTimeOf(idle.identity.pid)).toBe("unknown");
     expect(await observeProcess(idle.identity)).toBe("gone");
+  });
+
+  test("of an unknown boot, or without a start time, is never called gone, nor alive", async () => {
+    const idle = await IdleProcess.start();
+    expect(await observeProcess({ ...idle.identity, bootId: "unknown" })).toBe("unknown");
+    expect(await observeProcess({ ...idle.identity, startTime: "unknown" })).toBe("unknown");
+  });
+
+  test.skipIf(process.platform !== "linux")("has no start time in a time namespace of its own", async () => {
+    const idle = await IdleProcess.start();
+    showProc({ "/proc/self/ns/time": "time:[4026532299]" }, { isOverlay: true });
+    expect(await observeProcess(idle.identity)).toBe("unknown");
+    expect(await observeProcess({ ...idle.identity, startTime: "unknown" })).toBe("unknown");
   });
 
   test("of a number that no system gives is not judged by an error", async () => {

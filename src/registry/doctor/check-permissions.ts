@@ -13,7 +13,7 @@ export function checkPermissions(check: string, file: FileState): readonly Findi
   if (code === "EROFS") {
     // Nobody can change it, whatever its mode says.
     const remedy = "mount its file system writable, or set IRIS_PORT_REGISTRY to a file elsewhere";
-    return [fail(check, `${file.path} is on a read-only file system (${code})`, remedy)];
+    return [fail(check, `this user may not read and write ${file.path} (${code})`, remedy)];
   }
   return [...checkAccess(check, file, code), ...checkWorld(check, file), ...checkOwner(check, file, file.stat)];
 }

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
+import fs from "node:fs";
 import { join } from "node:path";
+import { environment } from "../../settings/config.ts";
 import { type Finding, warn } from "./finding.ts";
 
 /** A GitHub runner that runs on this machine. */
@@ -38,10 +38,11 @@ function registryOf({ environment, home }: Runner): string | undefined {
 /** By the name of its process, which the kernel cuts to 15 characters. @see proc_pid_comm(5) */
 function findRunners(): readonly Runner[] {
   if (process.platform !== "linux") return [];
-  return readdirSync("/proc")
+  return fs
+    .readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/comm`)?.trim() === "Runner.Listener")
     .map((name) => {
-      const uid = statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid ?? -1;
+      const uid = fs.statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid ?? -1;
       return { pid: Number(name), uid, environment: environmentOf(read(`/proc/${name}/environ`)), home: homeOf(uid) };
     });
 }
@@ -52,14 +53,14 @@ function environmentOf(text: string | undefined): ReadonlyMap<string, string> | 
 }
 
 function homeOf(uid: number): string | undefined {
-  if (uid === userInfo().uid) return userInfo().homedir;
+  if (uid === process.getuid?.()) return environment().home;
   const line = (read("/etc/passwd") ?? "").split("\n").find((user) => user.split(":")[2] === String(uid));
   return line?.split(":")[5];
 }
 
 function read(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return fs.readFileSync(path, "utf8");
   } catch {
     // The process has ended, or belongs to another user: its environment is unknown.
     return undefined;

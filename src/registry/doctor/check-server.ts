@@ -1,7 +1,7 @@
 import { IrisPortsError } from "../../errors/base.ts";
 import { RegistryAccessError, RegistryCorruptError, RegistrySchemaError } from "../../errors/errors.ts";
 import type { DocumentState } from "../../stores/registry-files.ts";
-import type { Store } from "../../stores/store.ts";
+import type { SharedStore, Store } from "../../stores/store.ts";
 import { count, type Finding, fail, ok, warn } from "./finding.ts";
 
 const NO_CONTENT = { kind: "missing" } as const;
@@ -9,11 +9,11 @@ const NO_CONTENT = { kind: "missing" } as const;
 /** Finds problems of a registry that is kept on a server. */
 export async function checkServer(
   store: Store,
+  shared: SharedStore,
 ): Promise<{ readonly content: DocumentState; readonly findings: readonly Finding[] }> {
   try {
     const document = await store.read();
-    const graceUntil = Date.parse(document.server?.grace_until ?? "");
-    const leftMs = graceUntil - (store.shared?.now() ?? new Date()).getTime();
+    const leftMs = Date.parse(document.server?.grace_until ?? "") - shared.now().getTime();
     const state = `${store.location}: ${count(document.assignments.length, "assignment")}`;
     const finding =
       leftMs > 0

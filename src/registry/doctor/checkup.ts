@@ -67,7 +67,7 @@ type Checked = { readonly content: DocumentState; readonly findings: readonly Fi
 const NO_REGISTRY: Checked = { content: { kind: "missing" }, findings: [] };
 
 async function checkRegistry(store: Store): Promise<Checked> {
-  if (store.shared !== undefined) return checkServer(store);
+  if (store.shared !== undefined) return checkServer(store, store.shared);
   const files = await inspectFiles(store.location);
   return { content: files.content, findings: await checkFiles(files) };
 }

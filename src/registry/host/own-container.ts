@@ -9,7 +9,7 @@ const debug = createDebug("iris-ports:liveness");
 export async function identifyContainer(engine: ContainerEngine | undefined): Promise<ContainerIdentity | undefined> {
   if (process.platform !== "linux" || engine?.identify === undefined || engine.startedAt === undefined)
     return undefined;
-  const id = containerIdIn(textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup"));
+  const id = ownContainerId();
   if (id === undefined) return undefined;
   try {
     // Only the engine that runs it can prove later that it is gone: another one never knew it.
@@ -35,11 +35,19 @@ export function containerIdIn(mountinfo: string, cgroup: string): string | undef
   return /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?$/m.exec(cgroup)?.[1];
 }
 
-function textOf(path: string): string {
+let known: { readonly id: string | undefined } | undefined;
+
+/** A process stays in its container, so that the files are read once; a failure is not remembered. */
+function ownContainerId(): string | undefined {
   try {
-    return fs.readFileSync(path, "utf8");
+    known ??= { id: containerIdIn(textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup")) };
+    return known.id;
   } catch (cause) {
-    debug("%s cannot be read: %o", path, cause);
-    return "";
+    debug("this process's container cannot be told: %o", cause);
+    return undefined;
   }
+}
+
+function textOf(path: string): string {
+  return fs.readFileSync(path, "utf8");
 }

@@ -34,7 +34,7 @@ export function parseRedisUrl(value: string, argument: string): RedisAddress {
   const isUnix = url.protocol === "redis+unix:";
   const options = readOptions(url.searchParams, isUnix, argument);
   const database = isUnix ? options.database : readDatabase(url.pathname.slice(1), argument);
-  const socketPath = isUnix ? decodeURIComponent(url.pathname) : undefined;
+  const socketPath = isUnix ? decoded(url.pathname) : undefined;
   if (isUnix && (url.host !== "" || !socketPath?.startsWith("/") || socketPath === "/"))
     throw invalid(argument, "names no socket; write redis+unix:///absolute/path.sock");
   if (!isUnix && url.hostname === "") throw invalid(argument, "names no host");
@@ -85,10 +85,9 @@ function decoded(text: string): string | undefined {
   if (text === "") return undefined;
   try {
     return decodeURIComponent(text);
-  } catch (error) {
+  } catch {
     // A percent sign that begins no escape stands for itself.
-    if (error instanceof URIError) return text;
-    throw error;
+    return text;
   }
 }
 

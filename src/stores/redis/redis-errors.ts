@@ -1,4 +1,5 @@
 import { RegistryAccessError } from "../../errors/errors.ts";
+import { shellQuoted } from "../../settings/command-text.ts";
 import { osCode } from "../safe-file.ts";
 import type { RedisAddress } from "./redis-address.ts";
 
@@ -14,21 +15,23 @@ export function clientMissingError({ location }: RedisAddress, cause: unknown): 
 }
 
 /** The server accepted a request and did not answer it in time. */
-export function noAnswerError({ location, isTls }: RedisAddress, timeoutMs: number): RegistryAccessError {
+export function noAnswerError(address: RedisAddress, timeoutMs: number): RegistryAccessError {
+  const { location, isTls } = address;
   return new RegistryAccessError({
     what: `The Redis server of the port registry ${location} did not answer within ${timeoutMs / 1_000} s.`,
     state: "No port was assigned.",
-    remedy: `check the server${isTls ? ", that it speaks TLS on this port," : ""} and the network: ${pingCommand(location)}`,
+    remedy: `check the server${isTls ? ", that it speaks TLS on this port," : ""} and the network: ${pingCommand(address)}`,
     registryPath: location,
   });
 }
 
 /** The connection broke while a commit was on its way, and the server could not be asked about it. */
-export function inDoubtError({ location }: RedisAddress, cause: unknown): RegistryAccessError {
+export function inDoubtError(address: RedisAddress, cause: unknown): RegistryAccessError {
+  const { location } = address;
   return new RegistryAccessError({
     what: `The connection to the port registry ${location} broke before the server confirmed a change.`,
     state: "The change may have been saved, or not. Running the same command again is safe in both cases.",
-    remedy: `check the server, then run it again: ${pingCommand(location)}`,
+    remedy: `check the server, then run it again: ${pingCommand(address)}`,
     registryPath: location,
     cause,
   });
@@ -63,7 +66,7 @@ export function redisError(address: RedisAddress, cause: unknown): RegistryAcces
   return new RegistryAccessError({
     what: `The port registry ${address.location} cannot be used: ${known?.[1] ?? "the Redis server refused a request"}.`,
     state: `The server or the system says: ${message || code || "the connection was closed"}`,
-    remedy: known?.[2] ?? `check the server: ${pingCommand(address.location)}`,
+    remedy: known?.[2] ?? `check the server: ${pingCommand(address)}`,
     registryPath: address.location,
     // The client's own error may carry the whole command, and with it the password.
     cause: cause instanceof Error ? Object.assign(new Error(message), { code }) : undefined,
@@ -113,8 +116,7 @@ function withoutPassword(text: string, { password, url }: RedisAddress): string 
   return shown;
 }
 
-function pingCommand(location: string): string {
-  const server = /^rediss?:\/\/(\[.+\]|[^:/]+):(\d+)\//.exec(location);
-  if (server) return `redis-cli -h ${server[1]} -p ${server[2]}${location.startsWith("rediss:") ? " --tls" : ""} ping`;
-  return `redis-cli -s ${/^redis\+unix:\/\/([^?]+)/.exec(location)?.[1] ?? "<socket>"} ping`;
+function pingCommand({ host, port, socketPath, isTls }: RedisAddress): string {
+  if (socketPath !== undefined) return `redis-cli -s ${shellQuoted(socketPath)} ping`;
+  return `redis-cli -h ${host} -p ${port}${isTls ? " --tls" : ""} ping`;
 }

@@ -40,11 +40,11 @@ export class RedisSession {
     this.#address = address;
     this.#client = client;
     this.server = server;
+    // The client says "end" only of a connection that it was told to close.
     client.on("error", (error: unknown) => {
       debug("the connection to %s broke: %s", address.location, redisError(address, error).message);
-      this.#isBroken = true;
+      this.#end();
     });
-    client.on("end", () => this.#end());
   }
 
   /** @throws RegistryAccessError */
@@ -59,7 +59,7 @@ export class RedisSession {
       client.unref();
       return session;
     } catch (cause) {
-      destroy(client);
+      client.destroy();
       throw redisError(address, cause);
     }
   }
@@ -114,7 +114,7 @@ export class RedisSession {
 
   close(): void {
     this.#end();
-    destroy(this.#client);
+    this.#client.destroy();
   }
 
   #end(): void {
@@ -203,12 +203,4 @@ function unsafeCluster(address: RedisAddress): Error {
 function parseInfo(text: string): ReadonlyMap<string, string> {
   const pairs = text.split(/\r?\n/).map((line) => line.split(":", 2));
   return new Map(pairs.filter((pair): pair is [string, string] => pair.length === 2));
-}
-
-function destroy(client: Client): void {
-  try {
-    client.destroy();
-  } catch (cause) {
-    debug("the connection was closed already: %o", cause);
-  }
 }

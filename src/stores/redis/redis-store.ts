@@ -195,9 +195,8 @@ export class RedisStore implements Store {
       const { document, token } = parseDocument(json);
       return { document, commit, revision: token?.revision ?? 0 };
     } catch (cause) {
-      if (cause instanceof NewerSchemaError) throw this.#newerSchema(cause);
       if (cause instanceof DocumentError) return cause;
-      throw cause;
+      throw cause instanceof NewerSchemaError ? this.#newerSchema(cause) : cause;
     }
   }
 

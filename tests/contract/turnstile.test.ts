@@ -1,0 +1,175 @@
+import fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { PortAssignmentTimeoutError, RegistryAccessError } from "../../src/errors/errors.ts";
+import { fileNames } from "../../src/stores/file-names.ts";
+import { now, TicketQueue } from "../../src/stores/ticket-queue.ts";
+import { STALE_MS, Turnstile } from "../../src/stores/turnstile.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  path = join(directory, "port-registry.json");
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function open(timeoutMs = 20_000, at = path): Turnstile {
+  return new Turnstile(at, directory, timeoutMs);
+}
+
+const lockPath = () => fileNames(path).lock;
+const queue = () => new TicketQueue(fileNames(path).queue);
+const tickets = () => (fs.existsSync(fileNames(path).queue) ? fs.readdirSync(fileNames(path).queue) : []);
+const arrivalOf = (ticket: string | undefined) => ticket?.split(".")[0];
+
+/** The lock as another process holds it, which refreshes it; returns what gives it back. */
+function holdLock(): () => void {
+  fs.mkdirSync(lockPath());
+  const timer = setInterval(() => fs.utimesSync(lockPath(), new Date(), new Date()), 200);
+  onTestFinished(() => clearInterval(timer));
+  return () => {
+    clearInterval(timer);
+    fs.rmdirSync(lockPath());
+  };
+}
+
+describe("within one process", () => {
+  test("callers pass one at a time, in their order, also after one that failed", async () => {
+    const steps: string[] = [];
+    const pass = (name: string) =>
+      open().pass(async () => {
+        steps.push(`${name} begins`);
+        await new Promise((resolve) => setImmediate(resolve));
+        steps.push(`${name} ends`);
+        if (name === "a") throw new Error("a fails");
+        return name;
+      });
+    expect(await Promise.allSettled(["a", "b", "c"].map(pass))).toMatchObject([
+      { status: "rejected" },
+      { value: "b" },
+      { value: "c" },
+    ]);
+    expect(steps).toEqual(["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]));
+    expect(fs.existsSync(lockPath())).toBe(false);
+  });
+
+  test("one that waits for too long is told who has the lock", async () => {
+    const done = Promise.withResolvers<void>();
+    const first = open().pass(() => done.promise);
+    const refused = open(50).pass(async () => "never");
+    await expect(refused).rejects.toThrow(PortAssignmentTimeoutError);
+    await expect(refused).rejects.toMatchObject({ lockOwner: expect.stringContaining(`process ${process.pid} on `) });
+    done.resolve();
+    await first;
+  });
+});
+
+describe("between processes", () => {
+  test("a waiter gets the lock when its holder gives it back", async () => {
+    const done = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const first = open().pass(() => {
+      begun.resolve();
+      return done.promise;
+    });
+    await begun.promise;
+    // By another name, as another process: within this one they would wait for each other first.
+    const second = open(20_000, `${directory}/./port-registry.json`).pass(async () => "second");
+    await expect.poll(tickets, { timeout: 10_000 }).toHaveLength(1);
+    done.resolve();
+    await first;
+    expect(await second).toBe("second");
+    expect(tickets()).toEqual([]);
+  });
+
+  test("one that is called while the lock is held for longer comes back to its former place", async () => {
+    const giveBack = holdLock();
+    const passing = open().pass(async () => "mine");
+    await expect.poll(tickets, { timeout: 10_000 }).toHaveLength(1);
+    const [before] = tickets();
+    queue().callNext();
+    await expect.poll(() => tickets().filter((name) => name !== before), { timeout: 10_000 }).toHaveLength(1);
+    expect(arrivalOf(tickets()[0])).toBe(arrivalOf(before));
+    giveBack();
+    expect(await passing).toBe("mine");
+  });
+
+  test("one whose time is over gives its place up", async () => {
+    fs.mkdirSync(lockPath());
+    await expect(open(50).pass(async () => "never")).rejects.toMatchObject({
+      code: "PORT_ASSIGNMENT_TIMEOUT",
+      lockPath: lockPath(),
+      timeoutMs: 50,
+    });
+    expect(tickets()).toEqual([]);
+  });
+
+  test("a lock that nobody refreshes is taken over", async () => {
+    fs.mkdirSync(lockPath());
+    const past = Date.now() / 1_000 - 60;
+    fs.utimesSync(lockPath(), past, past);
+    expect(await open().pass(async () => "taken over")).toBe("taken over");
+    expect(fs.existsSync(lockPath())).toBe(false);
+  });
+
+  test("a lock that another process took over meanwhile is left to it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const result = await open().pass(async () => {
+      fs.rmdirSync(lockPath());
+      fs.mkdirSync(lockPath());
+      fs.utimesSync(lockPath(), 1, 1);
+      await vi.advanceTimersByTimeAsync(STALE_MS);
+      return "done";
+    });
+    expect(result).toBe("done");
+    expect(fs.existsSync(lockPath())).toBe(true);
+  });
+});
+
+describe("the waiters of other processes", () => {
+  test("are called at the end where one has waited for long", async () => {
+    const ticket = await open().pass(async () => queue().join(now() - 60_000));
+    expect(ticket?.isCalled()).toBe(true);
+  });
+
+  test("are called before the work where one has waited for long already", async () => {
+    using ticket = queue().join(now() - 60_000);
+    const passing = open().pass(async () => ticket?.isCalled());
+    expect(await passing).toBe(true);
+  });
+
+  test("are called when this process has passed for the last time", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const passing = open().pass(async () => queue().join(now()));
+    const again = open().pass(async () => void (await vi.advanceTimersByTimeAsync(10)));
+    using ticket = await passing;
+    await again;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(ticket?.isCalled()).toBe(true);
+  });
+
+  test("are not passed by a commit that needs no lock once one has waited for long", () => {
+    expect(open().isPassable).toBe(true);
+    using ticket = queue().join(now() - 60_000);
+    expect([ticket?.isCalled(), open().isPassable]).toEqual([false, false]);
+  });
+});
+
+test("beside the Python tool, or where that cannot be told, every commit needs the lock", () => {
+  fs.writeFileSync(fileNames(path).neighbourLock, "");
+  expect(open().isPassable).toBe(false);
+  expect(open(50, join(directory, `${"x".repeat(300)}.json`)).isPassable).toBe(false);
+});
+
+test("a lock in a directory that does not exist is an error, and nobody waits", async () => {
+  const missing = join(directory, "missing", "port-registry.json");
+  const refused = open(20_000, missing).pass(async () => "never");
+  await expect(refused).rejects.toThrow(RegistryAccessError);
+  await expect(refused).rejects.toThrow("ENOENT");
+});

@@ -1,0 +1,62 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { poolsAt } from "../../src/registry/open-store.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
+import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
+import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
+import { FakeEngine } from "../helpers/fake-engine.ts";
+import { freePorts } from "../helpers/free-ports.ts";
+import { RedisServer } from "../helpers/redis-server.ts";
+
+async function open(options: PortRegistryOptions): Promise<PortRegistry> {
+  onTestFinished(closeSessions);
+  return new PortRegistry({ portRange: await freePorts(3), ...options });
+}
+
+test("the pools of a server are listed with the URL of each, which opens it", async () => {
+  const server = await RedisServer.start();
+  const other = server.url("name=b", "default:secret@");
+  for (const registryPath of [other, server.url("name=a")])
+    await (await open({ registryPath, engine: false })).assignPort("/p/a", { waitTimeoutMs: 10_000 });
+  const pools = await poolsAt(server.url("replicas=0&name=c", "default:secret@"));
+  expect(pools.map(({ name }) => name)).toEqual(["a", "b"]);
+  expect(pools.map(({ url }) => url)).toEqual(
+    ["a", "b"].map((name) => server.url(`replicas=0&name=${name}`, "default:secret@")),
+  );
+  const registry = await open({ registryPath: pools[1]?.url, engine: false });
+  expect(await registry.getAssignment("/p/a")).toMatchObject({ projectPath: "/p/a" });
+});
+
+test("without a name, each engine has a pool of its own, whatever its address", async () => {
+  const server = await RedisServer.start();
+  const engines = [new FakeEngine(), new FakeEngine(), new FakeEngine()] as const;
+  engines[1].endpoint = "tcp://the-same-engine:2375";
+  engines[2].id = "ANOTHER:ENGINE";
+  const registries = await Promise.all(engines.map((engine) => open({ registryPath: server.url(""), engine })));
+  await registries[0]?.assignPort("/p/a", { waitTimeoutMs: 10_000 });
+  const seen = await Promise.all(registries.map(async (registry) => (await registry.listAll()).length));
+  expect(seen).toEqual([1, 1, 0]);
+  expect((await poolsAt(server.url(""))).map(({ name }) => name)).toEqual(["FAKE:ENGINE"]);
+});
+
+test("without a name and without an engine's ID, there is no pool, and the error says what names one", async () => {
+  const server = await RedisServer.start();
+  const down = new FakeEngine();
+  down.isReachable = false;
+  const nameless = new FakeEngine();
+  Object.assign(nameless, { identify: undefined });
+  for (const engine of [false, down, nameless] as const) {
+    await expect((await open({ registryPath: server.url(""), engine })).listAll()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      remedy: "start the container engine, or add a name to the URL: ?name=ci",
+    });
+  }
+});
+
+test("a Redis URL of the environment is used, and named as the environment's where it is invalid", async () => {
+  const server = await RedisServer.start();
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("IRIS_PORT_REGISTRY", server.url());
+  expect((await open({ engine: false })).registryAddress).toBe(server.url());
+  vi.stubEnv("IRIS_PORT_REGISTRY", server.url("nmae=test"));
+  await expect(open({ engine: false })).rejects.toThrow(/^IRIS_PORT_REGISTRY has an unknown parameter "nmae"/);
+});
