@@ -1,6 +1,7 @@
 import type { Acquisition } from "../src/registry/allocation/acquire.ts";
 import { PortConflictError } from "../src/registry/errors.ts";
 import type { Holder, JobHolder } from "../src/registry/holder.ts";
+import { releaseIfAssigned } from "../src/registry/release-if-assigned.ts";
 import type { Inputs } from "./inputs/inputs.ts";
 import { defaultInstance, otherInstance } from "./job/instance.ts";
 import type { Interruption } from "./job/interruption.ts";
@@ -59,7 +60,7 @@ async function take(request: ClaimRequest, instance: string | undefined): Promis
     });
     const earlier = acquisition.earlierHolders.find(isJob);
     if (earlier === undefined) return acquisition;
-    await registry.releasePort(claim.projectPath, { instance, holder });
+    await releaseIfAssigned(registry, claim.projectPath, { instance, holder });
     return { ...acquisition.assignment, earlier };
   } catch (error) {
     if (!(error instanceof PortConflictError)) throw error;

@@ -1,8 +1,8 @@
 import { IrisPortsError } from "../src/errors/base.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
-import { PortNotAssignedError } from "../src/registry/errors.ts";
 import { jobHolder } from "../src/registry/holder.ts";
 import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/registry/labels.ts";
+import { releaseIfAssigned } from "../src/registry/release-if-assigned.ts";
 import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import { messageOf, say, warn } from "./output/log.ts";
@@ -111,10 +111,9 @@ async function release(
   report: Report,
 ): Promise<PortAssignment | undefined> {
   try {
-    return await registry.releasePort(claim.projectPath, leave);
+    return await releaseIfAssigned(registry, claim.projectPath, leave);
   } catch (error) {
-    // Released by hand in the meantime.
-    if (!(error instanceof PortNotAssignedError)) report("The port could not be released", error);
+    report("The port could not be released", error);
     return undefined;
   }
 }

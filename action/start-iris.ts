@@ -38,7 +38,7 @@ export async function startJobIris(acquisition: Acquisition, start: StepStart): 
     lifetime: "holders",
     timeoutMs: iris.startTimeoutMs,
   } as const;
-  const { use } = await startIris(request, {
+  const { use, assignment } = await startIris(request, {
     host: engine.host,
     lease,
     reach,
@@ -47,5 +47,5 @@ export async function startJobIris(acquisition: Acquisition, start: StepStart): 
     narrate: say,
     showLog: inGroup,
   });
-  return { assignment: lease.assignment, host: use.host };
+  return { assignment, host: use.host };
 }

@@ -59,6 +59,7 @@ function remedyOf(error: IrisPortsError): string {
 /** Terms that are replaced for authors of workflows. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [/ask for no port number: any free port is then assigned/g, "leave out `preferred-port`"],
+  [/withInstance\(name\), --instance name/g, "the input `instance`"],
   [/"--cpuset-cpus 0-19"/g, "`container-options: --cpuset-cpus=0-19`"],
   // A runner has the action, not the command.
   [/\biris-ports (?=release|doctor|list|clean|clear)/g, "npx iris-ports "],

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
 import { uniqueProcessHolder } from "../registry/holder.ts";
+import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
 import { plainText, truncate } from "../text/plain-text.ts";
 import type { AssignCommandOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
@@ -45,7 +46,7 @@ export async function run(
     });
   } finally {
     // The exit code of the command matters more than this failure.
-    await registry.releasePort(assignment, { holder }).catch(reportError);
+    await releaseIfAssigned(registry, assignment, { holder }).catch(reportError);
   }
 }
 

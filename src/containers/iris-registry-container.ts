@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { InspectResult, StartedTestContainer, WaitStrategy } from "testcontainers";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { joinCpfMerges } from "../iris/cpf-merge.ts";
@@ -20,6 +19,7 @@ import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
 import type { Part } from "../lifecycle/fingerprint.ts";
 import { loginPart } from "../lifecycle/login-part.ts";
+import { fullPath } from "../settings/config.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { checkFile } from "./options/copied-sources.ts";
 import {
@@ -84,7 +84,7 @@ export class IrisRegistryContainer extends RegistryContainer {
    * @throws InvalidArgumentError when there is no such file, or it cannot be read
    */
   withLicenseKey(path: string): this {
-    const source = resolve(path);
+    const source = fullPath(path);
     checkFile(source, "licenseKey");
     return this.withCopyFilesToContainer([{ source, target: IRIS_LICENSE_KEY_PATH, mode: 0o644 }]);
   }

@@ -7,6 +7,7 @@ import { type InspectedContainer, tcpKey } from "../docker/inspected-container.t
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
 import { LIBRARY_ADVICE } from "../lifecycle/advice.ts";
+import { findProjectContainer } from "../lifecycle/find-container.ts";
 import { fingerprint, type Part } from "../lifecycle/fingerprint.ts";
 import { Lease } from "../lifecycle/lease.ts";
 import type { ExposedPort, WantedContainer } from "../lifecycle/match.ts";
@@ -136,7 +137,10 @@ export abstract class ProjectContainer extends PublishedContainer {
     if (!this.isAnyImageFine || registry === undefined) return false;
     const { project, instance } = this.settings;
     const assignment = await registry.getAssignment(project, { instance });
-    return assignment !== undefined && (await host.find(assignment.containerName))?.isRunning === true;
+    return (
+      assignment !== undefined &&
+      (await findProjectContainer(host, registry.registryPath, assignment))?.isRunning === true
+    );
   }
 
   async #startInRegistry(registry: PortRegistry, context: StartContext): Promise<ContainerUse> {

@@ -1,6 +1,7 @@
 import createDebug from "debug";
 import type { CallLimits, ContainerHost } from "../docker/container-host.ts";
 import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME } from "../registry/labels.ts";
+import { findProjectContainer } from "./find-container.ts";
 import type { Lease } from "./lease.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
@@ -11,7 +12,7 @@ const LOOK_TIMEOUT_MS = 3_000;
 export async function leaveFailedStart(host: ContainerHost, lease: Lease): Promise<void> {
   const limits = { timeoutMs: LOOK_TIMEOUT_MS };
   try {
-    const labels = (await labelsOf(host, lease.assignment.containerName)) ?? {};
+    const labels = (await labelsOf(host, lease)) ?? {};
     const isKept = labels[LABEL_LIFETIME] === "kept" && labels[LABEL_CREATOR] !== lease.holderId;
     const { isLast } = await lease.beginLeave(isKept);
     if (isKept) return;
@@ -27,11 +28,12 @@ export async function leaveFailedStart(host: ContainerHost, lease: Lease): Promi
 }
 
 /** Undefined also if the engine does not tell; a container that this start created is removed nevertheless. */
-async function labelsOf(host: ContainerHost, containerName: string) {
+async function labelsOf(host: ContainerHost, { registry, assignment }: Lease) {
   try {
-    return (await host.find(containerName, { timeoutMs: LOOK_TIMEOUT_MS }))?.labels;
+    const limits = { timeoutMs: LOOK_TIMEOUT_MS };
+    return (await findProjectContainer(host, registry.registryPath, assignment, limits))?.labels;
   } catch (error) {
-    debug("the container %s cannot be inspected: %o", containerName, error);
+    debug("the container %s cannot be inspected: %o", assignment.containerName, error);
     return undefined;
   }
 }
@@ -41,7 +43,7 @@ async function labelsOf(host: ContainerHost, containerName: string) {
  * `release()`, when no other container can be made.
  */
 export async function removeProjectContainer(host: ContainerHost, lease: Lease, limits?: CallLimits): Promise<void> {
-  const found = await host.find(lease.assignment.containerName, limits);
+  const found = await findProjectContainer(host, lease.registry.registryPath, lease.assignment, limits);
   if (found?.labels[LABEL_GENERATION] !== lease.generation) return;
   if (await lease.mayRemove(found.labels)) await host.remove(found.id, limits);
 }

@@ -3,11 +3,11 @@ import { warn } from "../errors/warning.ts";
 import type { Acquisition, AssignOptions } from "../registry/allocation/acquire.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { containerLabels } from "../registry/container-labels.ts";
-import { PortNotAssignedError } from "../registry/errors.ts";
 import { isRemovableBy } from "../registry/evidence/ownership.ts";
 import { observeMaker } from "../registry/evidence/survey.ts";
 import { type Holder, uniqueProcessHolder } from "../registry/holder.ts";
 import type { PortRegistry } from "../registry/registry.ts";
+import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
 
@@ -135,11 +135,9 @@ export class Lease {
   async release(): Promise<void> {
     const { holder } = this.#options;
     try {
-      await this.registry.releasePort(this.assignment, { holder });
+      await releaseIfAssigned(this.registry, this.assignment, { holder });
     } catch (error) {
-      // The registry was cleared, so the port is released already.
-      if (error instanceof PortNotAssignedError) debug("nothing to release: %s", error.what);
-      else if (!this.#isFailureReported) report(`Releasing port ${this.assignment.port}`, error);
+      if (!this.#isFailureReported) report(`Releasing port ${this.assignment.port}`, error);
     }
   }
 

@@ -12,6 +12,7 @@ import { diagnoseLog } from "../iris/log-lines.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
 import { LABEL_FINGERPRINT } from "../registry/labels.ts";
 import type { Advice } from "./advice.ts";
 import { awaitAnswer } from "./await-answer.ts";
@@ -62,15 +63,23 @@ export type IrisStart = {
 /** An IRIS that is ready, and the host at which its port answers. */
 export type ReadyIris = { readonly id: string; readonly host: string };
 
+/** Also the assignment, with the name that its container has: one that was joined may have been renamed. */
+export type StartedIris = StartedProject<ReadyIris> & { readonly assignment: PortAssignment };
+
 /**
  * Creates or joins the project's IRIS through the docker command. Resolves once IRIS accepts a session and its port answers
  * from here. A failure leaves neither a container nor the lease behind.
  * @throws ContainerStartError, ContainerMismatchError, PortConflictError, PortExhaustedError, and what the engine refuses
  */
-export async function startIris(request: IrisRequest, start: IrisStart): Promise<StartedProject<ReadyIris>> {
+export async function startIris(request: IrisRequest, start: IrisStart): Promise<StartedIris> {
   const { signal, lease } = start;
   try {
-    return await startOrJoin(request, start);
+    const started = await startOrJoin(request, start);
+    const { assignment } = lease;
+    return {
+      ...started,
+      assignment: { ...assignment, containerName: started.joined?.name ?? assignment.containerName },
+    };
   } catch (error) {
     signal?.throwIfAborted();
     throw await typedStartError(error, lease.registry.engine, request.image);

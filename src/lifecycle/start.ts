@@ -7,6 +7,7 @@ import { ContainerMismatchError, ContainerStartError } from "../errors/errors.ts
 import { PortConflictError } from "../registry/errors.ts";
 import { observeMaker } from "../registry/evidence/survey.ts";
 import { leaveFailedStart, removeCreatedBy } from "./end.ts";
+import { findProjectContainer } from "./find-container.ts";
 import type { Lease } from "./lease.ts";
 import { checkMatch, type WantedContainer } from "./match.ts";
 import { isPortRefused } from "./port-refusal.ts";
@@ -85,7 +86,7 @@ export class ProjectStart<T> {
   async #step(): Promise<StartedProject<T> | undefined> {
     const { host, lease, signal, narrate } = this.#options;
     const { assignment } = lease;
-    const found = await host.find(assignment.containerName, this.#limits);
+    const found = await findProjectContainer(host, lease.registry.registryPath, assignment, this.#limits);
     if (found === undefined) return this.#create();
     // The registry is read after the container was seen, so that it knows the container's generation.
     await lease.renew();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import { InvalidArgumentError } from "../errors/errors.ts";
-import { environment, hasControlCharacter, isLossless, shown, workingDirectory } from "../settings/config.ts";
+import { environment, fullPath, hasControlCharacter, isLossless, shown, workingDirectory } from "../settings/config.ts";
 import { realPath } from "../settings/real-path.ts";
 
 /** Longer than any system allows; Windows allows 32,767. */
@@ -27,7 +27,7 @@ export function canonicalProject(project?: string): string {
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters", RENAME);
   // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
-  const real = canonicalPath(isAbsolute(value) ? value : resolve(workingDirectory(), value));
+  const real = canonicalPath(fullPath(value));
   // Two directories whose names differ only in such bytes would be one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
   return real;

@@ -212,6 +212,14 @@ function parseRange(text: string): readonly [number, number] | undefined {
 }
 
 /**
+ * A path of a caller, counted from the working directory if it is relative.
+ * @throws InvalidArgumentError as {@link workingDirectory}
+ */
+export function fullPath(path: string): string {
+  return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
+}
+
+/**
  * The working directory.
  * @throws InvalidArgumentError when it was deleted, or the system cannot name it
  */
@@ -225,7 +233,7 @@ export function workingDirectory(): string {
         ? "The working directory does not exist any more."
         : `The working directory cannot be determined: ${cause instanceof Error ? cause.message : String(cause)}.`,
       ...(isDeleted ? {} : { state: "Its path may be longer than the system allows (4,095 bytes on Linux)." }),
-      remedy: "change to another directory that exists, or give the project's absolute path.",
+      remedy: "change to another directory, or give absolute paths, also of the project.",
       argument: "project",
       value: undefined,
       cause,

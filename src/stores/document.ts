@@ -76,6 +76,9 @@ export type ServerRecord = {
   readonly grace_until?: string;
 };
 
+/** When an entry of another tool was seen first. Port and time tell whether it is still the same entry. */
+export type SeenRecord = { readonly port: number; readonly assigned_at: string; readonly at: string };
+
 /** The whole document. Immutable: a change makes a new one and keeps the records it did not touch. */
 export type RegistryDocument = {
   readonly assignments: readonly AssignmentRecord[];
@@ -83,6 +86,8 @@ export type RegistryDocument = {
   readonly details: ReadonlyMap<string, DetailRecord>;
   readonly history: readonly HistoryRecord[];
   readonly waiters: readonly WaiterRecord[];
+  /** Only of entries whose own time does not tell their age for certain. */
+  readonly seen: ReadonlyMap<string, SeenRecord>;
   readonly server?: ServerRecord | undefined;
   /** Unknown keys of other tools, written back unchanged. */
   readonly unknown: { readonly top: ReadonlyMap<string, unknown>; readonly own: ReadonlyMap<string, unknown> };
@@ -97,6 +102,7 @@ export const EMPTY_DOCUMENT: RegistryDocument = {
   details: new Map(),
   history: [],
   waiters: [],
+  seen: new Map(),
   unknown: { top: new Map(), own: new Map() },
 };
 
@@ -109,6 +115,7 @@ export function serializeDocument(document: RegistryDocument, token: CommitToken
     block("details", "{}", membersOf(document.details), "      "),
     block("history", "[]", document.history.map(bytesOf), "      "),
     block("waiters", "[]", document.waiters.map(bytesOf), "      "),
+    ...(document.seen.size === 0 ? [] : [block("seen", "{}", membersOf(document.seen), "      ")]),
     ...(document.server === undefined ? [] : [[line("server", document.server)]]),
     ...membersOf(document.unknown.own).map((member) => [member]),
   ];

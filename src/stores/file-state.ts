@@ -32,6 +32,19 @@ export function accessProblem({ path, kind }: FileState): string | undefined {
   }
 }
 
+/** Linux file systems that only show the state of the system: proc, sysfs, debugfs, tracefs, securityfs, cgroup, devpts. */
+const SYSTEM_VIEWS = [0x9fa0, 0x62656572, 0x64626720, 0x74726163, 0x73636673, 0x27e0eb, 0x63677270, 0x1cd1];
+
+/** True for a directory of /proc and the like, in which no file can be made whatever its mode says. */
+export function isSystemView(directory: string): boolean {
+  try {
+    return process.platform === "linux" && SYSTEM_VIEWS.includes(fs.statfsSync(directory).type);
+  } catch (cause) {
+    if (osCode(cause) === "") throw cause;
+    return false;
+  }
+}
+
 /** The names in a directory; none if it cannot be read. */
 export function namesIn(state: FileState): readonly string[] {
   if (state.kind !== "directory") return [];

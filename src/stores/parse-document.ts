@@ -6,10 +6,11 @@ import {
   type HolderRecord,
   type RegistryDocument,
   SCHEMA_VERSION,
+  type SeenRecord,
   type ServerRecord,
   type WaiterRecord,
 } from "./document.ts";
-import { reconcileDetails, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
+import { reconcileDetails, reconcileSeen, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
 
 /** A document with the token it carried; none if another tool made the file. */
 export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
@@ -57,6 +58,7 @@ export function parseDocument(text: string, lastVersion?: () => string | undefin
       details,
       history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),
       waiters: asArray(own.get("waiters") ?? [], "iris_ports.waiters").map(parseWaiter),
+      seen: reconcileSeen(restored.assignments, mapOf(own.get("seen"), "iris_ports.seen", parseSeen)),
       ...(own.has("server") ? { server: parseServer(own.get("server")) } : {}),
       unknown: { top: without(root, TOP_KEYS), own: without(own, OWN_KEYS) },
     },
@@ -71,7 +73,7 @@ function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
-const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "server"];
+const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "seen", "server"];
 
 function parseJson(text: string): unknown {
   let value: unknown;
@@ -199,6 +201,13 @@ function parseWaiter(value: unknown, index: number): WaiterRecord {
   for (const bound of range) asPort(bound, `${where}.range`);
   parseHolder(record.get("holder"), `${where}.holder`);
   return value as WaiterRecord;
+}
+
+function parseSeen(value: unknown, where: string): SeenRecord {
+  const record = asObject(value, where);
+  asPort(record.get("port"), `${where}.port`);
+  for (const key of ["assigned_at", "at"]) asTime(record.get(key), `${where}.${key}`);
+  return value as SeenRecord;
 }
 
 function parseServer(value: unknown): ServerRecord {

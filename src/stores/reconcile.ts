@@ -1,4 +1,4 @@
-import type { AssignmentRecord, DetailRecord, HolderRecord } from "./document.ts";
+import type { AssignmentRecord, DetailRecord, HolderRecord, SeenRecord } from "./document.ts";
 
 /**
  * The Python tool gives a project another port when its port is in use, as it is while the project's own IRIS runs.
@@ -84,4 +84,16 @@ export function reconcileDetails(
     reconciled.set(key, isRemade ? { ...kept, foreign: true } : kept);
   }
   return reconciled;
+}
+
+/** The notes that belong to an entry, which another tool may have removed or made anew. */
+export function reconcileSeen(
+  assignments: readonly AssignmentRecord[],
+  seen: ReadonlyMap<string, SeenRecord>,
+): ReadonlyMap<string, SeenRecord> {
+  const kept = assignments.flatMap(({ project_path: key, port, assigned_at }) => {
+    const note = seen.get(key);
+    return note?.port === port && note.assigned_at === assigned_at ? [[key, note] as const] : [];
+  });
+  return kept.length === seen.size ? seen : new Map(kept);
 }

@@ -125,23 +125,28 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
   }
 }
 
+/** Makes a directory of the registry, and those above it that are missing, unless it is there. */
+export function makePrivateDirectory(path: string): void {
+  // With `sudo` it must not lock out the user in whose home it is created.
+  makeDirectories(path, 0o700, (made) => makeLikeParent(made, fs.statSync(dirname(made))));
+}
+
 /**
  * Makes a directory, and those above it that are missing, unless it is there. Not by mkdir's own recursion: where the
  * system says ENOENT below a directory that exists (/proc/x) Node never returns, and it takes EROFS for ENOENT.
  */
-export function makePrivateDirectory(path: string): void {
+export function makeDirectories(path: string, mode: number, onMade: (made: string) => void = () => {}): void {
   const missing: string[] = [];
   for (let at = path; fs.statSync(at, { throwIfNoEntry: false }) === undefined; at = dirname(at)) missing.push(at);
   for (const made of missing.reverse()) {
     try {
-      fs.mkdirSync(made, { mode: 0o700 });
+      fs.mkdirSync(made, { mode });
     } catch (cause) {
       // Another process has just made it.
       if (osCode(cause) === "EEXIST" && fs.statSync(made, { throwIfNoEntry: false })?.isDirectory()) continue;
       throw cause;
     }
-    // With `sudo` it must not lock out the user in whose home it is created.
-    makeLikeParent(made, fs.statSync(dirname(made)));
+    onMade(made);
   }
 }
 
@@ -223,7 +228,8 @@ export function accessError(registryPath: string, path: string, cause: unknown):
   return new RegistryAccessError({
     what: `The port registry ${registryPath} cannot be used (${code || "error"} at ${path}).`,
     state,
-    remedy: typeof remedy === "string" ? remedy : remedy(commandText(["doctor", "--repair"], registryPath)),
+    remedy:
+      typeof remedy === "string" ? remedy : remedy(commandText(["doctor", "--repair"], registryPath), registryPath),
     registryPath,
     cause,
   });
@@ -242,36 +248,41 @@ export function publishedError(registryPath: string, problem: string, cause: unk
 }
 
 const ELSEWHERE = "or point IRIS_PORT_REGISTRY to a file in a directory that you can write.";
-const EXPLANATIONS: Readonly<Record<string, readonly [state: string, remedy: string | ((repair: string) => string)]>> =
-  {
-    EACCES: [
-      "This user may not read or write it. Nothing was changed.",
-      `give this user access to the file and its directory, ${ELSEWHERE}`,
-    ],
-    EPERM: [
-      "The system does not permit it for this user. Nothing was changed.",
-      `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
-    ],
-    EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
-    ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-    EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-    EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
-    ENOTDIR: [
-      "A file or a link is where a directory is needed. Nothing was changed.",
-      (repair) =>
-        `correct the registry's path; a file in the place of a lock or commit directory is moved aside by: ${repair}`,
-    ],
-    ENOTEMPTY: [
-      "A lock is an empty directory, but this one holds files. Nothing was changed.",
-      (repair) => `move it aside: ${repair}`,
-    ],
-    ENOTREG: [
-      "It is a device, socket or pipe, not a file.",
-      "move it away; a new registry is made at the next assignment.",
-    ],
-    ELOOP: [
-      "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
-      (repair) => `set IRIS_PORT_REGISTRY to the file it points to, or move the link aside: ${repair}`,
-    ],
-    ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
-  };
+const EXPLANATIONS: Readonly<
+  Record<string, readonly [state: string, remedy: string | ((repair: string, registryPath: string) => string)]>
+> = {
+  EACCES: [
+    "This user may not read or write it. Nothing was changed.",
+    `give this user access to the file and its directory, ${ELSEWHERE}`,
+  ],
+  EPERM: [
+    "The system does not permit it for this user. Nothing was changed.",
+    `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
+  ],
+  EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
+  ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
+  EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
+  // Said by mkdir where the directory above exists.
+  ENOENT: [
+    "The system makes no file there, as below /proc and /dev/fd, or the directory was removed. Nothing was changed.",
+    `correct the registry's path, ${ELSEWHERE}`,
+  ],
+  ENOTDIR: [
+    "A file or a link is where a directory is needed. Nothing was changed.",
+    (repair, path) =>
+      fs.statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()
+        ? `move aside what is in the place of a lock or commit directory: ${repair}`
+        : `correct the registry's path, ${ELSEWHERE}`,
+  ],
+  ENOTEMPTY: [
+    "A lock is an empty directory, but this one holds files. Nothing was changed.",
+    (repair) => `move it aside: ${repair}`,
+  ],
+  ENOTREG: ["It is a device, socket or pipe, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
+  ELOOP: [
+    "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
+    (repair) => `set IRIS_PORT_REGISTRY to the file it points to, or move the link aside: ${repair}`,
+  ],
+  ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
+};

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
 import { docker } from "../helpers/engine.ts";
@@ -49,6 +51,25 @@ test("A11: a port that was asked for and is taken: who has it, and what to do in
   } finally {
     await docker("rm", "--force", name);
   }
+});
+
+test("A11: a workspace that the Python tool has an entry for: that is said, and the input for another port", async () => {
+  const host = await FakeHost.create();
+  const [first, last] = host.ports;
+  const runner = "one";
+  const entry = {
+    project_path: host.job({ runner }).workspace,
+    port: first,
+    assigned_at: new Date().toISOString().slice(0, -1),
+  };
+  const more = { assignment_type: "auto", status: "active", container_name: null };
+  mkdirSync(dirname(host.registryPath), { mode: 0o700 });
+  writeFileSync(host.registryPath, JSON.stringify({ schema_version: "1.0", assignments: [{ ...entry, ...more }] }));
+  const lines = await annotation({ "preferred-port": String(last) }, { runner }, host);
+  expect(lines[1]).toContain("made by the Python tool iris-devtester");
+  expect(lines[2]).toBe(
+    `To fix: use port ${first}, or take a port beside it with an instance name: the input \`instance\``,
+  );
 });
 
 test("A11: an image that may not be pulled: no advice to pull it", async () => {

@@ -34,3 +34,14 @@ test("a registry path below a file", async () => {
   expect(main.code).toBe(1);
   expect(main.stdout).toMatch(/^::error title=iris-ports%3A REGISTRY_ACCESS::/m);
 });
+
+test.each(["/proc/iris-ports/registry.json", "/dev/fd/iris-ports/registry.json"])(
+  "a registry path where no file can be made: %s",
+  async (path) => {
+    const job = (await FakeHost.create()).job();
+    const main = await job.main({ inputs: { "registry-path": path } });
+    expect(main.code).toBe(1);
+    expect(main.stdout).toMatch(/^::error title=iris-ports%3A REGISTRY_ACCESS::.*ENOENT.*as below \/proc/m);
+    expect(await job.post(main.state)).toMatchObject({ code: 0, stderr: "" });
+  },
+);

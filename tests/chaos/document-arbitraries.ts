@@ -72,6 +72,7 @@ const validDocument = fc
       waiters: fc.array(fc.record({ id: text, project: text, range: fc.tuple(port, port), since: time, holder }), {
         maxLength: 2,
       }),
+      seen: dictionaryOf(fc.record({ port, assigned_at: time, at: time })),
     }),
     more: unknown,
   })

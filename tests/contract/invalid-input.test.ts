@@ -232,6 +232,7 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
       "a waiter of no range",
       documentOf([], { waiters: [{ id: "w", project: "/p", since: ENTRY.assigned_at, range: [1972], holder: {} }] }),
     ],
+    ["a note of no time", documentOf([ENTRY], { seen: { "/p": { port: 1972, assigned_at: "then", at: "now" } } })],
     ["a revision in words", documentOf([], { revision: "5", commit: "ab" })],
     ["nested too deep", `{"schema_version":"1.0","assignments":[],"x":${"[".repeat(9_000)}${"]".repeat(9_000)}}`],
     ["a revision without end", documentOf([], { revision: Number.MAX_SAFE_INTEGER, commit: "ab" })],
@@ -302,6 +303,16 @@ describe("E1: a registry path is refused that is", () => {
       /where a directory is needed/,
     );
   });
+
+  // Node's own recursive mkdir would not return.
+  test.runIf(process.platform === "linux").each(["/proc", "/proc/iris-ports/below", "/dev/fd/iris-ports"])(
+    "below %s, at once",
+    async (directory) => {
+      const registry = (await TestRegistry.create(1)).open({ registryPath: `${directory}/registry.json` });
+      const error = await refusal(() => registry.assignPort(temporaryDirectory()));
+      expect(error).toMatchObject({ code: "REGISTRY_ACCESS", state: expect.stringContaining("as below /proc") });
+    },
+  );
 
   test("a symbolic link, whose target stays as it was", async () => {
     const machine = await TestRegistry.create(1);

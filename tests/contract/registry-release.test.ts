@@ -280,6 +280,34 @@ describe("a port that the engine refused", () => {
     expect(machine.json().assignments).toHaveLength(2);
   });
 
+  test("is not exchanged where it is an entry of the Python tool: that is said, and how to get another port", async () => {
+    const machine = await TestRegistry.create(3);
+    const [first] = machine.range;
+    const registry = machine.open();
+    const project = machine.project("python");
+    const entry = { project_path: project, port: first, assigned_at: machine.now.toISOString().slice(0, -1) };
+    const more = { assignment_type: "auto", status: "active", container_name: null };
+    machine.write({ schema_version: "1.0", assignments: [{ ...entry, ...more }] });
+    const holder = await user();
+    for (const preferredPort of [undefined, first]) {
+      await registry.acquire(project, { holder });
+      machine.engine.run({ name: "iris_db_python", hostPorts: [first] });
+      const refused = registry.reassign(project, { holder, preferredPort, refusedPorts: [first] });
+      await expect(refused).rejects.toMatchObject({
+        code: "PORT_CONFLICT",
+        what: `Port ${first} is in use by container iris_db_python, and project ${project} needs it.`,
+        state: "The entry of this directory was made by the Python tool iris-devtester. Nothing was assigned.",
+        remedy:
+          "take a port beside it with an instance name: withInstance(name), --instance name; or stop that container (docker stop iris_db_python).",
+      });
+    }
+    await expect(registry.assignPort(project, { preferredPort: first + 1 })).rejects.toMatchObject({
+      state: expect.stringContaining("made by the Python tool iris-devtester"),
+      remedy: expect.stringMatching(/^use port \d+, or take a port beside it .*withInstance\(name\), --instance name$/),
+    });
+    expect(await registry.assignPort(project, { instance: "own" })).toMatchObject({ port: first + 1 });
+  });
+
   test("is kept when there is no other", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();

@@ -17,6 +17,7 @@ import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 /** What becomes of an assignment that only this holder speaks for. */
 async function fate(machine: TestRegistry, holder: Holder): Promise<"kept" | "stale"> {
@@ -260,13 +261,13 @@ describe("S3: a container", () => {
 });
 
 describe("S4: an entry of the Python tool", () => {
-  /** As that tool writes it: six keys, local time without an offset. */
+  /** As that tool writes it where the time zone is UTC: six keys, local time without an offset. */
   function writeForeign(machine: TestRegistry, ageMs: number, containerName: string | null = null) {
-    const local = new Date(machine.now.getTime() - ageMs - machine.now.getTimezoneOffset() * MINUTE);
+    machine.now = new Date();
     const entry = {
       project_path: machine.project("python"),
       port: machine.range[0],
-      assigned_at: local.toISOString().replace("Z", "456"),
+      assigned_at: new Date(machine.now.getTime() - ageMs).toISOString().replace("Z", "456"),
       assignment_type: "auto",
       status: "active",
       container_name: containerName,
@@ -281,6 +282,59 @@ describe("S4: an entry of the Python tool", () => {
     expect(await machine.open().cleanupStale()).toEqual([]);
     machine.passTime(0.2 * MINUTE);
     expect(await machine.open().cleanupStale()).toHaveLength(1);
+  });
+
+  describe("that may be young where it was written, five time zones from here,", () => {
+    test("is kept for 15 minutes from when a cleaning saw it first", async () => {
+      const machine = await TestRegistry.create();
+      writeForeign(machine, 5 * HOUR);
+      expect(await machine.open().cleanupStale()).toEqual([]);
+      machine.passTime(14.9 * MINUTE);
+      expect(await machine.open().cleanupStale()).toEqual([]);
+      machine.passTime(0.2 * MINUTE);
+      expect(await machine.open().cleanupStale()).toHaveLength(1);
+      expect(machine.json().iris_ports).not.toHaveProperty("seen");
+    });
+
+    test("is kept for 15 minutes from when a port was assigned beside it, also one that is not free", async () => {
+      const machine = await TestRegistry.create(1);
+      const { port, project_path } = writeForeign(machine, 5 * HOUR);
+      const registry = machine.open();
+      const other = () => registry.assignPort(machine.project("other"));
+      await expect(other()).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+      expect(machine.json().iris_ports.seen).toMatchObject({ [project_path]: { port } });
+      machine.passTime(15 * MINUTE);
+      expect(await other()).toMatchObject({ port });
+    });
+
+    test("is kept by who only reads, who writes nothing", async () => {
+      const machine = await TestRegistry.create();
+      writeForeign(machine, 5 * HOUR);
+      const text = JSON.stringify(machine.json());
+      for (let turn = 0; turn < 2; turn++) {
+        const [listed] = await machine.open().listAll();
+        expect(listed).toMatchObject({ status: "active" });
+        // In five zones from UTC its own time says so.
+        expect(listed?.evidence[0]?.text).toMatch(/^made by another tool(, first seen)? less than 15 minutes ago$/);
+        machine.passTime(14 * MINUTE);
+      }
+      expect(JSON.stringify(machine.json())).toBe(text);
+    });
+
+    test("is another one when that tool has made it anew, and no other zone makes it young a second time", async () => {
+      const machine = await TestRegistry.create();
+      writeForeign(machine, 5 * HOUR);
+      await machine.open().cleanupStale();
+      writeForeign(machine, 5 * HOUR - MINUTE);
+      machine.passTime(14 * MINUTE);
+      expect(await machine.open().cleanupStale()).toEqual([]);
+      // Kept for an hour by its container: by then it may be young again, one zone further.
+      machine.engine.run({ name: "its_own_name", labels: { [LABEL_PROJECT]: machine.project("python") } });
+      machine.passTime(46 * MINUTE);
+      expect(await machine.open().cleanupStale()).toEqual([]);
+      machine.engine.remove("its_own_name");
+      expect(await machine.open().cleanupStale()).toHaveLength(1);
+    });
   });
 
   test("is kept while its port is in use", async () => {

@@ -5,7 +5,10 @@ import { eventually } from "./engine.ts";
 import type { FakeHost } from "./fake-runner.ts";
 
 /** A PATH whose docker command does something of its own before it is docker; `oddity` makes the shell lines for that. */
-async function oddDocker(host: FakeHost, oddity: (real: string, bin: string) => readonly string[]): Promise<string> {
+export async function oddDocker(
+  host: Pick<FakeHost, "directory">,
+  oddity: (real: string, bin: string) => readonly string[],
+): Promise<string> {
   const bin = join(host.directory, "bin");
   const real = (await runCommand("sh", ["-c", "command -v docker"])).stdout.trim();
   mkdirSync(bin);

@@ -25,9 +25,16 @@ export const PYTHON_VERSIONS: readonly PythonVersions[] = [
 /** The Python tool iris-devtester as PyPI has it. */
 export class PythonTool {
   readonly #site: string;
+  readonly #env: Record<string, string>;
 
-  private constructor(site: string) {
+  private constructor(site: string, env: Record<string, string> = {}) {
     this.#site = site;
+    this.#env = env;
+  }
+
+  /** The same tool with these variables in its environment. */
+  in(env: Record<string, string>): PythonTool {
+    return new PythonTool(this.#site, env);
   }
 
   /** Installs it once for all tests. @throws Error where PyPI or pip cannot be used */
@@ -39,7 +46,7 @@ export class PythonTool {
 
   /** Runs a command of tests/fixtures/python_tool.py on a registry. */
   start(registryPath: string, ...args: readonly unknown[]): Program {
-    return new Program("python3", [SCRIPT, this.#site, registryPath, ...args.map(String)]);
+    return new Program("python3", [SCRIPT, this.#site, registryPath, ...args.map(String)], { env: this.#env });
   }
 
   async run(registryPath: string, ...args: readonly unknown[]): Promise<readonly string[]> {

@@ -6,6 +6,8 @@ import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import { processHolder, processText } from "../../src/registry/holder.ts";
 import { BIN, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { docker, removeLabelled, uniqueLabel } from "../helpers/engine.ts";
+import { makeReadOnly } from "../helpers/read-only.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
 
 describe("L5: iris-ports doctor", () => {
   let sandbox: CliSandbox;
@@ -94,6 +96,49 @@ describe("L5: iris-ports doctor", () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^warn {2}docker +The docker command cannot be run\. .*`iris-ports up`/m);
     expect(stdout).toMatch(/^ok +engine /m);
+  });
+
+  describe.runIf(process.platform === "linux").each([
+    ["/proc/iris-ports/registry.json", /\/proc shows the state of the system/, "ENOENT"],
+    ["/proc/iris-ports.json", /\/proc shows the state of the system/, "ENOENT"],
+    ["/dev/fd/iris-ports/below/registry.json", /fd shows the state of the system/, "ENOENT"],
+    ["/sys/iris-ports/registry.json", /\/sys shows the state of the system/, "E[A-Z]+"],
+    ["<frozen>/registry.json", / \S+ \(EROFS\)/, "EROFS"],
+    ["<frozen>/below/registry.json", /below cannot be made: .* \S+ \(EROFS\)/, "EROFS"],
+    ["<dir>/file/registry.json", /<dir>\/file is not a directory/, "ENOTDIR"],
+    ["<dir>/file/below/registry.json", /<dir>\/file\/below is not a directory/, "ENOTDIR"],
+    ["/dev/null/registry.json", /\/dev\/null is not a directory/, "ENOTDIR"],
+    ["/dev/null", /\/dev\/null cannot be used/, "ENOTREG"],
+  ])("tells at once that a registry cannot be %s", (named, found, code) => {
+    it("which every command says that wants to write it", async () => {
+      const frozen = temporaryDirectory();
+      if (named.startsWith("<frozen>")) await makeReadOnly(frozen);
+      const registry = named.replace("<dir>", sandbox.directory).replace("<frozen>", frozen);
+      const env = { IRIS_PORT_REGISTRY: registry };
+      fs.writeFileSync(join(sandbox.directory, "file"), "");
+      const startedAt = performance.now();
+      const doctor = await sandbox.run(["doctor"], env);
+      expect(doctor.exitCode).toBe(9);
+      expect(stable(doctor.stdout)).toMatch(found);
+      expect(doctor.stdout).not.toMatch(/chmod/);
+      for (const command of [
+        ["assign", "shop"],
+        ["release", "shop"],
+        ["run", "--", "true"],
+        ["doctor", "--repair", "--yes"],
+      ]) {
+        const { exitCode, stderr } = await sandbox.run(command, env);
+        expect({ command, exitCode, stderr }).toEqual({
+          command,
+          exitCode: 7,
+          stderr: expect.stringMatching(
+            new RegExp(`cannot be used \\(${code} at .*\nTo fix: .*IRIS_PORT_REGISTRY`, "s"),
+          ),
+        });
+      }
+      // Node's own recursive mkdir would not return.
+      expect(performance.now() - startedAt).toBeLessThan(30_000);
+    });
   });
 
   it("prints the same as JSON", async () => {

@@ -1,7 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CliSandbox } from "../helpers/cli.ts";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { BIN, CliSandbox } from "../helpers/cli.ts";
+import { Program } from "../helpers/processes.ts";
 
 describe("L6: iris-ports, when something is wrong,", () => {
   let sandbox: CliSandbox;
@@ -48,6 +50,38 @@ describe("L6: iris-ports, when something is wrong,", () => {
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(words);
   });
+
+  it.runIf(process.platform === "linux")(
+    "says when the working directory's path is longer than the system allows",
+    async () => {
+      const deep = join(sandbox.directory, "deep");
+      const enter = `import os, sys
+for name in [sys.argv[1]] + 20 * [250 * "d"]:
+    os.mkdir(name)
+    os.chdir(name)
+os.execv(sys.argv[2], sys.argv[2:])`;
+      const inDeep = async (...args: string[]) => {
+        execFileSync("rm", ["-rf", deep]);
+        const env = { HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath };
+        const entered = new Program("python3", ["-c", enter, deep, process.execPath, BIN, ...args], { env });
+        return entered.ended();
+      };
+      onTestFinished(() => void execFileSync("rm", ["-rf", deep]));
+      for (const args of [
+        ["assign"],
+        ["assign", "below"],
+        ["run", "--", "true"],
+        ["env", sandbox.directory, "--write", ".env"],
+      ])
+        expect(await inDeep(...args)).toMatchObject({
+          code: 2,
+          stderr: expect.stringMatching(
+            /^iris-ports: The working directory cannot be determined.*\n.*longer than.*\nTo fix: /,
+          ),
+        });
+      expect(await inDeep("run", "--project", sandbox.directory, "--", "true")).toMatchObject({ code: 0, stderr: "" });
+    },
+  );
 
   it("ends with 3 when no port is left, and says who has them", async () => {
     const range = ["--range", String(sandbox.firstPort)];

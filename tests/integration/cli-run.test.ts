@@ -118,18 +118,25 @@ describe("L4: iris-ports run", () => {
     expect(await sandbox.json("list")).toMatchObject([{ holders: [{ kind: "manual" }] }]);
   });
 
-  it("keeps the command's exit code when the port was taken from it meanwhile", async () => {
-    const child = sandbox.start([
+  it.each([
+    ["release", "--force"],
+    ["clear", "--yes"],
+  ])("ends with the command's exit code, and says nothing, after %s %s took its port", async (...words) => {
+    const takeAway = `spawnSync(process.execPath, ${JSON.stringify([BIN, ...words])}, { stdio: "ignore" })`;
+    const { exitCode, stderr } = await sandbox.run([
       "run",
-      ...node(
-        "console.log('up'); process.stdin.resume(); setTimeout(() => process.exit(3), 60_000); process.on('SIGTERM', () => process.exit(3))",
-      ),
+      ...node(`const { spawnSync } = require("node:child_process"); ${takeAway}; process.exit(3)`),
     ]);
-    await said(child, /up/);
-    await sandbox.run(["release", "--force"]);
-    child.kill("SIGTERM");
-    const { exitCode, stderr } = await resultOf(child);
-    expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/^iris-ports: Project .* has no port assigned/);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: "" });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("keeps the command's exit code, and reports it, where the registry cannot be read in the end", async () => {
+    const spoil = `require("node:fs").writeFileSync(process.env.IRIS_PORT_REGISTRY, "[]"); process.exit(3)`;
+    const { exitCode, stderr } = await sandbox.run(["run", ...node(spoil)]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 3,
+      stderr: expect.stringMatching(/^iris-ports: .* cannot be read/),
+    });
   });
 });

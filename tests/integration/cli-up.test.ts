@@ -9,6 +9,7 @@ import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { askIdentity, docker, dockerCli, eventually } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";
+import { oddDocker } from "../helpers/odd-docker.ts";
 import { Program } from "../helpers/processes.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
@@ -116,6 +117,15 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual([]);
   });
 
+  it("is stopped by down, which has nothing to complain of when the port is released by force meanwhile", async () => {
+    await run("up", image);
+    const release = `'${process.execPath}' '${BIN}' release --force >&2`;
+    const PATH = await oddDocker(sandbox, () => [`[ "$1" != stop ] || PATH=/usr/bin:/bin ${release}`]);
+    const down = await sandbox.run(["down"], { ...environment(), PATH });
+    expect(down).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Released port ${range[0]}`) });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
   it("is left running by down where a test still uses it, although its port was released", async () => {
     await run("up", image);
     const start = { image, registryPath: sandbox.registryPath, portRange: range, project: sandbox.directory };
@@ -159,6 +169,20 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual(before);
     expect((await run("down")).stdout).toMatch(/Released port/);
     expect(await sandbox.json("list")).toEqual([]);
+  });
+
+  it("joins what was renamed, under its new name, and down removes it", async () => {
+    await run("up", image);
+    const [id = ""] = await containers();
+    const name = `renamed-${range[0]}`;
+    await docker("rename", id, name);
+    expect(await run("up", image)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(`Container  ${name}\n`),
+    });
+    expect(await containers()).toEqual([id]);
+    expect((await run("down")).stdout).toContain(`removed container ${name}.`);
+    expect(await containers()).toEqual([]);
   });
 
   it("is joined by a test of the library, which leaves it running", async () => {

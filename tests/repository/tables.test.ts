@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { EXIT_CODES, exitCodeOf } from "../../src/cli/exit-codes.ts";
 import * as library from "../../src/index.ts";
 import { codeWords, MarkdownPage } from "../helpers/markdown.ts";
+import { PYTHON_VERSIONS } from "../helpers/python-tool.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -157,3 +158,8 @@ function stepsIn(value: unknown): readonly Step[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => (name === "steps" ? (inner as Step[]) : stepsIn(inner)));
 }
+
+test("the table of the Python tool's versions is what the registry is tested beside", () => {
+  const rows = new MarkdownPage("docs/configuration.md").rows("Together with the Python tool");
+  expect(rows).toEqual(PYTHON_VERSIONS.map(({ tester, filelock }) => [tester, filelock]));
+});

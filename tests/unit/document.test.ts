@@ -45,6 +45,7 @@ const entry = fc.record({
     .record({ generation: fc.string(), engine: optional(fc.string()), foreign: optional(fc.constant(true)) })
     .map(withoutUndefined),
   holders: fc.array(holder, { maxLength: 3 }),
+  seen_at: optional(time),
 });
 const unknown = (known: string[]) =>
   fc
@@ -65,14 +66,22 @@ const anyDocument: fc.Arbitrary<RegistryDocument> = fc
       },
     ),
     top: unknown(["schema_version", "assignments", "iris_ports"]),
-    own: unknown(["revision", "commit", "holders", "details", "history", "waiters"]),
+    own: unknown(["revision", "commit", "holders", "details", "history", "waiters", "seen"]),
   })
   .map(({ entries, history, waiters, top, own }) => ({
-    assignments: entries.map(({ key: project_path, detail: _, holders: __, ...rest }) => ({ project_path, ...rest })),
+    assignments: entries.map(({ key: project_path, detail: _, holders: __, seen_at: ___, ...rest }) => ({
+      project_path,
+      ...rest,
+    })),
     details: new Map(entries.map(({ key: name, port: number, detail }) => [name, { port: number, ...detail }])),
     holders: new Map(entries.map(({ key: name, holders }) => [name, holders])),
     history,
     waiters,
+    seen: new Map(
+      entries.flatMap(({ key: name, port: number, assigned_at, seen_at: at }) =>
+        at === undefined ? [] : [[name, { port: number, assigned_at, at }]],
+      ),
+    ),
     unknown: { top, own },
   })) as fc.Arbitrary<RegistryDocument>;
 

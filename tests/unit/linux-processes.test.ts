@@ -84,7 +84,7 @@ describe("a process of a nested pid namespace, seen from the first one,", () => 
     "/proc/300/stat": stat(300, 4711),
     "/proc/300/ns/pid": "pid:[42]",
   };
-  const verdict = () => linux.observeNested(NESTED, FIRST_NAMESPACE, "unknown");
+  const verdict = () => new linux.NestedProcesses().observe(NESTED, FIRST_NAMESPACE, "unknown");
 
   test("is alive where one has its number, start and namespace", () => {
     showProc(SEEN);
@@ -115,7 +115,9 @@ describe("a process of a nested pid namespace, seen from the first one,", () => 
 
   test("is unknown from anywhere else, and without its start", () => {
     showProc(SEEN);
-    expect(linux.observeNested(NESTED, "pid:[42]", "unknown")).toBe("unknown");
-    expect(linux.observeNested({ ...NESTED, startTime: "unknown" }, FIRST_NAMESPACE, "unknown")).toBe("unknown");
+    expect(new linux.NestedProcesses().observe(NESTED, "pid:[42]", "unknown")).toBe("unknown");
+    expect(new linux.NestedProcesses().observe({ ...NESTED, startTime: "unknown" }, FIRST_NAMESPACE, "unknown")).toBe(
+      "unknown",
+    );
   });
 });

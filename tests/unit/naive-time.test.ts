@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { mayBeYoung } from "../../src/registry/document/times.ts";
 
 beforeEach(() => {
   vi.resetModules();
@@ -58,5 +59,35 @@ describe("a time of the Python tool", () => {
       "2026-11-23T05:06:07.000Z",
     );
     expect((await readTime("yesterday", "Asia/Tokyo")).getTime()).toBeNaN();
+  });
+});
+
+describe("a time without a zone", () => {
+  const now = new Date("2026-11-28T12:00:00Z");
+  const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000).toISOString().slice(0, -1);
+
+  test.each([
+    ["UTC", 0],
+    ["New York", 5 * 60],
+    ["the farthest west", 12 * 60],
+    ["the farthest east", -14 * 60],
+    ["India", -5.5 * 60],
+    ["Nepal", -5.75 * 60],
+    ["Eucla", -8.75 * 60],
+    ["the Chatham Islands", -12.75 * 60],
+    ["the Chatham Islands in summer", -13.75 * 60],
+  ])("may be young if it is so in %s, for 15 minutes", (_, minutes) => {
+    const isYoung = [-0.5, 0, 14.9].map((age) => mayBeYoung(ago(minutes + age), now, 15 * 60_000));
+    expect(isYoung).toEqual([true, true, true]);
+  });
+
+  test("cannot be young where it is too old or too far in the future in every zone", () => {
+    for (const minutes of [-14.1 * 60, -2, 15.1, 12.3 * 60])
+      expect(mayBeYoung(ago(minutes), now, 15 * 60_000)).toBe(false);
+  });
+
+  test("is what this is asked of: with a zone it is certain, and unreadable it is nothing", () => {
+    for (const text of [`${ago(300)}Z`, `${ago(300)}-05:00`, "Sat, 28 Nov 2026 07:00:00 GMT", "yesterday"])
+      expect(mayBeYoung(text, now, 15 * 60_000)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readlinkSync } from "node:fs";
+import fs, { readlinkSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { observeProcess } from "../../src/registry/evidence/liveness.ts";
 import type { ProcessIdentity } from "../../src/registry/holder.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
+import { TestRegistry } from "../helpers/registry.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -130,5 +131,25 @@ test.skipIf(process.platform !== "linux")(
     expect(await observeProcess(holder.process)).toBe("alive");
     await worker.terminate();
     expect(await observeProcess(holder.process)).toBe("gone");
+  },
+);
+
+test.skipIf(!isFirst)(
+  "processes of other namespaces, however many, are looked for in one reading of /proc",
+  async () => {
+    const machine = await TestRegistry.create();
+    const project = machine.project("shop");
+    await machine.open().assignPort(project);
+    const document = machine.json();
+    const [{ process: identity, ...holder }] = document.iris_ports.holders[project];
+    document.iris_ports.holders[project] = Array.from({ length: 30 }, (_, index) => ({
+      ...holder,
+      process: { ...identity, pid_namespace: "pid:[1]", pid: index + 1 },
+    }));
+    machine.write(document);
+    const readings = vi.spyOn(fs, "readdirSync");
+    onTestFinished(() => void readings.mockRestore());
+    expect(await machine.open().listAll()).toMatchObject([{ status: "stale", holders: { length: 30 } }]);
+    expect(readings.mock.calls.filter(([path]) => path === "/proc")).toHaveLength(1);
   },
 );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { durableDirectory } from "../../src/containers/options/durable-data.ts";
 import { bindAddress, checkReachable } from "../../src/containers/options/option-checks.ts";
 import { InvalidArgumentError } from "../../src/index.ts";
 
@@ -29,4 +30,14 @@ describe("an address to publish on", () => {
     checkReachable("127.0.0.1", "localhost", ipv4);
     checkReachable(undefined, "localhost", ipv4);
   });
+});
+
+// Node's own recursive mkdir would not return from /proc.
+test.runIf(process.platform === "linux").each([
+  ["/proc/iris-ports/data", /ENOENT/],
+  ["/dev/null", /it is a file/],
+  ["/dev/null/data", /ENOTDIR/],
+])("%s is no directory for data, and is refused at once", (path, words) => {
+  expect(() => durableDirectory(path)).toThrow(InvalidArgumentError);
+  expect(() => durableDirectory(path)).toThrow(words);
 });

@@ -1,4 +1,4 @@
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { warn } from "../../errors/warning.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
@@ -6,7 +6,7 @@ import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import type { PortRegistry } from "../../registry/registry.ts";
 import { commandText, projectWords } from "../../settings/command-text.ts";
-import { DEFAULT_PORT_RANGE } from "../../settings/config.ts";
+import { DEFAULT_PORT_RANGE, fullPath } from "../../settings/config.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
 import { type AssignCommandOptions, assignedLoss } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
@@ -126,7 +126,7 @@ function edit(
   registry: PortRegistry,
   options: EnvOptions,
 ): Edit {
-  return editFile(readTextFile(resolve(file)), format, assignment, endpointOf(registry.engine, options), options);
+  return editFile(readTextFile(fullPath(file)), format, assignment, endpointOf(registry.engine, options), options);
 }
 
 function printed(format: Format, assignment: PortAssignment, registry: PortRegistry, options: EnvOptions): string {

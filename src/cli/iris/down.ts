@@ -8,6 +8,7 @@ import { isLabelledFor, LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/
 import type { Holder } from "../../registry/holder.ts";
 import { LABEL_REGISTRY } from "../../registry/labels.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
+import { releaseIfAssigned } from "../../registry/release-if-assigned.ts";
 import { shellQuoted } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
 import { standardOutput } from "../terminal.ts";
@@ -109,11 +110,12 @@ async function stop({ engine }: OpenIris, id: string): Promise<void> {
 /** The port stays assigned if it has holders besides `up`. */
 async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
   const { port, projectKey } = assignment;
-  const left = await registry.releasePort(assignment, { holder });
-  if (left.status === "released") return `Released port ${port} (${projectKey}).`;
+  // Shutting IRIS down takes a while, in which the port may be released by force.
+  const left = await releaseIfAssigned(registry, assignment, { holder });
+  if (left?.status !== "active") return `Released port ${port} (${projectKey}).`;
   const now = await registry.inspect(assignment);
   if (now?.evidence.some(({ kind, verdict }) => kind === "holder" && verdict !== "gone"))
     return `Port ${port} stays assigned to ${projectKey}.`;
-  if (now !== undefined) await registry.releasePort(assignment, { isUseRespected: true });
+  if (now !== undefined) await releaseIfAssigned(registry, assignment, { isUseRespected: true });
   return `Released port ${port} (${projectKey}).`;
 }

@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { DEFAULT_IRIS_IMAGE, DEFAULT_IRIS_USERNAME, IRIS_STARTUP_TIMEOUT_MS, IRIS_UID } from "../../iris/image.ts";
 import { validNamespace, validPassword, validUsername } from "../../iris/names.ts";
+import { fullPath } from "../../settings/config.ts";
 import type { AssignCommandOptions } from "../assign.ts";
 import { durationOption } from "../duration-option.ts";
 
@@ -78,7 +78,7 @@ export async function readUpOptions(image: string | undefined, options: UpOption
         ? IRIS_STARTUP_TIMEOUT_MS
         : durationOption("--start-timeout", options.startTimeout),
     // The last one, because it makes something.
-    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(resolve(options.data)),
+    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(fullPath(options.data)),
   };
 }
 
@@ -102,7 +102,7 @@ function contentOf(option: string, path: string | undefined): string | undefined
 function fileOption(option: string, path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   // A pipe is what a shell gives for <(command).
-  if (stat?.isFile() || stat?.isFIFO()) return resolve(path);
+  if (stat?.isFile() || stat?.isFIFO()) return fullPath(path);
   const problem = stat ? "is not a file" : "does not exist";
   throw invalid(option, path, `The file of ${option} ${problem}: ${path}.`, "correct the path.");
 }

@@ -2,9 +2,11 @@ import { IRIS_DATA_DIRECTORY_VARIABLE } from "../../iris/image.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../../iris/ports.ts";
 import type { Advice } from "../../lifecycle/advice.ts";
 import { ensureImage } from "../../lifecycle/ensure-image.ts";
+import { findProjectContainer } from "../../lifecycle/find-container.ts";
 import { Lease } from "../../lifecycle/lease.ts";
 import { bindAddresses, type Reach } from "../../lifecycle/reach.ts";
 import { type ReadyIris, startIris } from "../../lifecycle/start-iris.ts";
+import type { PortAssignment } from "../../registry/assignment.ts";
 import { uniqueProcessHolder } from "../../registry/holder.ts";
 import { plainJson } from "../../text/plain-text.ts";
 import { addressesOf } from "../connection.ts";
@@ -45,7 +47,7 @@ export async function up(image: string | undefined, options: UpOptions): Promise
   using interrupted = interruption();
   using progress = new Progress();
   try {
-    const { lease, iris } = await start(
+    const { assignment, iris } = await start(
       open,
       request,
       { port, isWebPortWanted: options.webPort ?? false, projectPath, instance },
@@ -53,7 +55,7 @@ export async function up(image: string | undefined, options: UpOptions): Promise
       interrupted.signal,
     );
     progress[Symbol.dispose]();
-    await report(open, request, lease, iris, options);
+    await report(open, request, assignment, iris, options);
     return 0;
   } catch (error) {
     if (interrupted.signalNumber === undefined) throw error;
@@ -75,7 +77,7 @@ async function start(
   target: Target,
   progress: Progress,
   signal: AbortSignal,
-): Promise<{ lease: Lease; iris: ReadyIris }> {
+): Promise<{ assignment: PortAssignment; iris: ReadyIris }> {
   const { registry, engine } = open;
   const { host } = engine;
   if (request.isImageNamed || !(await isThere(open, target)))
@@ -91,7 +93,7 @@ async function start(
     });
   const lease = await beginLease(open, target);
   const reach = await reachOfEngine(engine);
-  const { use } = await startIris(
+  const { use, assignment } = await startIris(
     {
       image: request.image,
       isAnyImageFine: !request.isImageNamed,
@@ -123,13 +125,16 @@ async function start(
   await registry.acquire(target.projectPath, { instance: target.instance, holder });
   await lease.beginLeave(true);
   await lease.release();
-  return { lease, iris: use };
+  return { assignment, iris: use };
 }
 
 /** Without an image named, the project's container will do, whatever it was made of. */
 async function isThere({ registry, engine }: OpenIris, { projectPath, instance }: Target): Promise<boolean> {
   const assignment = await registry.getAssignment(projectPath, { instance });
-  return assignment !== undefined && (await engine.host.find(assignment.containerName)) !== undefined;
+  return (
+    assignment !== undefined &&
+    (await findProjectContainer(engine.host, registry.registryPath, assignment)) !== undefined
+  );
 }
 
 function dataEnvironment({ dataDirectory }: UpRequest): Readonly<Record<string, string>> {
@@ -168,7 +173,7 @@ async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease
 async function report(
   open: OpenIris,
   { setup }: UpRequest,
-  { assignment }: Lease,
+  assignment: PortAssignment,
   iris: ReadyIris,
   { json }: UpOptions,
 ): Promise<void> {

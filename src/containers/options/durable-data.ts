@@ -1,8 +1,9 @@
-import { chownSync, mkdirSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { chownSync, statSync } from "node:fs";
 import { GenericContainer, Wait } from "testcontainers";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { IRIS_UID } from "../../iris/image.ts";
+import { fullPath } from "../../settings/config.ts";
+import { makeDirectories } from "../../stores/safe-file.ts";
 
 /** The path of the directory or volume in the container. */
 export const DURABLE_MOUNT = "/durable";
@@ -29,9 +30,10 @@ export function volumeName(directoryOrVolume: string): string | undefined {
  * @throws InvalidArgumentError when it is not a directory, or IRIS could not write to it
  */
 export function durableDirectory(path: string): string {
-  const directory = resolve(path);
+  const directory = fullPath(path);
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectories(directory, 0o777);
+    if (!statSync(directory).isDirectory()) throw new Error("it is a file");
     // On Docker Desktop a container can write to everything that the user owns.
     if (process.platform !== "linux" || isWritableToIris(directory)) return directory;
     if (process.getuid?.() === 0) {

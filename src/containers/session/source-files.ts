@@ -2,6 +2,7 @@ import { type Dirent, readdirSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { SOURCE_FILE } from "../../iris/session/classes.ts";
+import { fullPath, workingDirectory } from "../../settings/config.ts";
 
 /**
  * The files of a path, sorted: a file, a directory with everything below it, or a glob of `*`, `**`, `?`
@@ -10,12 +11,12 @@ import { SOURCE_FILE } from "../../iris/session/classes.ts";
  */
 export function sourceFiles(path: string): string[] {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status?.isFile() && SOURCE_FILE.test(path)) return [resolve(path)];
-  const files = status?.isDirectory() ? filesBelow(resolve(path)) : status === undefined ? matching(path) : [];
+  if (status?.isFile() && SOURCE_FILE.test(path)) return [fullPath(path)];
+  const files = status?.isDirectory() ? filesBelow(fullPath(path)) : status === undefined ? matching(path) : [];
   if (files.length > 0) return files.sort();
   throw new InvalidArgumentError({
     what: `${JSON.stringify(path)} names no file of classes or routines.`,
-    state: `It was looked up as ${resolve(path)}.`,
+    state: `It was looked up as ${fullPath(path)}.`,
     remedy: "give a file, a directory, or a glob of files that end in .cls, .mac, .inc, .int or .xml",
     argument: "path",
     value: path,
@@ -28,7 +29,10 @@ function matching(glob: string): string[] {
   const parts = glob.split(/[\\/]/);
   const fixed = parts.findIndex((part) => MAGIC.test(part));
   if (fixed < 0) return [];
-  const base = resolve(isAbsolute(glob) ? `${parts[0]}${sep}` : ".", ...parts.slice(isAbsolute(glob) ? 1 : 0, fixed));
+  const base = resolve(
+    isAbsolute(glob) ? `${parts[0]}${sep}` : workingDirectory(),
+    ...parts.slice(isAbsolute(glob) ? 1 : 0, fixed),
+  );
   const pattern = globPattern(parts.slice(fixed));
   return filesBelow(base).filter((file) => pattern.test(relative(base, file).split(sep).join("/")));
 }

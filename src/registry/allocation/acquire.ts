@@ -198,19 +198,20 @@ async function refusal(
   removed: number,
 ): Promise<Error> {
   const { store, clock, probe } = context;
+  const registryPath = store.location;
   switch (outcome.kind) {
     case "ambiguous":
       return ambiguousError(outcome.assignment);
     case "other-port":
-      return otherPortError(outcome.assignment, request.preferredPort as number, store.location);
+      return otherPortError(outcome.assignment, request.preferredPort as number, { ...outcome, registryPath });
     case "other-container":
-      return otherContainerError(outcome.container, request, store.location);
+      return otherContainerError(outcome.container, request, registryPath);
     case "leaving":
       return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
     case "grace":
-      return graceError(store.location, outcome.until, clock());
+      return graceError(registryPath, outcome.until, clock());
     case "conflict":
-      return conflictError(outcome.port, outcome.occupant, { ...request, registryPath: store.location });
+      return conflictError(outcome.port, outcome.occupant, { ...request, ...outcome, registryPath });
     case "exhausted": {
       const found = { occupants: outcome.occupants, reserved: outcome.reservedFor.length, removed };
       const view = { document, survey, probe, asker: request };
@@ -219,7 +220,7 @@ async function refusal(
         async () => ({ result: await describeExhaustion(view, request, found, clock()) }),
         { isLockOptional: probe === undefined },
       );
-      return exhaustedError(exhaustion, store.location);
+      return exhaustedError(exhaustion, registryPath);
     }
   }
 }

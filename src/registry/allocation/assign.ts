@@ -61,7 +61,7 @@ export const decideAssignment: Decision = async (newest, request, survey, probe,
     }
   }
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
-    return refuse({ kind: "other-port", assignment });
+    return refuse({ kind: "other-port", assignment, isForeign: isForeignEntry(entry) });
   return join(entry, view);
 };
 
@@ -88,9 +88,10 @@ export const decideReassignment: Decision = async (newest, request, survey, prob
   if (entry === undefined || !request.refusedPorts.includes(entry.assignment.port))
     return decideAssignment(document, request, survey, probe, now);
   if (!survey.isEngineAsked) return { document, outcome: { kind: "engine-needed" } };
+  const isForeign = isForeignEntry(entry);
   const isPinned =
     entry.assignment.assignmentType === "manual" ||
-    isForeignEntry(entry) ||
+    isForeign ||
     entry.holders.some(
       (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
     );
@@ -100,7 +101,8 @@ export const decideReassignment: Decision = async (newest, request, survey, prob
   if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own } };
   if (isPinned) {
     const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
-    return { document, outcome: { kind: "conflict", port, occupant: (await findOccupant(port, view)) ?? unseen } };
+    const occupant = (await findOccupant(port, view)) ?? unseen;
+    return { document, outcome: { kind: "conflict", port, occupant, isForeign } };
   }
   const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
   const taken = await takePort(view, now, others);

@@ -12,17 +12,23 @@ type Asked = {
   readonly projectKey?: string;
   readonly preferredPort?: number | undefined;
   readonly registryPath?: string;
+  /** The project's entry is the Python tool's, which keeps its port. */
+  readonly isForeign?: boolean | undefined;
 };
+
+const FOREIGN = "The entry of this directory was made by the Python tool iris-devtester.";
+/** A second entry for the directory, beside that of the Python tool. */
+const OWN_PORT = "take a port beside it with an instance name: withInstance(name), --instance name";
 
 /** The port that a project needs is in use. */
 export function conflictError(port: number, found: PortOccupant, asked: Asked = {}): PortConflictError {
   const occupant = nameListener(found);
-  const isChosen = asked.preferredPort === port;
+  const isChosen = asked.preferredPort === port && !asked.isForeign;
   const purpose = isChosen || asked.projectKey === undefined ? "" : `, and project ${asked.projectKey} needs it`;
   return new PortConflictError({
     what: `Port ${port} is in use by ${describeOccupant(occupant)}${purpose}.`,
-    state: "Nothing was assigned.",
-    remedy: `${remedyFor(occupant, asked.registryPath)}${isChosen ? ", or ask for no port number: any free port is then assigned" : ""}.`,
+    state: `${asked.isForeign ? `${FOREIGN} ` : ""}Nothing was assigned.`,
+    remedy: `${asked.isForeign ? `${OWN_PORT}; or ` : ""}${remedyFor(occupant, asked.registryPath)}${isChosen ? ", or ask for no port number: any free port is then assigned" : ""}.`,
     port,
     occupant,
   });
@@ -32,13 +38,13 @@ export function conflictError(port: number, found: PortOccupant, asked: Asked = 
 export function otherPortError(
   assignment: PortAssignment,
   preferredPort: number,
-  registryPath?: string,
+  { registryPath, isForeign }: Asked = {},
 ): PortConflictError {
   const release = releaseCommand(assignment.projectPath, assignment.instance, registryPath);
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project already holds port ${assignment.port}.`,
-    state: `Project ${assignment.projectKey} keeps port ${assignment.port}.`,
-    remedy: `use port ${assignment.port}, or release it first: ${release}`,
+    state: `${isForeign ? `${FOREIGN} ` : ""}Project ${assignment.projectKey} keeps port ${assignment.port}.`,
+    remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : `release it first: ${release}`}`,
     port: preferredPort,
     occupant: { kind: "assignment", port: assignment.port, name: assignment.projectKey },
   });

@@ -40,7 +40,7 @@ export type Grant = {
   readonly earlierHolders: readonly Holder[];
 };
 
-/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped. */
+/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped and new entries of other tools noted. */
 export type AssignOutcome =
   | ({ readonly kind: "assigned" } & Grant)
   /** The engine was not asked, but must be. */
@@ -52,9 +52,11 @@ export type AssignOutcome =
       readonly port: number;
       readonly occupant: PortOccupant;
       readonly reservedFor?: readonly string[];
+      /** The Python tool assigned this port to the project, so the project does not go to another. */
+      readonly isForeign?: boolean;
     }
   /** The project holds another port than the preferred one. */
-  | { readonly kind: "other-port"; readonly assignment: PortAssignment }
+  | { readonly kind: "other-port"; readonly assignment: PortAssignment; readonly isForeign: boolean }
   /** A container that this registry made for the project is on another port than the preferred one. */
   | { readonly kind: "other-container"; readonly container: PortOccupant }
   /** Another project and instance have the same key. */

@@ -5,6 +5,7 @@ import type { PortAssignment } from "../assignment.ts";
 import { pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
 import { toHolder } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
+import { withFirstSeen } from "../evidence/first-seen.ts";
 import { isLabelledFor } from "../evidence/ownership.ts";
 import { engineNote } from "../evidence/survey.ts";
 import { type Holder, parseProcessText } from "../holder.ts";
@@ -18,9 +19,10 @@ import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** Takes a free port for a project that has none; other holders of the assignment move with it. */
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
-  const { document, request, survey } = view;
+  const { request, survey } = view;
   const { preferredPort, projectKey } = request;
   if (request.hasWebPort) checkWebPort(preferredPort ?? request.portRange[1]);
+  const document = withFirstSeen(view.document, now);
   const graceUntil = graceOf(document, now);
   if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };
   const choice = preferredPort === undefined ? await firstFree(view, now) : await preferred(preferredPort, view, now);

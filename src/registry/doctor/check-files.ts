@@ -1,4 +1,5 @@
-import { accessProblem, type FileState } from "../../stores/file-state.ts";
+import { dirname } from "node:path";
+import { accessProblem, type FileState, fileState, isSystemView } from "../../stores/file-state.ts";
 import { findLocker } from "../../stores/neighbour-lock.ts";
 import type { CommitState, DocumentState, LockState, RegistryFiles } from "../../stores/registry-files.ts";
 import { checkAncestors, checkPermissions, modeText } from "./check-permissions.ts";
@@ -18,14 +19,29 @@ export async function checkFiles(files: RegistryFiles): Promise<readonly Finding
 
 function checkDirectory(directory: FileState): readonly Finding[] {
   const { path, kind } = directory;
+  const found = nearest(directory);
+  const elsewhere = "set IRIS_PORT_REGISTRY to a file in a directory that you can write";
+  if (found.kind !== "directory") {
+    const text = `${found.path} is not a directory that this user may open (${found.code ?? found.kind})`;
+    return [fail("directory", text, elsewhere)];
+  }
+  if (isSystemView(found.path))
+    return [fail("directory", `${found.path} shows the state of the system; no file can be made in it`, elsewhere)];
+  const code = kind === "missing" ? accessProblem(found) : undefined;
+  if (code !== undefined)
+    return [fail("directory", `${path} cannot be made: this user may not write ${found.path} (${code})`, elsewhere)];
   const problems = [...checkPermissions("directory", directory), ...checkAncestors("directory", path)];
   if (problems.length > 0) return problems;
-  if (kind === "directory") return [ok("directory", `${path} (${modeText(directory)})`)];
-  if (kind === "missing") return [ok("directory", `${path} is made at the first assignment`)];
-  const elsewhere = "set IRIS_PORT_REGISTRY to a file in a directory that you can write";
   return [
-    fail("directory", `${path} is not a directory that this user may open (${directory.code ?? kind})`, elsewhere),
+    ok("directory", kind === "missing" ? `${path} is made at the first assignment` : `${path} (${modeText(found)})`),
   ];
+}
+
+/** The directory, or the nearest one above it that exists. */
+function nearest(directory: FileState): FileState {
+  let found = directory;
+  while (found.kind === "missing" && found.path !== dirname(found.path)) found = fileState(dirname(found.path));
+  return found;
 }
 
 function checkDocument({ document, content, commits }: RegistryFiles, repair: string): readonly Finding[] {

@@ -8,8 +8,14 @@ const STICKY = 0o1000;
 
 /** Finds other users who may change a file or directory of the registry, and whether this user may. */
 export function checkPermissions(check: string, file: FileState): readonly Finding[] {
-  if (process.platform === "win32" || file.stat === undefined || file.kind === "link") return [];
-  return [...checkAccess(check, file), ...checkWorld(check, file), ...checkOwner(check, file, file.stat)];
+  if (process.platform === "win32" || file.stat === undefined || ["link", "other"].includes(file.kind)) return [];
+  const code = accessProblem(file);
+  if (code === "EROFS") {
+    // Nobody can change it, whatever its mode says.
+    const remedy = "mount its file system writable, or set IRIS_PORT_REGISTRY to a file elsewhere";
+    return [fail(check, `this user may not read and write ${file.path} (${code})`, remedy)];
+  }
+  return [...checkAccess(check, file, code), ...checkWorld(check, file), ...checkOwner(check, file, file.stat)];
 }
 
 /** A user who may rename a parent directory can put another registry in its place. */
@@ -33,13 +39,9 @@ export function modeText({ stat }: FileState): string {
   return stat.mode & GROUP_WRITE ? `${mode}, shared with group ${stat.gid}` : mode;
 }
 
-function checkAccess(check: string, file: FileState): readonly Finding[] {
-  const code = accessProblem(file);
+function checkAccess(check: string, file: FileState, code: string | undefined): readonly Finding[] {
   if (code === undefined) return [];
-  const remedy =
-    code === "EROFS"
-      ? "mount its file system writable, or set IRIS_PORT_REGISTRY to a file elsewhere"
-      : `sudo chown "$USER" ${quoted(file.path)}; or join group ${file.stat?.gid}, where it is shared; or set IRIS_PORT_REGISTRY to a file of your own`;
+  const remedy = `sudo chown "$USER" ${quoted(file.path)}; or join group ${file.stat?.gid}, where it is shared; or set IRIS_PORT_REGISTRY to a file of your own`;
   return [fail(check, `this user may not read and write ${file.path} (${code})`, remedy)];
 }
 

@@ -1,4 +1,5 @@
 import type {
+  AssignmentRecord,
   DetailRecord,
   HistoryRecord,
   HolderRecord,
@@ -17,22 +18,28 @@ export type Entry = {
   readonly assignment: PortAssignment;
   readonly detail: DetailRecord | undefined;
   readonly holders: readonly Holder[];
+  /** Of an entry of another tool: its time as that tool wrote it, and since when this registry has known it. */
+  readonly foreign?: { readonly assignedAt: string; readonly seenAt: Date | undefined };
 };
 
 export function entryOf(document: RegistryDocument, projectKey: string): Entry | undefined {
   const record = document.assignments.find((candidate) => candidate.project_path === projectKey);
   if (record === undefined) return undefined;
-  const detail = document.details.get(projectKey);
-  const holders = (document.holders.get(projectKey) ?? []).map(toHolder);
-  return { assignment: toAssignment(record, detail), detail, holders };
+  return toEntry(document, record);
 }
 
 export function entriesOf(document: RegistryDocument): Entry[] {
-  return document.assignments.map((record) => {
-    const detail = document.details.get(record.project_path);
-    const holders = (document.holders.get(record.project_path) ?? []).map(toHolder);
-    return { assignment: toAssignment(record, detail), detail, holders };
-  });
+  return document.assignments.map((record) => toEntry(document, record));
+}
+
+function toEntry(document: RegistryDocument, record: AssignmentRecord): Entry {
+  const { project_path: key, assigned_at: assignedAt } = record;
+  const detail = document.details.get(key);
+  const holders = (document.holders.get(key) ?? []).map(toHolder);
+  const note = document.seen.get(key);
+  const entry = { assignment: toAssignment(record, detail), detail, holders };
+  if (detail !== undefined && !detail.foreign) return entry;
+  return { ...entry, foreign: { assignedAt, seenAt: note && new Date(note.at) } };
 }
 
 /** Adds or replaces the project's entry; its port is no longer remembered as released. */
@@ -73,12 +80,28 @@ export function withoutEntry(
   now: Date,
   users: readonly Holder[] = [],
 ): RegistryDocument {
-  const key = entry.assignment.projectKey;
-  const past = pastOf(entry, now, users);
-  const history = [...document.history.filter((candidate) => candidate.project !== key), past];
+  return withoutAll(document, [pastOf(entry, now, users)]);
+}
+
+/** Removes entries without users, and remembers their ports. */
+export function withoutEntries(document: RegistryDocument, entries: readonly Entry[], now: Date): RegistryDocument {
+  if (entries.length === 0) return document;
+  return withoutAll(
+    document,
+    entries.map((entry) => pastOf(entry, now, [])),
+  );
+}
+
+function withoutAll(document: RegistryDocument, past: readonly HistoryRecord[]): RegistryDocument {
+  const removed = new Set(past.map(({ project }) => project));
+  const history = [...document.history.filter(({ project }) => !removed.has(project)), ...past];
+  const keep = <T>(map: ReadonlyMap<string, T>) => new Map([...map].filter(([key]) => !removed.has(key)));
   return {
-    ...withoutOurs(document, key),
-    assignments: document.assignments.filter((record) => record.project_path !== key),
+    ...document,
+    assignments: document.assignments.filter((record) => !removed.has(record.project_path)),
+    details: keep(document.details),
+    holders: keep(document.holders),
+    seen: keep(document.seen),
     history: history.slice(-HISTORY_LIMIT),
   };
 }
@@ -152,7 +175,15 @@ export function emptied(document: RegistryDocument, now: Date): RegistryDocument
     ...document.history,
     ...entriesOf(document).map((entry) => pastOf(entry, now, containerUsersOf(entry.holders))),
   ].filter(({ users }) => users !== undefined);
-  return { ...document, assignments: [], holders: new Map(), details: new Map(), history, waiters: [] };
+  return {
+    ...document,
+    assignments: [],
+    holders: new Map(),
+    details: new Map(),
+    history,
+    waiters: [],
+    seen: new Map(),
+  };
 }
 
 /** The holders that rely on the project's container, not just on its port. */

@@ -12,10 +12,27 @@ const TOLERANCE_MS = 60_000;
  */
 export function readTime(text: string): Date {
   const local = new Date(text);
-  if (/(Z|[+-]\d\d:?\d\d)$/.test(text) || Number.isNaN(local.getTime())) return local;
+  if (hasZone(text) || Number.isNaN(local.getTime())) return local;
   const now = Date.now() + TOLERANCE_MS;
   const past = [local.getTime(), ...readingsElsewhere(text)].filter((time) => time <= now);
   return past.length === 0 ? local : new Date(Math.max(...past));
+}
+
+/**
+ * The offsets from UTC that are in use, in hours.
+ * @see https://www.iana.org/time-zones
+ */
+const OFFSETS = [...Array.from({ length: 53 }, (_, index) => index / 2 - 12), 5.75, 8.75, 12.75, 13.75];
+
+/** Whether a time without a zone may be younger than this, in milliseconds, in the zone where it was written. */
+export function mayBeYoung(text: string, now: Date, ageMs: number): boolean {
+  if (hasZone(text)) return false;
+  const utcAgeMs = now.getTime() - Date.parse(`${text}Z`);
+  return OFFSETS.map((hours) => utcAgeMs + hours * 3_600_000).some((age) => -TOLERANCE_MS <= age && age < ageMs);
+}
+
+function hasZone(text: string): boolean {
+  return /(Z|[+-]\d\d:?\d\d)$/.test(text);
 }
 
 function readingsElsewhere(text: string): readonly number[] {
@@ -25,18 +42,18 @@ function readingsElsewhere(text: string): readonly number[] {
   return zone === undefined ? [utc] : [utc, utc - offsetMs(zone, utc)];
 }
 
-let zoneOfSystem: { readonly name: string | undefined } | undefined;
+let zoneOfSystem: { readonly format: Intl.DateTimeFormat | undefined } | undefined;
 
 /** The system's time zone, which the environment variable `TZ` hides from this process. */
-function systemZone(): string | undefined {
-  zoneOfSystem ??= { name: readSystemZone() };
-  return zoneOfSystem.name;
+function systemZone(): Intl.DateTimeFormat | undefined {
+  zoneOfSystem ??= { format: readSystemZone() };
+  return zoneOfSystem.format;
 }
 
-function readSystemZone(): string | undefined {
+function readSystemZone(): Intl.DateTimeFormat | undefined {
   try {
-    const zone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
-    return zone && new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
+    const timeZone = /\/zoneinfo\/(.+)$/.exec(fs.readlinkSync("/etc/localtime"))?.[1];
+    return timeZone ? new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" }) : undefined;
   } catch (cause) {
     debug("the system's time zone is unknown: %o", cause);
     return undefined;
@@ -44,9 +61,8 @@ function readSystemZone(): string | undefined {
 }
 
 /** The offset of a zone from UTC at about that time. */
-function offsetMs(timeZone: string, time: number): number {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
-  const name = format.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
+function offsetMs(zone: Intl.DateTimeFormat, time: number): number {
+  const name = zone.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
   const [, sign, hours = "0", minutes = "0"] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
 }

@@ -2,7 +2,8 @@ import createDebug from "debug";
 import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
-import { entriesOf, withoutEntry, withoutGone } from "../document/edit-document.ts";
+import { type Entry, entriesOf, withoutEntries, withoutGone } from "../document/edit-document.ts";
+import { withFirstSeen } from "./first-seen.ts";
 import { isLabelledFor, isLeftover, type Owner } from "./ownership.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
 import { lookAround, type RegistryContext, type Survey } from "./survey.ts";
@@ -94,15 +95,17 @@ async function cleanIn(
   now: Date,
 ): Promise<{ readonly document: RegistryDocument; readonly removed: readonly ListedAssignment[] }> {
   const removed: ListedAssignment[] = [];
-  let document = newest;
+  const stale: Entry[] = [];
   for (const entry of entriesOf(newest)) {
     const isUsed = isForeignEntry(entry) ? await isPortInUse(entry.assignment.port) : undefined;
     const judged = judge(entry, survey, now, isUsed);
     if (judged.status !== "stale") continue;
     removed.push(judged);
-    document = withoutEntry(document, entry, now);
+    stale.push(entry);
   }
-  return { document: withoutGone(document, (holder) => survey.verdictOf(holder) === "gone"), removed };
+  const left = withoutEntries(newest, stale, now);
+  const living = withoutGone(left, (holder) => survey.verdictOf(holder) === "gone");
+  return { document: withFirstSeen(living, now), removed };
 }
 
 /**

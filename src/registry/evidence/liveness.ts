@@ -1,6 +1,6 @@
 import { osCode } from "../../stores/safe-file.ts";
 import type { Holder, ProcessIdentity } from "../holder.ts";
-import { observeNested, observeThread } from "../host/linux-processes.ts";
+import { NestedProcesses, observeThread } from "../host/linux-processes.ts";
 import { currentMachine, currentProcess, ENDED, startTimeOf, UNKNOWN } from "../host/process-identity.ts";
 
 /** Whether something provably exists (`alive`), provably does not (`gone`), or neither. */
@@ -14,7 +14,15 @@ export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
  * time. Other hosts cannot be observed, other pid namespaces only from the first one. A boot id identifies a machine,
  * because the host name of a laptop changes with the network and a container has its own.
  */
-export const observeProcess: Liveness = async (identity) => {
+export const observeProcess: Liveness = (identity) => observe(identity, new NestedProcesses());
+
+/** The same for any number of processes, all of which must be known before: those of the system are read once. */
+export function observerOfMany(): Liveness {
+  const nested = new NestedProcesses();
+  return (identity) => observe(identity, nested);
+}
+
+async function observe(identity: ProcessIdentity, nested: NestedProcesses): Promise<Verdict> {
   const here = await currentMachine();
   const areBootsKnown = identity.bootId !== UNKNOWN && here.bootId !== UNKNOWN;
   const isOtherBoot = identity.bootId !== here.bootId;
@@ -22,10 +30,10 @@ export const observeProcess: Liveness = async (identity) => {
   if (isOtherBoot) return areBootsKnown ? "gone" : "unknown";
   if (identity.pidNamespace === UNKNOWN || here.pidNamespace === UNKNOWN) return "unknown";
   if (identity.pidNamespace !== here.pidNamespace)
-    return process.platform === "linux" ? observeNested(identity, here.pidNamespace, UNKNOWN) : "unknown";
+    return process.platform === "linux" ? nested.observe(identity, here.pidNamespace, UNKNOWN) : "unknown";
   const verdict = await observePid(identity);
   return verdict === "alive" && identity.thread !== undefined ? observeThread(identity.pid, identity.thread) : verdict;
-};
+}
 
 async function observePid({ pid, startTime: expected }: ProcessIdentity): Promise<Verdict> {
   const self = await currentProcess();

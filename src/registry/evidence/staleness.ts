@@ -1,19 +1,17 @@
 import type { AssignmentStatus, Evidence, ListedAssignment } from "../assignment.ts";
 import type { Entry } from "../document/edit-document.ts";
 import { toHolder } from "../document/records.ts";
+import { mayBeYoung } from "../document/times.ts";
 import type { Holder } from "../holder.ts";
+import { FOREIGN_GRACE_MS } from "./first-seen.ts";
 import type { Verdict } from "./liveness.ts";
 import { containersOf, isEngineAbsent, type Survey } from "./survey.ts";
 
-/** How long an entry of another tool, which names no holders, counts as in use without further evidence. */
-export const FOREIGN_GRACE_MS = 15 * 60_000;
-
 /** The entry with the evidence, and the status that follows from it. */
 export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: boolean | undefined): ListedAssignment {
-  const isForeign = isForeignEntry(entry);
   const evidence = [
     ...entry.holders.map((holder) => holderEvidence(holder, survey.verdictOf(holder))),
-    ...(isForeign ? foreignEvidence(entry, now, isPortInUse) : []),
+    ...(entry.foreign ? [ageEvidence(entry, entry.foreign, now), portEvidence(entry, isPortInUse)] : []),
     ...engineEvidence(entry, survey),
   ];
   return { ...entry.assignment, status: statusOf(evidence), holders: entry.holders, evidence };
@@ -21,7 +19,7 @@ export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: bool
 
 /** True for an entry that another tool made and may still rely on; such a tool names no holders. */
 export function isForeignEntry(entry: Entry): boolean {
-  return entry.detail === undefined || entry.detail.foreign === true;
+  return entry.foreign !== undefined;
 }
 
 /** Stale only if every piece of evidence says `gone`. */
@@ -51,25 +49,25 @@ function untilText(expiresAt: Date | undefined): string {
   return expiresAt === undefined ? "" : ` until ${expiresAt.toISOString()}`;
 }
 
-function foreignEvidence(entry: Entry, now: Date, isPortInUse: boolean | undefined): Evidence[] {
-  const ageMs = now.getTime() - entry.assignment.assignedAt.getTime();
+function ageEvidence(
+  { assignment }: Entry,
+  { assignedAt, seenAt }: NonNullable<Entry["foreign"]>,
+  now: Date,
+): Evidence {
+  const text = (age: string) => `made by another tool${age} 15 minutes ago`;
+  const isYoung = (time: Date) => now.getTime() - time.getTime() < FOREIGN_GRACE_MS;
   // A time in the future means that a clock was wrong, not that the entry is old.
-  const isYoung = ageMs < FOREIGN_GRACE_MS;
-  const age: Evidence = {
-    kind: "age",
-    verdict: isYoung ? "alive" : "gone",
-    text: `made by another tool ${isYoung ? "less than" : "over"} 15 minutes ago`,
-  };
-  const { port } = entry.assignment;
-  const use: Evidence =
-    isPortInUse === undefined
-      ? { kind: "port", verdict: "unknown", text: `port ${port} cannot be probed from here` }
-      : {
-          kind: "port",
-          verdict: isPortInUse ? "alive" : "gone",
-          text: `port ${port} is ${isPortInUse ? "" : "not "}in use`,
-        };
-  return [age, use];
+  if (isYoung(assignment.assignedAt)) return { kind: "age", verdict: "alive", text: text(" less than") };
+  const isNew = isYoung(seenAt ?? now) && mayBeYoung(assignedAt, now, FOREIGN_GRACE_MS);
+  return isNew
+    ? { kind: "age", verdict: "alive", text: text(", first seen less than") }
+    : { kind: "age", verdict: "gone", text: text(" over") };
+}
+
+function portEvidence({ assignment: { port } }: Entry, isInUse: boolean | undefined): Evidence {
+  if (isInUse === undefined)
+    return { kind: "port", verdict: "unknown", text: `port ${port} cannot be probed from here` };
+  return { kind: "port", verdict: isInUse ? "alive" : "gone", text: `port ${port} is ${isInUse ? "" : "not "}in use` };
 }
 
 function engineEvidence(entry: Entry, survey: Survey): Evidence[] {

@@ -11,7 +11,7 @@ import { observeDirectory } from "../host/directory-identity.ts";
 import { bindProbe, type PortProbe, quietProbe } from "../host/port-probe.ts";
 import { LABEL_CREATOR_PROCESS, LABEL_REGISTRY } from "../labels.ts";
 import { canonicalPath } from "../project.ts";
-import { holderVerdict, type Liveness, observeProcess, type Verdict } from "./liveness.ts";
+import { holderVerdict, type Liveness, observeProcess, observerOfMany, type Verdict } from "./liveness.ts";
 import { LABEL_COMPOSE_DIRECTORY, type Owner, ownershipOf } from "./ownership.ts";
 
 const debug = createDebug("iris-ports:survey");
@@ -169,11 +169,11 @@ async function goneContainers(
     ...waiters.map(({ holder }) => holder),
   ];
   const states = new Map(report.containers.map(({ id, state }) => [id, state]));
+  const containers = records.flatMap(({ container }) => (container?.engine === report.id ? [container] : []));
   const gone = new Set<string>();
-  for (const { container } of records) {
-    if (container === undefined || container.engine !== report.id) continue;
+  for (const [key, container] of new Map(containers.map((one) => [`${one.id} ${one.started_at}`, one]))) {
     const isRunning = RUNNING_STATES.includes(states.get(container.id) ?? "");
-    if (!isRunning || (await isRestarted(container, engine))) gone.add(`${container.id} ${container.started_at}`);
+    if (!isRunning || (await isRestarted(container, engine))) gone.add(key);
   }
   return ({ container }) => container !== undefined && gone.has(`${container.id} ${container.startedAt}`);
 }
@@ -206,16 +206,19 @@ async function observeAll(
   now: Date,
 ): Promise<(holder: Holder) => Verdict> {
   const holders = new Map(records.map(toHolder).map((holder) => [keyOf(holder), holder]));
+  const look = forMany(liveness);
   // In parallel, because each check takes a while on Windows and macOS, where a tool of the system is called.
   const observed = new Map(
-    await Promise.all(
-      Array.from(holders, async ([key, holder]) => [key, await observeHolder(holder, liveness)] as const),
-    ),
+    await Promise.all(Array.from(holders, async ([key, holder]) => [key, await observeHolder(holder, look)] as const)),
   );
   return (holder) => {
     const verdict = observed.get(keyOf(holder));
     return verdict === undefined ? "alive" : holderVerdict(holder, verdict, now);
   };
+}
+
+function forMany(liveness: Liveness): Liveness {
+  return liveness === observeProcess ? observerOfMany() : liveness;
 }
 
 /** Resolves each directory once. It comes from a label, which may contain anything. */
@@ -238,8 +241,9 @@ async function observeMakers(
 ): Promise<(container: EngineContainer) => Verdict> {
   const containers = report.isReachable ? report.containers : [];
   const ours = containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  const look = forMany(liveness);
   const verdicts = new Map(
-    await Promise.all(ours.map(async ({ id, labels }) => [id, await observeMaker(labels, liveness)] as const)),
+    await Promise.all(ours.map(async ({ id, labels }) => [id, await observeMaker(labels, look)] as const)),
   );
   return ({ id }) => verdicts.get(id) ?? "unknown";
 }

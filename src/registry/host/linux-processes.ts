@@ -53,19 +53,51 @@ export function observeThread(pid: number, thread: string): "alive" | "gone" | "
 }
 
 /**
- * Whether a process of another pid namespace is there. Only the first namespace sees all others: there, a process that
- * has the number and the start time in none of them is gone.
+ * The processes of other pid namespaces. They are read once, when one is asked for first: that one and all that are asked
+ * for later must have been known before.
  */
-export function observeNested(process: NestedProcess, here: string, unknown: string): "alive" | "gone" | "unknown" {
-  if (here !== FIRST_PID_NAMESPACE || process.startTime === unknown) return "unknown";
+export class NestedProcesses {
+  #byNumber: ReadonlyMap<number | undefined, readonly string[]> | undefined;
+
+  /**
+   * Whether a process is there. Only the first namespace sees all others: there, a process that has the number and the
+   * start time in none of them is gone.
+   */
+  observe(process: NestedProcess, here: string, unknown: string): "alive" | "gone" | "unknown" {
+    if (here !== FIRST_PID_NAMESPACE || process.startTime === unknown) return "unknown";
+    try {
+      if (!isProcOwn() || !isEveryProcessVisible()) return "unknown";
+      this.#byNumber ??= directoriesByNumber();
+      const directories = [process.pid, undefined].flatMap((number) => this.#byNumber?.get(number) ?? []);
+      const verdicts = directories.map((directory) => matchNested(directory, process));
+      return verdicts.find((verdict) => verdict !== "gone") ?? "gone";
+    } catch (cause) {
+      debug("the processes cannot be listed: %o", cause);
+      return "unknown";
+    }
+  }
+}
+
+/** Directories in /proc, by the number that the process has in its own namespace; undefined if that cannot be read. */
+function directoriesByNumber(): ReadonlyMap<number | undefined, readonly string[]> {
+  const directories = new Map<number | undefined, string[]>();
+  for (const name of fs.readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const number = nestedNumber(`/proc/${name}`);
+    if (number === "none") continue;
+    const known = directories.get(number);
+    if (known === undefined) directories.set(number, [`/proc/${name}`]);
+    else known.push(`/proc/${name}`);
+  }
+  return directories;
+}
+
+function nestedNumber(directory: string): number | "none" | undefined {
   try {
-    if (!isProcOwn() || !isEveryProcessVisible()) return "unknown";
-    const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-    const verdicts = pids.map((pid) => matchNested(`/proc/${pid}`, process));
-    return verdicts.find((verdict) => verdict !== "gone") ?? "gone";
+    const numbers = readNumbers(directory);
+    return numbers.length < 2 ? "none" : numbers.at(-1);
   } catch (cause) {
-    debug("the processes cannot be listed: %o", cause);
-    return "unknown";
+    return isEnded(cause) ? "none" : undefined;
   }
 }
 

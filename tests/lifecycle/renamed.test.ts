@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { ADAPTERS } from "../helpers/adapters.ts";
+import { ContainerBench } from "../helpers/container-bench.ts";
+import { askIdentity, docker } from "../helpers/engine.ts";
+
+describe.each(ADAPTERS)("a container that was renamed, through $name,", (adapter) => {
+  async function renamed(isKept: boolean) {
+    const bench = await ContainerBench.create();
+    const asked = { registry: bench.registry(), project: bench.project(), image: bench.image, isKept };
+    const maker = await adapter.start(asked);
+    const name = `renamed-${bench.range[0]}`;
+    await docker("rename", maker.name, name);
+    return { bench, asked, maker, name };
+  }
+
+  test("is joined, and removed by its last user", async () => {
+    const { bench, asked, maker, name } = await renamed(false);
+    const joiner = await adapter.start(asked);
+    expect([joiner.id.slice(0, 12), joiner.port]).toEqual([maker.id.slice(0, 12), maker.port]);
+    expect(await bench.containers()).toEqual([name]);
+    await maker.stop();
+    expect(await askIdentity(joiner.host, joiner.port)).toContain("iris-standin");
+    await joiner.stop();
+    await bench.expectNothingLeft();
+  });
+
+  test("is kept, restarted, and the only one", async () => {
+    const { bench, asked, maker, name } = await renamed(true);
+    await docker("stop", "--time", "0", name);
+    const again = await adapter.start(asked);
+    expect([again.id.slice(0, 12), again.port]).toEqual([maker.id.slice(0, 12), maker.port]);
+    expect(await bench.containers()).toEqual([name]);
+  });
+});
