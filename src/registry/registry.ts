@@ -18,8 +18,8 @@ import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
 import { listAssignments, listWaiting } from "./evidence/listing.ts";
 import { observeProcess } from "./evidence/liveness.ts";
 import { goneHolders, type RegistryContext } from "./evidence/survey.ts";
-import { type ContainerIdentity, checkHolder, type Holder, processHolder } from "./holder.ts";
-import { identifyContainer } from "./host/own-container.ts";
+import { checkHolder, type Holder, processHolder } from "./holder.ts";
+import { OwnContainer } from "./host/own-container.ts";
 import { bindProbe } from "./host/port-probe.ts";
 import { currentMachine } from "./host/process-identity.ts";
 import { openStore } from "./open-store.ts";
@@ -54,7 +54,7 @@ export class PortRegistry {
   readonly engine: ContainerEngine | undefined;
   readonly #options: PortRegistryOptions;
   readonly #surroundings: RegistryContext;
-  #container: ContainerIdentity | undefined;
+  readonly #ownContainer = new OwnContainer();
   /** Renews holders if processes of several hosts share the registry. */
   readonly #renewal: HolderRenewal | undefined;
 
@@ -309,9 +309,8 @@ export class PortRegistry {
     if (holder.kind === "manual" || holder.container !== undefined) return holder;
     const { process } = holder;
     if (process !== undefined && process.pidNamespace !== (await currentMachine()).pidNamespace) return holder;
-    // Asked again where it is not known: the engine may not have answered.
-    this.#container ??= await identifyContainer(this.engine);
-    return this.#container === undefined ? holder : { ...holder, container: this.#container };
+    const container = await this.#ownContainer.identify(this.engine);
+    return container === undefined ? holder : { ...holder, container };
   }
 
   async #renewing(acquisition: Acquisition): Promise<Acquisition> {

@@ -62,14 +62,14 @@ export class FileStore implements Store {
     }
   }
 
-  /** Undefined while a commit is being published, and for a user who may read the document but not the commits. */
+  /** Undefined while a commit is being published, and where the commits cannot be read, of which only changes complain. */
   #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
     try {
       if (token && this.#chain.isHead(token)) return token;
       const head = this.#chain.head();
       return head === undefined || this.#chain.isPending(head) ? undefined : head;
     } catch (cause) {
-      if (osCode(cause) !== "EACCES") throw cause;
+      if (osCode(cause) === "") throw cause;
       return undefined;
     }
   }

@@ -5,16 +5,29 @@ import type { ContainerIdentity } from "../holder.ts";
 
 const debug = createDebug("iris-ports:liveness");
 
-/** The container this process runs in, as its engine knows it; undefined outside, or where the engine cannot be asked. */
-export async function identifyContainer(engine: ContainerEngine | undefined): Promise<ContainerIdentity | undefined> {
-  if (process.platform !== "linux" || engine?.identify === undefined || engine.startedAt === undefined)
-    return undefined;
-  const id = ownContainerId();
-  if (id === undefined) return undefined;
+/** The container this process runs in, which does not change: it is looked for until it is known. */
+export class OwnContainer {
+  #found: ContainerIdentity | "none" | undefined;
+
+  /** As its engine knows it; undefined outside of containers, or where the engine cannot be asked. */
+  async identify(engine: ContainerEngine | undefined): Promise<ContainerIdentity | undefined> {
+    if (process.platform !== "linux" || engine?.identify === undefined || engine.startedAt === undefined)
+      return undefined;
+    if (this.#found === undefined) {
+      const [mountinfo, cgroup] = [textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup")];
+      const id = containerIdIn(mountinfo ?? "", cgroup ?? "");
+      if (id !== undefined) this.#found = await identityOf(id, engine);
+      else if (mountinfo !== undefined && cgroup !== undefined) this.#found = "none";
+    }
+    return this.#found === "none" ? undefined : this.#found;
+  }
+}
+
+async function identityOf(id: string, engine: ContainerEngine): Promise<ContainerIdentity | undefined> {
   try {
     // Only the engine that runs it can prove later that it is gone: another one never knew it.
-    const [engineId, startedAt] = await Promise.all([engine.identify(), engine.startedAt(id)]);
-    return startedAt === undefined ? undefined : { id, engine: engineId, startedAt };
+    const [engineId, startedAt] = await Promise.all([engine.identify?.(), engine.startedAt?.(id)]);
+    return engineId === undefined || startedAt === undefined ? undefined : { id, engine: engineId, startedAt };
   } catch (cause) {
     debug("the engine was not asked for container %s: %o", id, cause);
     return undefined;
@@ -35,19 +48,11 @@ export function containerIdIn(mountinfo: string, cgroup: string): string | undef
   return /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?$/m.exec(cgroup)?.[1];
 }
 
-let known: { readonly id: string | undefined } | undefined;
-
-/** A process stays in its container, so that the files are read once; a failure is not remembered. */
-function ownContainerId(): string | undefined {
+function textOf(path: string): string | undefined {
   try {
-    known ??= { id: containerIdIn(textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup")) };
-    return known.id;
+    return fs.readFileSync(path, "utf8");
   } catch (cause) {
-    debug("this process's container cannot be told: %o", cause);
+    debug("%s cannot be read: %o", path, cause);
     return undefined;
   }
-}
-
-function textOf(path: string): string {
-  return fs.readFileSync(path, "utf8");
 }
