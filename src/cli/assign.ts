@@ -7,7 +7,7 @@ import { plainJson, plainText } from "../text/plain-text.ts";
 import { type HoldOptions, holderFor, type RequestOptions, requestOptions } from "./holder-options.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
 import { requireProject } from "./project-directory.ts";
-import { standardOutput, type Terminal } from "./terminal.ts";
+import { explainOutputLoss, type OutputLoss, standardOutput, type Terminal } from "./terminal.ts";
 
 /** The options that `assign`, `env` and `run` share. */
 export type AssignCommandOptions = GlobalOptions & RequestOptions & { readonly instance?: string };
@@ -18,17 +18,26 @@ export async function assign(
   options: AssignCommandOptions & HoldOptions & { json?: boolean; quiet?: boolean },
 ): Promise<void> {
   const registry = openRegistry(options);
-  const { projectPath, instance } = await requireProject(registry, project, options.instance);
-  const holder = await holderFor(options, projectPath);
-  const assignment = await registry.assignPort(projectPath, {
-    ...requestOptions(options),
-    ...(instance !== undefined && { instance }),
-    holder,
-  });
+  const identity = await requireProject(registry, project, options.instance);
+  const holder = await holderFor(options, identity.projectPath);
+  const assignment = await registry.assignPort(identity, { ...requestOptions(options), holder });
+  explainOutputLoss(assignedLoss(assignment, registry.registryPath));
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
   else if (options.quiet) terminal.write(`${assignment.port}\n`);
   else terminal.write(assignedText(assignment, holder, registry.registryPath, terminal));
+}
+
+/** The port stays assigned, although nobody reads which. */
+export function assignedLoss(
+  { port, projectPath, instance, projectKey }: PortAssignment,
+  registryPath: string,
+): OutputLoss {
+  const release = commandText(["release", ...projectWords(projectPath, instance)], registryPath);
+  return {
+    state: `${projectKey} has port ${port}, and keeps it.`,
+    remedy: `write the output elsewhere, or release the port: ${release}`,
+  };
 }
 
 function assignedText(assignment: PortAssignment, holder: Holder, registryPath: string, terminal: Terminal): string {

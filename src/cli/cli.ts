@@ -6,7 +6,8 @@ import { endWhenOutputEnds } from "./terminal.ts";
 
 /** Runs the command line and returns the exit code. A command is loaded when it is called, so `--help` loads none. */
 export async function main(args: readonly string[]): Promise<number> {
-  endWhenOutputEnds();
+  const isJson = isJsonWanted(args);
+  endWhenOutputEnds(isJson);
   showWarnings((message) => void import("./report-error.ts").then(({ reportWarning }) => reportWarning(message)));
   let exitCode: number = EXIT_CODES.ok;
   let complaint = "";
@@ -26,7 +27,6 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
     const { reportError, reportUsage } = await import("./report-error.ts");
-    const isJson = isJsonWanted(args);
     return error instanceof CommanderError ? reportUsage(complaint, isJson) : reportError(error, isJson);
   }
 }

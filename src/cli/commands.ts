@@ -26,19 +26,21 @@ export function addCommand({ program }: Program, { name, aliases = [], summary, 
     .addHelpText("after", `\nExamples:\n${lines.join("").trimEnd()}`);
 }
 
-/** Options that several commands have. */
-export const json = () => new Option("--json", "print JSON, errors as well");
-export const instance = () => new Option("--instance <name>", "a second IRIS of the same project");
-export const port = () => new Option("--port <number>", "exactly this port, even outside the range");
-export const webPort = () => new Option("--web-port", "also a port for the web server, always 50801 above the port");
-export const wait = () => new Option("--wait <duration>", "queue for a port when all are taken, e.g. 90s, 5m");
-export const namespace = () => new Option("--namespace <name>", "the IRIS namespace (default: USER)");
-export const username = () => new Option("--username <name>", "the IRIS user (default: _SYSTEM)");
-export const projectOption = () =>
-  new Option("--project <path>", "the project's directory (default: the working directory)");
-export const yes = () => new Option("-y, --yes", "do not ask");
 export const repeated = (flags: string, description: string) =>
   new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value]);
+
+/** Options that several commands have. */
+export const option = {
+  json: () => new Option("--json", "print JSON, errors as well"),
+  instance: () => new Option("--instance <name>", "a second IRIS of the same project"),
+  port: () => new Option("--port <number>", "exactly this port, even outside the range"),
+  webPort: () => new Option("--web-port", "also a port for the web server, always 50801 above the port"),
+  wait: () => new Option("--wait <duration>", "queue for a port when all are taken, e.g. 90s, 5m"),
+  namespace: () => new Option("--namespace <name>", "the IRIS namespace (default: USER)"),
+  username: () => new Option("--username <name>", "the IRIS user (default: _SYSTEM)"),
+  project: () => new Option("--project <path>", "the project's directory (default: the working directory)"),
+  yes: () => new Option("-y, --yes", "do not ask"),
+};
 
 /** The argument that names a project. */
 export const PROJECT = ["[project]", "the project's directory (default: the working directory)"] as const;

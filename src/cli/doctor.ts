@@ -1,7 +1,8 @@
+import { DockerCommand } from "../docker/docker-command.ts";
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
-import { InvalidArgumentError } from "../errors/errors.ts";
+import { ContainerEngineError, InvalidArgumentError } from "../errors/errors.ts";
 import { checkUp } from "../registry/doctor/checkup.ts";
-import type { Finding } from "../registry/doctor/finding.ts";
+import { type Finding, warn } from "../registry/doctor/finding.ts";
 import { commandText } from "../settings/command-text.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import type { Style } from "../text/table.ts";
@@ -23,6 +24,9 @@ const STYLE_OF_VERDICT = { ok: "good", warn: "warning", fail: "bad" } as const s
   Finding["verdict"],
   Style
 >;
+
+const DOCKER_TIMEOUT_MS = 5_000;
+const NEEDS_COMMAND = "Ports and the library work without it; `iris-ports up` and the action's `image` need it.";
 
 /**
  * `iris-ports doctor`: reports problems; with `--repair`, fixes what it can and reports the remaining ones. Returns
@@ -50,12 +54,21 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   return report(await look(options), done, terminal, options);
 }
 
-function look({ registry, range }: GlobalOptions): Promise<readonly Finding[]> {
-  return checkUp({
-    engine: new DockerodeEngine(),
-    ...(registry !== undefined && { registryPath: registry }),
-    ...(range !== undefined && { portRange: range }),
-  });
+async function look({ registry, range }: GlobalOptions): Promise<readonly Finding[]> {
+  const findings = await checkUp({ engine: new DockerodeEngine(), registryPath: registry, portRange: range });
+  // Without an engine, the docker command would be of no use.
+  const hasEngine = findings.some(({ check, verdict }) => check === "engine" && verdict === "ok");
+  return hasEngine ? [...findings, ...(await checkDockerCommand())] : findings;
+}
+
+async function checkDockerCommand(): Promise<readonly Finding[]> {
+  try {
+    await new DockerCommand().run(["--version"], { timeoutMs: DOCKER_TIMEOUT_MS });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ContainerEngineError)) throw error;
+    return [warn("docker", `${error.what} ${NEEDS_COMMAND}`, error.remedy)];
+  }
 }
 
 function report(

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { InvalidArgumentError } from "../errors/errors.ts";
+import { PortConflictError } from "../registry/errors.ts";
 import { type Holder, holderOf, manualHolder } from "../registry/holder.ts";
 import { identifyDirectory } from "../registry/host/directory-identity.ts";
 import { ENDED, identifyProcess, UNKNOWN } from "../registry/host/process-identity.ts";
@@ -24,6 +25,12 @@ export function requestOptions({ port, wait, webPort }: RequestOptions) {
     ...(webPort && { hasWebPort: true }),
     ...(wait !== undefined && waitOptions(wait)),
   };
+}
+
+/** The error where only the web port was refused: it would be too high, or is in use. */
+export function webPortRefusal(error: unknown, preferredPort: number | undefined) {
+  if (error instanceof InvalidArgumentError && error.argument === "hasWebPort") return error;
+  return error instanceof PortConflictError && error.port !== preferredPort ? error : undefined;
 }
 
 /**

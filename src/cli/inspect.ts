@@ -16,7 +16,7 @@ export async function inspect(
 ): Promise<void> {
   const { instance } = options;
   const registry = openRegistry(options);
-  const assignment = await registry.inspect(project, instance === undefined ? {} : { instance });
+  const assignment = await registry.inspect(project, { instance });
   if (!assignment) throw notAssigned(registry, project, instance);
   const terminal = standardOutput();
   const addresses = addressesOf(assignment, endpointOf(registry.engine, {}));

@@ -1,18 +1,5 @@
 import type { Command } from "commander";
-import {
-  addCommand,
-  instance,
-  json,
-  namespace,
-  PROJECT,
-  type Program,
-  port,
-  projectOption,
-  repeated,
-  username,
-  wait,
-  webPort,
-} from "./commands.ts";
+import { addCommand, option, PROJECT, type Program, repeated } from "./commands.ts";
 
 /** The commands that run IRIS without any JavaScript of one's own. */
 export function addIrisCommands(context: Program): void {
@@ -27,7 +14,7 @@ export function addIrisCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
+    .addOption(option.instance())
     .option("--force", "also while processes or jobs use it")
     .action(async (project, _, command: Command) =>
       (await import("./iris/down.ts")).down(project, command.optsWithGlobals()),
@@ -41,10 +28,10 @@ export function addIrisCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
-    .addOption(namespace())
-    .addOption(username())
-    .addOption(json())
+    .addOption(option.instance())
+    .addOption(option.namespace())
+    .addOption(option.username())
+    .addOption(option.json())
     .action(async (project, _, command: Command) =>
       onExitCode(await (await import("./iris/status.ts")).status(project, command.optsWithGlobals())),
     );
@@ -57,7 +44,7 @@ export function addIrisCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
+    .addOption(option.instance())
     .option("-f, --follow", "go on with what it writes, until Ctrl-C")
     .option("--tail <lines>", "only so many lines")
     .action(async (project, _, command: Command) =>
@@ -72,8 +59,8 @@ export function addIrisCommands(context: Program): void {
     ],
   })
     .argument("[namespace]", "the namespace (default: USER)")
-    .addOption(projectOption())
-    .addOption(instance())
+    .addOption(option.project())
+    .addOption(option.instance())
     .action(async (name, _, command: Command) =>
       onExitCode(await (await import("./iris/session.ts")).session(name, command.optsWithGlobals())),
     );
@@ -86,7 +73,7 @@ export function addIrisCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
+    .addOption(option.instance())
     .option("--print", "only print the address")
     .action(async (project, _, command: Command) =>
       (await import("./iris/open.ts")).open(project, command.optsWithGlobals()),
@@ -104,11 +91,11 @@ function addUp(context: Program): void {
   })
     .argument("[image]", "the image (default: InterSystems IRIS Community Edition)")
     .option("--image <image>", "the same as an option")
-    .addOption(projectOption())
-    .addOption(instance())
-    .addOption(port())
-    .addOption(webPort())
-    .addOption(wait())
+    .addOption(option.project())
+    .addOption(option.instance())
+    .addOption(option.port())
+    .addOption(option.webPort())
+    .addOption(option.wait())
     .option("--username <name>", "the user to log in as; created with the role %ALL unless it exists")
     .option("--password-file <file>", "the file with that user's password; - is standard input")
     .option("--namespace <name>", "the namespace; created with its database unless it exists")
@@ -118,7 +105,7 @@ function addUp(context: Program): void {
     .option("--data <directory>", "keep the data in this directory of the host")
     .option("--pull <when>", "missing (the default), always or never")
     .option("--start-timeout <duration>", "how long IRIS may take to start (default: 180s)")
-    .addOption(json())
+    .addOption(option.json())
     .action(async (image, _, command: Command) =>
       context.onExitCode(await (await import("./iris/up.ts")).up(image, command.optsWithGlobals())),
     );

@@ -5,6 +5,7 @@ import { assignmentTable } from "../report/assignment-table.ts";
 import { isRedisUrl, resolveRegistryPath } from "../settings/config.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import { type ListOptions, list } from "./list.ts";
+import { filterOf } from "./list-filter.ts";
 import { standardOutput } from "./terminal.ts";
 
 /** `iris-ports list --all`: every pool that a Redis server keeps. A file is one pool. @throws RegistryAccessError */
@@ -12,16 +13,13 @@ export async function listPools(options: ListOptions): Promise<void> {
   const { registry, range, json } = options;
   const url = resolveRegistryPath(registry, "--registry");
   if (!isRedisUrl(url)) return list(options);
+  const matches = filterOf(options.filter);
   const terminal = standardOutput();
   const pools = [];
   for (const { name, url: registryPath } of await poolsAt(url)) {
     // The containers of another pool are on another engine, which this one knows nothing of.
-    const pool = new PortRegistry({
-      registryPath,
-      engine: false,
-      ...(range === undefined ? {} : { portRange: range }),
-    });
-    pools.push({ name, assignments: await pool.listAll() });
+    const pool = new PortRegistry({ registryPath, engine: false, portRange: range });
+    pools.push({ name, assignments: (await pool.listAll()).filter(matches) });
   }
   if (json) {
     const shown = pools.map(({ name, assignments }) => ({ pool: name, assignments: assignments.map(assignmentJson) }));

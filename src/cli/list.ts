@@ -24,7 +24,7 @@ const WATCH_MS = 1_000;
 /** `iris-ports list`, with `--watch` until Ctrl-C. */
 export async function list(options: ListOptions): Promise<void> {
   const registry = openRegistry(options);
-  const matches = filterOf(options.filter ?? []);
+  const matches = filterOf(options.filter);
   const terminal = standardOutput();
   const text = async () => {
     const [assignments, waiting] = await Promise.all([registry.listAll(), registry.listWaiting()]);

@@ -1,18 +1,5 @@
 import { type Command, Option } from "commander";
-import {
-  addCommand,
-  instance,
-  json,
-  namespace,
-  PROJECT,
-  type Program,
-  port,
-  projectOption,
-  repeated,
-  username,
-  wait,
-  webPort,
-} from "./commands.ts";
+import { addCommand, option, PROJECT, type Program, repeated } from "./commands.ts";
 
 /** The commands that assign, print and release ports. */
 export function addPortCommands(context: Program): void {
@@ -26,13 +13,13 @@ export function addPortCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(port())
-    .addOption(webPort())
-    .addOption(instance())
-    .addOption(wait())
+    .addOption(option.port())
+    .addOption(option.webPort())
+    .addOption(option.instance())
+    .addOption(option.wait())
     .option("--for-pid <pid>", "hold it until that process ends, e.g. $$")
     .option("--ttl <duration>", "hold it for so long, e.g. 2h")
-    .addOption(json())
+    .addOption(option.json())
     .option("-q, --quiet", "print only the port")
     .action(async (project, _, command: Command) =>
       (await import("./assign.ts")).assign(project, command.optsWithGlobals()),
@@ -46,8 +33,8 @@ export function addPortCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
-    .addOption(json())
+    .addOption(option.instance())
+    .addOption(option.json())
     .option("-q, --quiet", "print only the port, and nothing where there is none")
     .action(async (project, _, command: Command) =>
       onExitCode(await (await import("./port.ts")).port(project, command.optsWithGlobals())),
@@ -63,11 +50,11 @@ export function addPortCommands(context: Program): void {
   })
     .usage("[options] -- <command> [args...]")
     .argument("<command...>")
-    .addOption(projectOption())
-    .addOption(port())
-    .addOption(webPort())
-    .addOption(instance())
-    .addOption(wait())
+    .addOption(option.project())
+    .addOption(option.port())
+    .addOption(option.webPort())
+    .addOption(option.instance())
+    .addOption(option.wait())
     .action(async (words, _, command: Command) =>
       onExitCode(await (await import("./run.ts")).run(words, command.optsWithGlobals())),
     );
@@ -80,9 +67,9 @@ export function addPortCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
+    .addOption(option.instance())
     .option("--force", "also while processes or jobs use it")
-    .addOption(json())
+    .addOption(option.json())
     .action(async (project, _, command: Command) =>
       (await import("./release.ts")).release(project, command.optsWithGlobals()),
     );
@@ -102,13 +89,13 @@ function addEnv(context: Program): void {
     .addOption(repeated("--write <file>", "write only our lines into this file; may be repeated"))
     .option("--check", "change nothing; exit code 1 where a file is out of date")
     .option("--force", "turn lines that set our names elsewhere in the file into comments")
-    .addOption(port())
-    .addOption(webPort())
+    .addOption(option.port())
+    .addOption(option.webPort())
     .option("--no-web-port", "no port for the web server (default: one where possible)")
-    .addOption(instance())
-    .addOption(wait())
-    .addOption(namespace())
-    .addOption(username())
+    .addOption(option.instance())
+    .addOption(option.wait())
+    .addOption(option.namespace())
+    .addOption(option.username())
     .action(async (project, _, command: Command) =>
       context.onExitCode(await (await import("./env/env.ts")).env(project, command.optsWithGlobals())),
     );

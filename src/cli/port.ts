@@ -15,7 +15,7 @@ export async function port(
 ): Promise<number> {
   const { instance } = options;
   const registry = openRegistry(options);
-  const assignment = await registry.getAssignment(project, instance === undefined ? {} : { instance });
+  const assignment = await registry.getAssignment(project, { instance });
   if (assignment !== undefined) {
     standardOutput().write(options.json ? `${plainJson(assignmentJson(assignment))}\n` : `${assignment.port}\n`);
     return EXIT_CODES.ok;

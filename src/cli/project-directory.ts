@@ -18,8 +18,7 @@ export async function requireProject(
   instance: string | undefined,
 ): Promise<ProjectIdentity> {
   const identity = identifyProject(project, instance);
-  const options = identity.instance === undefined ? {} : { instance: identity.instance };
-  const isAssigned = (await registry.getAssignment(identity.projectPath, options)) !== undefined;
+  const isAssigned = (await registry.getAssignment(identity)) !== undefined;
   // In a container, the job's project is a path of the host.
   const isJobs = project === undefined && environment().project !== undefined && isAssigned;
   if (!isJobs) checkDirectory(identity.projectPath);

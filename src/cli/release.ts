@@ -16,9 +16,8 @@ export async function release(
 ): Promise<void> {
   const { instance, force = false } = options;
   const registry = openRegistry(options);
-  const which = instance === undefined ? {} : { instance };
-  const before = await registry.inspect(project, which);
-  const assignment = await registry.releasePort(project, { ...which, isUseRespected: !force });
+  const before = await registry.inspect(project, { instance });
+  const assignment = await registry.releasePort(project, { instance, isUseRespected: !force });
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
   else terminal.write(`Released port ${assignment.port} (${projectText(assignment.projectKey, terminal)}).\n`);

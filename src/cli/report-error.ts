@@ -3,6 +3,7 @@ import createDebug from "debug";
 import { IrisPortsError } from "../errors/base.ts";
 import { plainJson, plainLines } from "../text/plain-text.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import type { OutputLoss } from "./terminal.ts";
 
 const isTraced = createDebug("iris-ports:cli").enabled;
 
@@ -29,6 +30,13 @@ export function reportUsage(complaint: string, isJson = false): number {
   if (isJson) writeJson(error);
   else process.stderr.write(`iris-ports: ${plainLines(textOf(error))}\n`);
   return EXIT_CODES.usage;
+}
+
+/** Prints why the output could not be written, and what stays nevertheless. */
+export function reportOutputLoss(error: Error, { state, remedy }: OutputLoss, isJson: boolean): void {
+  const what = `The output could not be written: ${error.message}`;
+  if (isJson) writeJson({ code: "UNEXPECTED", what, state, remedy });
+  else writeText(`${what}\n${state}\nTo fix: ${remedy}`);
 }
 
 type Report = Pick<IrisPortsError, "what" | "state" | "remedy"> & { readonly code: string };

@@ -32,9 +32,8 @@ export async function run(
   const registry = openRegistry(options);
   // Without its arguments, which may contain passwords: other users may be able to read the registry.
   const holder = await uniqueProcessHolder({ description: command.slice(0, 200) });
-  const { projectPath, instance } = await requireProject(registry, options.project, options.instance);
-  const which = instance === undefined ? {} : { instance };
-  const assignment = await registry.assignPort(projectPath, { ...requestOptions(options), ...which, holder });
+  const project = await requireProject(registry, options.project, options.instance);
+  const assignment = await registry.assignPort(project, { ...requestOptions(options), holder });
   try {
     return await runToItsEnd(command, args, {
       IRIS_PORT: String(assignment.port),
@@ -47,7 +46,7 @@ export async function run(
     });
   } finally {
     // The exit code of the command matters more than this failure.
-    await releaseIfAssigned(registry, assignment.projectPath, { ...which, holder }).catch(reportError);
+    await releaseIfAssigned(registry, assignment, { holder }).catch(reportError);
   }
 }
 

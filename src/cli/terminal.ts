@@ -34,13 +34,25 @@ function terminalOn(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
+/** What stays when the output cannot be written, and what to do about it. */
+export type OutputLoss = { readonly state: string; readonly remedy: string };
+
+let loss: OutputLoss = {
+  state: "What the command has changed stays changed.",
+  remedy: "write the output elsewhere, and see `iris-ports list`.",
+};
+
+/** For commands whose output says what they have changed. */
+export function explainOutputLoss(explained: OutputLoss): void {
+  loss = explained;
+}
+
 /** Ends quietly if the reader of a pipe has closed it (`iris-ports list | head`); a full disk is an error. */
-export function endWhenOutputEnds(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+export function endWhenOutputEnds(isJson: boolean): void {
+  process.stdout.once("error", async (error: NodeJS.ErrnoException) => {
+    process.stdout.on("error", () => undefined);
     if (error.code === "EPIPE") process.exit();
-    process.stderr.write(
-      `iris-ports: The output could not be written: ${error.message}\nWhat the command has changed stays changed; an assigned port stays assigned.\nTo fix: write the output elsewhere, and see \`iris-ports list\`.\n`,
-    );
+    (await import("./report-error.ts")).reportOutputLoss(error, loss, isJson);
     process.exit(EXIT_CODES.unexpected);
   });
   // A closed standard error is not a reason to stop: `run` still holds the port of its command.

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommand, instance, json, PROJECT, type Program, repeated, yes } from "./commands.ts";
+import { addCommand, option, PROJECT, type Program, repeated } from "./commands.ts";
 
 /** The commands that show the registry. */
 export function addReadingCommands(context: Program): void {
@@ -17,7 +17,7 @@ export function addReadingCommands(context: Program): void {
     .option("--watch", "show it again every second, until Ctrl-C")
     .option("--all", "every pool of a Redis server, one for each container engine")
     .option("-q, --quiet", "print only the ports")
-    .addOption(json())
+    .addOption(option.json())
     .action(async (_, command: Command) => {
       const options = command.optsWithGlobals();
       if (options.all) return (await import("./list-pools.ts")).listPools(options);
@@ -32,8 +32,8 @@ export function addReadingCommands(context: Program): void {
     ],
   })
     .argument(...PROJECT)
-    .addOption(instance())
-    .addOption(json())
+    .addOption(option.instance())
+    .addOption(option.json())
     .action(async (project, _, command: Command) =>
       (await import("./inspect.ts")).inspect(project, command.optsWithGlobals()),
     );
@@ -51,7 +51,7 @@ export function addUpkeepCommands(context: Program): void {
       ["iris-ports clean --json", "for a script"],
     ],
   })
-    .addOption(json())
+    .addOption(option.json())
     .action(async (_, command: Command) => (await import("./clean.ts")).clean(command.optsWithGlobals()));
   addCommand(context, {
     name: "clear",
@@ -61,8 +61,8 @@ export function addUpkeepCommands(context: Program): void {
       ["iris-ports clear --yes", "in a script"],
     ],
   })
-    .addOption(yes())
-    .addOption(json())
+    .addOption(option.yes())
+    .addOption(option.json())
     .action(async (_, command: Command) =>
       onExitCode(await (await import("./clear.ts")).clear(command.optsWithGlobals())),
     );
@@ -77,8 +77,8 @@ export function addUpkeepCommands(context: Program): void {
     .option("--repair", "repair what can be repaired")
     .option("--without-engine", "repair even where no container engine answers")
     .option("--force", "replace even a file that never was a registry; its bytes are kept")
-    .addOption(yes())
-    .addOption(json())
+    .addOption(option.yes())
+    .addOption(option.json())
     .action(async (_, command: Command) =>
       onExitCode(await (await import("./doctor.ts")).doctor(command.optsWithGlobals())),
     );

@@ -67,20 +67,8 @@ async function runStep(
 /** Without advice to try it by hand, because the container is removed. */
 function scriptError({ shown }: InitStep, error: unknown, { advice }: InitOptions): unknown {
   if (!(error instanceof IrisSessionError)) return error;
-  const { state, namespace, words, line, statement, sqlCode, errors, output } = error;
-  return new IrisSessionError({
-    what: `${shown}: ${error.what}`,
-    state,
-    remedy: `correct ${shown}, which is among ${advice.initScripts}.`,
-    namespace,
-    words,
-    line,
-    statement,
-    sqlCode,
-    errors,
-    output,
-    cause: error,
-  });
+  const remedy = `correct ${shown}, which is among ${advice.initScripts}.`;
+  return new IrisSessionError({ ...error, what: `${shown}: ${error.what}`, remedy, cause: error });
 }
 
 function timeoutError({ shown }: InitStep, { request, advice }: InitOptions): ContainerStartError {

@@ -168,9 +168,9 @@ export class ProjectStart<T> {
   async #moveAwayFrom(found: InspectedContainer): Promise<void> {
     const { lease, wanted, narrate } = this.#options;
     const { containerName, projectKey } = lease.assignment;
-    narrate?.(`The container ${containerName} was not made by this registry; taking another port.`);
     try {
       await lease.move();
+      narrate?.(`The container ${containerName} was not made by this registry; taking another port.`);
     } catch (cause) {
       if (!(cause instanceof PortConflictError)) throw cause;
       throw new ContainerMismatchError({

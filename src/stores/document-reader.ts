@@ -33,7 +33,7 @@ export type Snapshot = NewFile & {
 const NOTHING = { bytes: Buffer.alloc(0), document: EMPTY_DOCUMENT, token: undefined };
 
 /** How a caller reads. */
-type ReadOptions = {
+export type ReadOptions = {
   /** Waits until the Python tool, if it is at work, has finished writing. */
   readonly awaitNeighbour: () => Promise<void>;
   /** The caller is about to change the document: a copy is kept of one that it cannot read. Readers write nothing. */

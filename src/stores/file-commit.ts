@@ -227,7 +227,7 @@ function mustBeWritten({ unreadable, isDamaged, isAdopted }: Base): boolean {
 }
 
 /** A version beside the document; undefined if there is none, or only half of one, as a killed process leaves it. */
-function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
+export function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {
     return parseDocument(bytes.toString("utf8")).document;

@@ -1,12 +1,13 @@
 import { dirname } from "node:path";
+import { adoptDocument } from "./adopt-document.ts";
 import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
-import type { RegistryDocument } from "./document.ts";
-import { DocumentReader } from "./document-reader.ts";
-import { FileCommit, type Read } from "./file-commit.ts";
+import type { CommitToken, RegistryDocument } from "./document.ts";
+import { DocumentReader, type ReadOptions } from "./document-reader.ts";
+import { FileCommit, parseVersion, type Read } from "./file-commit.ts";
 import { isNeighbourNear, NeighbourGate } from "./neighbour-gate.ts";
-import { guarded, makePrivateDirectory, publishedError } from "./safe-file.ts";
+import { guarded, makePrivateDirectory, osCode, publishedError } from "./safe-file.ts";
 import type { Cleared, Store, Update, UpdateOptions } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -39,13 +40,37 @@ export class FileStore implements Store {
   async read({ isForChange = false } = {}): Promise<RegistryDocument> {
     const gate = new NeighbourGate(this.location, this.#timeoutMs);
     try {
-      const { document, file } = await guarded(this.location, () =>
-        this.#reader.read({ awaitNeighbour: () => gate.awaitExit(), isForChange }),
+      return await guarded(this.location, () =>
+        this.#readNewest({ awaitNeighbour: () => gate.awaitExit(), isForChange }),
       );
-      file?.close();
-      return document;
     } finally {
       gate.open();
+    }
+  }
+
+  /** The document, or where another program replaced our last version, what the next change goes on from. */
+  async #readNewest(options: ReadOptions): Promise<RegistryDocument> {
+    for (let seen: string | undefined; ; ) {
+      const { document, token, file } = await this.#reader.read(options);
+      file?.close();
+      const head = this.#publishedHead(token);
+      if (head === undefined || head.commit === token?.commit) return document;
+      // At first, a commit may have come between the document and the head.
+      const last = head.commit === seen ? parseVersion(this.#chain.lastVersion()) : undefined;
+      if (head.commit === seen) return last === undefined ? document : adoptDocument(document, last);
+      seen = head.commit;
+    }
+  }
+
+  /** Undefined while a commit is being published, and for a user who may read the document but not the commits. */
+  #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
+    try {
+      if (token && this.#chain.isHead(token)) return token;
+      const head = this.#chain.head();
+      return head === undefined || this.#chain.isPending(head) ? undefined : head;
+    } catch (cause) {
+      if (osCode(cause) !== "EACCES") throw cause;
+      return undefined;
     }
   }
 

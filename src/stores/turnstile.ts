@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
-import type { lockSync } from "proper-lockfile";
+import lockfile from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
 import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
@@ -34,9 +34,6 @@ const lockFs = {
   rmdirSync: fs.rmdirSync,
   utimesSync: fs.utimesSync,
 };
-
-/** Loaded when it is first needed, because those who only read take no lock. */
-let takeLock: typeof lockSync;
 
 /** Callers within one process queue here for the same lock, and not at the file system. */
 const queues = new Map<string, Promise<unknown>>();
@@ -119,7 +116,6 @@ export class Turnstile {
   }
 
   async #lock(deadline: number): Promise<() => void> {
-    takeLock ??= (await import("proper-lockfile")).default.lockSync;
     const look = this.#looker();
     const release = this.#queue.state() === "due" ? undefined : look();
     return release ?? this.#standInLine(look, deadline);
@@ -175,7 +171,7 @@ export class Turnstile {
 
   #tryLock(): (() => void) | undefined {
     try {
-      const release = takeLock(this.#registryPath, {
+      const release = lockfile.lockSync(this.#registryPath, {
         lockfilePath: this.#lockPath,
         realpath: false,
         stale: STALE_MS,

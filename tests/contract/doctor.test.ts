@@ -263,7 +263,9 @@ describe("doctor", () => {
     await registry.open().assignPort(registry.project("shop"), { holder: owner.holder() });
     await owner.kill();
     registry.engine.isReachable = false;
-    expect(await complaintsOf(registry)).toEqual(["warn engine: The engine is down."]);
+    expect(await complaintsOf(registry)).toEqual([
+      "warn engine: The engine is down. Ports are assigned without it; `iris-ports up`, the library and the action's `image` need it.",
+    ]);
     registry.engine.isReachable = true;
     expect(await complaintsOf(registry)).toEqual([
       `warn assignments: stale: ${registry.range[0]} of <dir>/projects/shop`,

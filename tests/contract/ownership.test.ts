@@ -7,6 +7,7 @@ import {
   LABEL_CREATOR_PROCESS,
   LABEL_GENERATION,
   LABEL_LIFETIME,
+  LABEL_PORT,
   LABEL_PROJECT,
   LABEL_REGISTRY,
 } from "../../src/registry/labels.ts";
@@ -31,6 +32,7 @@ async function madeBy(machine: TestRegistry, idle: IdleProcess, project = "a") {
   const { assignment, generation } = await machine.open().acquire(machine.project(project), { holder });
   const labels = {
     [LABEL_PROJECT]: machine.project(project),
+    [LABEL_PORT]: String(assignment.port),
     [LABEL_REGISTRY]: machine.path,
     [LABEL_LIFETIME]: "holders",
     [LABEL_GENERATION]: generation,
@@ -95,6 +97,39 @@ describe("S5: a project's own container keeps its port for it", () => {
     const [port] = machine.range;
     machine.engine.run({ name: containerName(machine.project("a"), port), hostPorts: [port], labels });
     expect(await run(machine)).not.toBe(port);
+  });
+});
+
+describe("S5: after a release, in another range,", () => {
+  test.each(["holders", "kept"])(
+    "a container of the lifetime %s keeps its port while its maker lives",
+    async (lifetime) => {
+      const machine = await TestRegistry.create(2);
+      const idle = await IdleProcess.start();
+      const { assignment, container } = await madeBy(machine, idle);
+      Object.assign(container.labels, { [LABEL_LIFETIME]: lifetime });
+      await machine.open().releasePort(machine.project("a"));
+      const portRange = [machine.range[1], machine.range[1]] as const;
+      const holder = await uniqueProcessHolder({ usesContainer: true });
+      expect(await machine.open({ portRange }).assignPort(machine.project("a"), { holder })).toMatchObject({
+        port: assignment.port,
+      });
+      await idle.kill();
+    },
+  );
+
+  test("a container whose maker and users are gone is removed before another is started", async () => {
+    const machine = await TestRegistry.create(2);
+    const idle = await IdleProcess.start();
+    await madeBy(machine, idle);
+    await idle.kill();
+    await machine.open().releasePort(machine.project("a"));
+    const portRange = [machine.range[1], machine.range[1]] as const;
+    const holder = await uniqueProcessHolder({ usesContainer: true });
+    expect(await machine.open({ portRange }).assignPort(machine.project("a"), { holder })).toMatchObject({
+      port: machine.range[1],
+    });
+    expect(machine.engine.containers).toEqual([]);
   });
 });
 

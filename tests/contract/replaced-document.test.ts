@@ -54,4 +54,25 @@ describe("a port with a live holder stays reserved for it when the document is r
     expect((await test.open().assignPort("/p/a")).port).toBe(port + 1);
     await expect(test.open().getAssignment("/p/python")).resolves.toMatchObject({ port });
   });
+
+  test.each(["deleted", "replaced by an older backup"])(
+    "and is listed before the next change where it was %s",
+    async (how) => {
+      const test = await TestRegistry.create(3);
+      await test.open().assignPort("/p/manual", { holder: manualHolder() });
+      const backup = fs.readFileSync(test.path);
+      const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
+      if (how === "deleted") fs.rmSync(test.path);
+      else fs.writeFileSync(test.path, backup);
+      const before = await test.open().listAll();
+      expect(before).toContainEqual(expect.objectContaining({ projectKey: "/p/live", port, status: "active" }));
+      await expect(test.open().inspect("/p/live")).resolves.toMatchObject({ port });
+      expect(fs.existsSync(test.path) && fs.readFileSync(test.path)).toEqual(how !== "deleted" && backup);
+      await test.open().assignPort("/p/new");
+      const after = await test.open().listAll();
+      expect(after.filter(({ projectKey }) => projectKey !== "/p/new")).toMatchObject(
+        before.map(({ projectKey, port }) => ({ projectKey, port })),
+      );
+    },
+  );
 });

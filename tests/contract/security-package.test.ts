@@ -21,7 +21,7 @@ describe("the package", () => {
     expect(paths).toContain("package.json");
     const isExpected = (path: string) =>
       /^dist\/lib\/[\w/-]+((\.d)?\.m?[jt]s|\/package\.json)$/.test(path) ||
-      path === "dist/lib/package.json" ||
+      ["dist/lib/package.json", "dist/lib/cli/licenses.txt"].includes(path) ||
       ["package.json", "README.md", "LICENSE", "CHANGELOG.md"].includes(path);
     expect(paths.filter((path) => !isExpected(path))).toEqual([]);
   });

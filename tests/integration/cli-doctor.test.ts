@@ -84,7 +84,7 @@ describe("L5: iris-ports doctor", () => {
                          to fix: iris-ports doctor --repair
       ok    commits      <dir>/registry/port-registry.json.commit is made at the first assignment
       ok    python tool  not in use beside this registry
-      warn  engine       No container engine answers at unix://<dir>/none.sock.
+      warn  engine       No container engine answers at unix://<dir>/none.sock. Ports are assigned without it; \`iris-ports up\`, the library and the action's \`image\` need it.
                          to fix: start it (\`sudo systemctl start docker\`, or Docker Desktop), or set DOCKER_HOST to its address
       "
     `);
@@ -132,6 +132,13 @@ describe("L5: iris-ports doctor", () => {
       // Node's own recursive mkdir would not return.
       expect(performance.now() - startedAt).toBeLessThan(30_000);
     });
+  });
+
+  it("warns where there is no docker command, which only up needs", async () => {
+    const { exitCode, stdout } = await sandbox.run(["doctor"], { PATH: dirname(process.execPath) });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^warn {2}docker +The docker command cannot be run\. .*`iris-ports up`/m);
+    expect(stdout).toMatch(/^ok +engine /m);
   });
 
   it("prints the same as JSON", async () => {

@@ -61,6 +61,28 @@ describe("iris-ports env", () => {
     expect(await sandbox.run(["env", "shop", "--web-port"])).toMatchObject({ exitCode: 2 });
   });
 
+  it("uses the web port that the project has, whatever the range is by now", async () => {
+    const before = (await run("env", "shop", "--format", "vscode")).stdout;
+    expect(await sandbox.run(["env", "shop", "--format", "vscode"])).toEqual({
+      exitCode: 0,
+      stdout: before,
+      stderr: "",
+    });
+  });
+
+  it("says how to get a web port where a format needs one and the port is too high", async () => {
+    const fresh = await sandbox.run(["env", "shop", "--format", "toml"]);
+    expect(fresh).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/: run the command again .*--range /) });
+    expect(await sandbox.json("list")).toEqual([]);
+    await sandbox.run(["assign", "shop"]);
+    const { exitCode, stderr } = await sandbox.run(["env", "shop", "--format", "toml"]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/^To fix: /m) });
+    const [, release = ""] =
+      / iris-ports (release \S+), then run the command again with lower ports/.exec(stderr) ?? [];
+    expect(await sandbox.run(release.split(" "))).toMatchObject({ exitCode: 0 });
+    expect(await run("env", "shop", "--format", "toml")).toMatchObject({ exitCode: 0 });
+  });
+
   it("writes only its own lines into .env: twice is once, and --check tells when it is out of date", async () => {
     write(".env", "SECRET=1\n# a comment\n");
     expect(await run("env", "--check", "--write", ".env")).toMatchObject({ exitCode: 1 });
@@ -162,5 +184,25 @@ describe("iris-ports env", () => {
     write(".env", "IRIS_PORT=1972\nA=1\n");
     expect(await run("env", "--write", ".env", "--force")).toMatchObject({ exitCode: 0, stderr: "" });
     expect(read(".env")).toMatch(/^# IRIS_PORT=1972\nA=1\n# iris-ports begin/);
+  });
+
+  it("leaves values that span lines whole, whatever their lines look like", async () => {
+    write(".env", 'CERT="-----\nIRIS_PORT=1\n-----"\nIRIS_NAMESPACE="A\nB"\n');
+    expect(await run("env", "--write", ".env")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/sets IRIS_NAMESPACE outside/),
+    });
+    expect(await run("env", "--write", ".env", "--force")).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(read(".env")).toMatch(/^CERT="-----\nIRIS_PORT=1\n-----"\n# IRIS_NAMESPACE="A\n# B"\n# iris-ports begin/);
+  });
+
+  it("says where VS Code ignores the host and port of a connection, and leaves that alone", async () => {
+    write("settings.json", '{ "objectscript.conn": { "server": "prod" } }\n');
+    const { exitCode, stderr } = await run("env", "--write", "settings.json");
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringMatching(/warning: objectscript\.conn of .*settings\.json was left alone: its server /),
+    });
+    expect(JSON.parse(read("settings.json"))["objectscript.conn"]).toEqual({ server: "prod" });
   });
 });

@@ -36,9 +36,20 @@ describe("iris-ports list", () => {
     expect(sandbox.stable(stdout).split("\n").filter(Boolean)).toEqual(ports);
   });
 
-  it.each(["status", "color=red", "=x"])("refuses the filter %j", async (filter) => {
-    const { exitCode, stderr } = await sandbox.run(["list", "--filter", filter]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/--filter is not known/) });
+  it.each([
+    ["status", /KEY is project, /],
+    ["color=red", /KEY is project, /],
+    ["=x", /KEY is project, /],
+    ["toString=x", /KEY is project, /],
+    ["status=foo", /VALUE is active, stale\./],
+    ["type=", /VALUE is auto, manual\./],
+    ["holder=Job", /VALUE is process, job, manual, none\./],
+    ["port=19x", /VALUE is a port\./],
+  ])("refuses the filter %j, and says what there is", async (filter, words) => {
+    const { exitCode, stdout, stderr } = await sandbox.run(["list", "--filter", filter]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(/--filter is not known/);
+    expect(stderr).toMatch(words);
   });
 
   it("says how many more holders there are; all of them with --wide", async () => {

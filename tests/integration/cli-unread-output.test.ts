@@ -32,17 +32,24 @@ describe("iris-ports whose messages nobody reads", () => {
     expect((await sandbox.run(["port", "shop"])).exitCode).toBe(6);
   });
 
-  it.runIf(process.platform === "linux")(
-    "says that the port stays assigned where it could not be written",
-    async () => {
-      const full = openSync("/dev/full", "w");
-      const child = sandbox.start(["assign", "shop", "-q"], {}, ["ignore", full, "pipe"]);
-      closeSync(full);
-      expect(await resultOf(child)).toMatchObject({
-        exitCode: 1,
-        stderr: expect.stringMatching(/could not be written: ENOSPC[\s\S]*an assigned port stays assigned/),
+  it.runIf(process.platform === "linux").each([
+    ["assign", "shop", "-q"],
+    ["env", "shop"],
+    ["assign", "shop", "--json"],
+  ])("says which port stays assigned to which project where %s %s cannot write it", async (...args) => {
+    const full = openSync("/dev/full", "w");
+    const child = sandbox.start(args, {}, ["ignore", full, "pipe"]);
+    closeSync(full);
+    const { exitCode, stderr } = await resultOf(child);
+    const shop = sandbox.project("shop");
+    const state = `${shop} has port ${sandbox.firstPort}, and keeps it.`;
+    const remedy = `write the output elsewhere, or release the port: iris-ports release ${shop}`;
+    expect(exitCode).toBe(1);
+    if (args.includes("--json"))
+      expect(JSON.parse(stderr)).toEqual({
+        error: { code: "UNEXPECTED", message: expect.stringMatching(/could not be written: ENOSPC/), state, remedy },
       });
-      expect((await sandbox.run(["port", "shop"])).exitCode).toBe(0);
-    },
-  );
+    else expect(stderr).toMatch(new RegExp(`could not be written: ENOSPC.*\n${state}\nTo fix: ${remedy}\n$`));
+    expect((await sandbox.run(["port", "shop"])).stdout).toBe(`${sandbox.firstPort}\n`);
+  });
 });

@@ -106,6 +106,26 @@ describe("L9: iris-ports up", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
+  it("is found again on its port after a release, also in another range", async () => {
+    const up = await run("up", image);
+    const before = await containers();
+    const other = (await webPortRange(4)).join("-");
+    await run("release", "--force");
+    expect(await run("up", image, "--range", other)).toMatchObject({ exitCode: 0, stdout: up.stdout });
+    expect(await containers()).toEqual(before);
+    await run("release", "--force");
+    const { exitCode, stderr } = await run("up", image, "--port", String(range[0] + 1));
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 4,
+      stderr: expect.stringMatching(
+        /the project's container iris_\w+ is on port \d+\.\n.*\nTo fix: .*iris-ports down /,
+      ),
+    });
+    expect(await containers()).toEqual(before);
+    expect(await run("down", "--range", other)).toMatchObject({ exitCode: 0 });
+    expect(await containers()).toEqual([]);
+  });
+
   it("is left running by down where a test still uses it, although its port was released", async () => {
     await run("up", image);
     const start = { image, registryPath: sandbox.registryPath, portRange: range, project: sandbox.directory };
@@ -211,6 +231,24 @@ describe("L9: iris-ports up", () => {
       const { exitCode, stdout, stderr } = await session('write "before",!\nwrite nothing\nwrite "after"');
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "before\n" });
       expect(stderr).toMatch(/line 2 of the script in namespace USER: .*<UNDEFINED>/);
+    });
+
+    it("says how to create a namespace that does not exist, by a command that works", async () => {
+      await run("up", image);
+      const { exitCode, stdout, stderr } = await session("write 1", "nope");
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+      expect(stderr).toMatch(/Namespace NOPE does not exist in container iris_\w+\.\nNothing was run\.\n/);
+      const command = / iris-ports (up .*)$/m.exec(stderr)?.[1] ?? "";
+      expect(command).toBe(`up --project ${sandbox.directory} --namespace NOPE`);
+      expect(await run(...command.split(" "))).toMatchObject({ exitCode: 0 });
+      expect((await session("write $namespace", "nope")).stdout).toBe("NOPE\n");
+    });
+
+    it.each([".", "../shop", "/srv/shop"])("takes %j for a project that belongs to --project", async (path) => {
+      expect(await session("write 1", path)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(`iris-ports session --project ${path}\n`),
+      });
     });
 
     it("says how to start IRIS where it does not run", async () => {

@@ -57,6 +57,43 @@ describe.each(ADAPTERS)("C3 through $name", (adapter) => {
     expect(await docker("inspect", "--format", "{{.State.Status}}", id)).toBe("created");
   });
 
+  test.each(["running", "exited"])(
+    "a container of the project's own that was made by hand is neither removed nor moved away from: %s",
+    async (state) => {
+      const { bench, asked } = await benchFor();
+      const { containerName, port } = await asked.registry.assignPort(asked.project);
+      const publish = ["--publish", `127.0.0.1:${port}:1972`];
+      const id = await docker("run", "--detach", "--name", containerName, ...publish, bench.image);
+      onTestFinished(async () => void (await dockerCli(["rm", "--force", id])));
+      await asked.registry.releasePort(asked.project);
+      if (state === "exited") await docker("stop", "--time", "0", id);
+      const start = adapter.start(asked);
+      await expect(start).rejects.toMatchObject({ code: "CONTAINER_MISMATCH", containerName });
+      await expect(start).rejects.toThrow(`docker rm --force ${containerName}`);
+      await expect(start).rejects.toThrow("withInstance");
+      expect(await docker("inspect", "--format", "{{.State.Status}}", id)).toBe(state);
+      expect(await asked.registry.listAll()).toEqual([]);
+      expect(await asked.registry.assignPort(asked.project)).toMatchObject({ port });
+    },
+  );
+
+  test("a container that docker compose made for the project's directory keeps the port, which the error says", async () => {
+    const { bench, asked } = await benchFor();
+    const [port] = bench.range;
+    const label = `com.docker.compose.project.working_dir=${asked.project}`;
+    const options = ["--name", `compose-${port}`, "--label", label, "--publish", `127.0.0.1:${port}:1972`];
+    const id = await docker("run", "--detach", ...options, bench.image);
+    onTestFinished(async () => void (await dockerCli(["rm", "--force", id])));
+    const start = adapter.start(asked);
+    await expect(start).rejects.toMatchObject({ code: "PORT_CONFLICT", port });
+    await expect(start).rejects.toThrow(`docker stop compose-${port}`);
+    expect(await docker("inspect", "--format", "{{.State.Status}}", id)).toBe("running");
+    await docker("stop", "--time", "0", id);
+    const use = await adapter.start(asked);
+    expect(use.port).toBe(port);
+    await use.stop();
+  });
+
   test("an image that is missing is said to be missing, and nothing is left", async () => {
     const { bench, asked } = await benchFor();
     const start = adapter.start({ ...asked, image: "iris-ports.invalid/none:1" });

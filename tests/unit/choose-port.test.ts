@@ -12,6 +12,7 @@ describe("the order of ports", () => {
   test("is own container, former port, never used, longest released", () => {
     const history = [released("b", 3, 9), released("me", 5, 2), released("a", 1, 5)];
     expect(portsInOrder({ range: [1, 6], projectKey: "me", history, ownContainerPort: 6 })).toEqual([6, 5, 2, 4, 1, 3]);
+    expect(portsInOrder({ range: [1, 2], projectKey: "me", history, ownContainerPort: 6 })).toEqual([6, 2, 1]);
   });
 
   test("counts the latest of several releases of one port", () => {

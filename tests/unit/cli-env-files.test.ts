@@ -1,9 +1,11 @@
 import { parse } from "jsonc-parser";
 import { describe, expect, test } from "vitest";
+import { assignedNames } from "../../src/cli/env/assigned-names.ts";
 import { dotenvLines, shellLines, tomlLines } from "../../src/cli/env/formats.ts";
 import { type BlockOptions, withBlock } from "../../src/cli/env/marked-block.ts";
+import { linesOf } from "../../src/cli/env/text-file.ts";
 import { variablesOf } from "../../src/cli/env/variables.ts";
-import { vscodeSettings, withSettings } from "../../src/cli/env/vscode-settings.ts";
+import { withSettings as editSettings, vscodeSettings } from "../../src/cli/env/vscode-settings.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
 
 const assignment: PortAssignment = {
@@ -22,7 +24,7 @@ describe("L8: the marked block", () => {
   const options: BlockOptions = {
     place: "end",
     isForced: false,
-    settingsIn: (lines) => lines.map((line) => /^(IRIS_PORT)=/.exec(line)?.[1]),
+    settingsIn: (lines) => assignedNames(lines, "dotenv").map((name) => (name === "IRIS_PORT" ? name : undefined)),
   };
   const edited = (text: string, lines: readonly string[], more: Partial<BlockOptions> = {}) => {
     const edit = withBlock(text, lines, { ...options, ...more });
@@ -66,9 +68,36 @@ describe("L8: the marked block", () => {
     expect(edited("\ufeff[table]\n", ["port = 1"], start)).toBe(`\ufeff${block("port = 1")}[table]\n`);
   });
 
+  test("has the line ends of a file whose lines end with a carriage return", () => {
+    const once = edited("A=1\rB=2", ["IRIS_PORT=1"]);
+    expect(once).toBe(`A=1\rB=2\r${block("IRIS_PORT=1", "\r")}`);
+    expect(edited(once, ["IRIS_PORT=2"])).toBe(`A=1\rB=2\r${block("IRIS_PORT=2", "\r")}`);
+    expect(edited("\ufeffIRIS_PORT=1972\rB=2\r", ["IRIS_PORT=1"], { isForced: true })).toMatch(
+      /^\ufeff# IRIS_PORT=1972\rB=2\r/,
+    );
+  });
+
   test("is found again behind a byte order mark", () => {
     const once = edited("\ufeff", ["IRIS_PORT=1"]);
     expect(edited(once, ["IRIS_PORT=2"])).toBe(`\ufeff${block("IRIS_PORT=2")}`);
+  });
+});
+
+describe("the names that lines set", () => {
+  test.each([
+    ["dotenv", 'A="1\nB=2\n"\nC=3\n', ["A", "A", "A", "C"]],
+    ["dotenv", "A='it\\'s\nB=2'\nC=3", ["A", "A", "C"]],
+    ["dotenv", "export A = `1\nB=2`\n\n# C=3\n", ["A", "A", undefined, undefined]],
+    ["dotenv", 'A="never closed\nB=2\n', ["A", "B"]],
+    ["dotenv", "A=it's\nB=it's\n", ["A", "B"]],
+    ["dotenv", 'A="1\rB=2"\rC=3\r', ["A", "A", "C"]],
+    ["shell", "export A='C:\\'\nexport B='2'\n", ["A", "B"]],
+    ["shell", "A=x\"1\nB=2\"'3\n4'\nC=5\n", ["A", "A", "A", "C"]],
+    ["shell", 'A=1; echo "\nexport B=2 C=3\n', ["A", "B"]],
+    ["toml", 'a = 1\n"b" = """\nport = 1\n"""\n[table]\nc = 1\n', ["a", "b", "b", "b", undefined, undefined]],
+    ["toml", "a = '''\n[x]'''\nport = 1\n", ["a", "a", "port"]],
+  ] as const)("of a %s file with %j", (format, text, names) => {
+    expect(assignedNames(linesOf(text), format)).toEqual(names);
   });
 });
 
@@ -104,6 +133,7 @@ describe("the formats", () => {
 
 describe("VS Code's settings", () => {
   const settings = (given = {}) => vscodeSettings(assignment, endpoint, given);
+  const withSettings = (...args: Parameters<typeof editSettings>) => editSettings(...args).text;
 
   /** The keys that the two extensions define, and what they demand. */
   test("are what the extensions' schemas allow", () => {
@@ -154,6 +184,27 @@ describe("VS Code's settings", () => {
 
   test("are not written into a file that is nested too deeply", () => {
     expect(() => withSettings("settings.json", "[".repeat(20_000), settings())).toThrow(/is nested too deeply/);
+  });
+
+  test.each(["// mine\n", "/* mine */", "\ufeff// mine\r\n\r\n", "// mine\r"])(
+    "are written after the comments of %j, which has no object yet",
+    (text) => {
+      const edited = withSettings("settings.json", text, settings());
+      expect(edited.slice(0, text.trimEnd().length)).toBe(text.trimEnd());
+      expect(parse(edited.slice(edited.indexOf("{")), [])["objectscript.conn"]).toMatchObject({ port: 52776 });
+      expect(withSettings("settings.json", edited, settings())).toBe(edited);
+    },
+  );
+
+  test.each([
+    ["server", '"prod"'],
+    ["docker-compose", '{ "service": "iris" }'],
+  ])("leave a connection alone whose %s makes the extension ignore host and port", (key, value) => {
+    const text = `{ "objectscript.conn": { "${key}": ${value}, "port": 1 } }`;
+    const { text: edited, note } = editSettings("settings.json", text, settings());
+    expect(parse(edited)["objectscript.conn"]).toEqual(parse(text)["objectscript.conn"]);
+    expect(parse(edited)["intersystems.servers"]).toMatchObject({ "it-s-a-shop": { webServer: { port: 52776 } } });
+    expect(note).toMatch(new RegExp(`its ${key} makes the extension ignore`));
   });
 
   test("keep the byte order mark of the file", () => {

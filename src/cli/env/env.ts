@@ -1,21 +1,23 @@
 import { basename } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
+import { warn } from "../../errors/warning.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import type { PortRegistry } from "../../registry/registry.ts";
-import { fullPath } from "../../settings/config.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
+import { DEFAULT_PORT_RANGE, fullPath } from "../../settings/config.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
-import type { AssignCommandOptions } from "../assign.ts";
+import { type AssignCommandOptions, assignedLoss } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
-import { holderFor, requestOptions } from "../holder-options.ts";
+import { holderFor, requestOptions, webPortRefusal } from "../holder-options.ts";
 import { openRegistry } from "../open-registry.ts";
 import { requireProject } from "../project-directory.ts";
-import { standardError, standardOutput } from "../terminal.ts";
+import { explainOutputLoss, standardError, standardOutput } from "../terminal.ts";
 import { type Edit, editFile, type WrittenFormat } from "./edit-file.ts";
 import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
-import { readTextFile, writeTextFile } from "./text-file.ts";
+import { readTextFile, unusable, writeTextFile } from "./text-file.ts";
 import { variablesOf } from "./variables.ts";
 import { vscodeSettings, withSettings } from "./vscode-settings.ts";
 
@@ -47,12 +49,14 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
   const identity = await requireProject(registry, project, options.instance);
   const needsWebPort = [format, ...targets.map((target) => target.format)].some((name) => /vscode|toml/.test(name));
   const assignment = await assign(registry, identity, options, needsWebPort);
+  explainOutputLoss(assignedLoss(assignment, registry.registryPath));
   if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
-  for (const { file, text, isCurrent } of plan(assignment)) {
+  for (const { file, text, isCurrent, note } of plan(assignment)) {
     if (!isCurrent) writeTextFile(file, text);
     const ports = [`port ${assignment.port}`, ...(assignment.webPort ? [`web port ${assignment.webPort}`] : [])];
     const said = isCurrent ? `${file.path} is up to date` : `Wrote ${ports.join(" and ")} to ${file.path}`;
     standardOutput().write(`${plainText(said)}.\n`);
+    if (note !== undefined) warn(note);
   }
   return EXIT_CODES.ok;
 }
@@ -63,7 +67,7 @@ async function check(
   plan: (assignment: PortAssignment) => readonly Edit[],
   { instance }: EnvOptions,
 ): Promise<number> {
-  const assignment = await registry.getAssignment(project, instance === undefined ? {} : { instance });
+  const assignment = await registry.getAssignment(project, { instance });
   const outdated =
     assignment === undefined
       ? ["The project has no port assigned"]
@@ -77,28 +81,43 @@ async function check(
 /** Assigns a web port as well if the range permits; without one if another program uses it, unless it was demanded. */
 async function assign(
   registry: PortRegistry,
-  { projectPath, instance }: ProjectIdentity,
+  project: ProjectIdentity,
   options: EnvOptions,
   isWebPortNeeded: boolean,
 ): Promise<PortAssignment> {
-  const request = {
-    ...requestOptions(options),
-    ...(instance === undefined ? {} : { instance }),
-    holder: await holderFor({}, projectPath),
-  };
-  const withWebPort = { ...request, hasWebPort: true };
-  if (options.webPort || isWebPortNeeded) return registry.assignPort(projectPath, withWebPort);
-  if (options.webPort === false) return registry.assignPort(projectPath, request);
+  const request = { ...requestOptions(options), holder: await holderFor({}, project.projectPath) };
+  if (options.webPort === false && !isWebPortNeeded) return registry.assignPort(project, request);
   try {
-    return await registry.assignPort(projectPath, withWebPort);
+    return await registry.assignPort(project, { ...request, hasWebPort: true });
   } catch (error) {
-    const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
-    const isTaken = error instanceof PortConflictError && error.port !== request.preferredPort;
-    if (!isOutOfRange && !isTaken) throw error;
-    const assignment = await registry.assignPort(projectPath, request);
-    if (isTaken) standardError().write(`iris-ports: there is no web port: ${plainText(error.what)}\n`);
+    const refusal = webPortRefusal(error, request.preferredPort);
+    if (refusal instanceof InvalidArgumentError && isWebPortNeeded) throw await noWebPort(registry, project, refusal);
+    if (options.webPort || isWebPortNeeded || refusal === undefined) throw error;
+    const assignment = await registry.assignPort(project, request);
+    if (refusal instanceof PortConflictError) warn(`There is no web port: ${refusal.what}`);
     return assignment;
   }
+}
+
+/** For formats that cannot do without a web port. */
+async function noWebPort(
+  registry: PortRegistry,
+  project: ProjectIdentity,
+  cause: InvalidArgumentError,
+): Promise<InvalidArgumentError> {
+  const isAssigned = (await registry.getAssignment(project)) !== undefined;
+  const release = commandText(
+    ["release", ...projectWords(project.projectPath, project.instance)],
+    registry.registryPath,
+  );
+  return new InvalidArgumentError({
+    what: `${cause.what} The formats vscode and toml need a web port.`,
+    state: "Nothing was changed.",
+    remedy: `${isAssigned ? `${release}, then run the command again` : "run the command again"} with lower ports: --range ${DEFAULT_PORT_RANGE.join("-")}`,
+    argument: "--range",
+    value: cause.value,
+    cause,
+  });
 }
 
 function edit(
@@ -117,7 +136,7 @@ function printed(format: Format, assignment: PortAssignment, registry: PortRegis
     case "json":
       return `${plainJson(variables)}\n`;
     case "vscode":
-      return withSettings("", "", vscodeSettings(assignment, endpoint, options));
+      return withSettings("", "", vscodeSettings(assignment, endpoint, options)).text;
     case "toml":
       return `${tomlLines(assignment, endpoint).join("\n")}\n`;
     default:
@@ -150,14 +169,13 @@ function writtenFormat(file: string, given: string | undefined): WrittenFormat {
           : undefined;
   const format = given === undefined ? byName : checkFormat(given);
   if (format !== undefined && format !== "json") return format;
-  throw new InvalidArgumentError({
-    what: `${file} ${format === "json" ? "cannot be written as json: there is nothing in it to tell our lines from others'" : "does not say by its name which format it has"}.`,
-    state: "The file was not changed.",
-    remedy:
-      format === "json" ? "redirect the output to a file instead." : "add --format shell, dotenv, vscode or toml.",
-    argument: "--write",
-    value: file,
-  });
+  throw format === "json"
+    ? unusable(
+        file,
+        "cannot be written as json: there is nothing in it to tell our lines from others'",
+        "redirect the output to a file instead.",
+      )
+    : unusable(file, "does not say by its name which format it has", "add --format shell, dotenv, vscode or toml.");
 }
 
 /** Stands for the assignment while only the files are checked. */

@@ -1,13 +1,12 @@
+import { lineEndOf, linesOf } from "./text-file.ts";
+
 const BEGIN = "# iris-ports begin: written by `iris-ports env --write`, which replaces these lines";
 const END = "# iris-ports end";
-/** A byte order mark before it belongs to the file. */
-const BLOCK = /(?<=^|^\ufeff)[ \t]*# iris-ports begin\b[^\n]*\n(?:[^\n]*\n)*?[ \t]*# iris-ports end[^\n]*(?:\n|$)/m;
-
 /** How a file is edited. */
 export type BlockOptions = {
   /** Where a new block goes: a TOML file's own keys come before its first table. */
   readonly place: "start" | "end";
-  /** For each of the lines outside the block, the name of ours that it sets. */
+  /** For each of the lines outside the block, with its line end, the name of ours that it sets. */
   readonly settingsIn: (lines: readonly string[]) => readonly (string | undefined)[];
   /** Turns such lines into comments instead of reporting them. */
   readonly isForced: boolean;
@@ -26,25 +25,26 @@ export function withBlock(text: string, lines: readonly string[], options: Block
   const outside = outsideBlock(text, options.place).map((part) => checked(part, options.settingsIn));
   const names = outside.flatMap((part) => part.names);
   if (names.length > 0 && !options.isForced) return { kind: "conflict", names: [...new Set(names)] };
-  const eol = /\r?\n/.exec(text)?.[0] ?? "\n";
+  const eol = lineEndOf(text);
   const block = [BEGIN, ...lines, END].map((line) => line + eol).join("");
   const [head = "", tail = ""] = outside.map((part) => part.text);
-  const gap = head === "" || head === "\ufeff" || head.endsWith("\n") ? "" : eol;
+  const gap = /^\ufeff?$|[\r\n]$/.test(head) ? "" : eol;
   return { kind: "edited", text: head + gap + block + tail };
 }
 
-/** What comes before the block and after it. */
+/** What comes before the block and after it. A byte order mark belongs to the file. */
 export function outsideBlock(text: string, place: BlockOptions["place"]): readonly [string, string] {
-  const found = BLOCK.exec(text);
-  if (found) return [text.slice(0, found.index), text.slice(found.index + found[0].length)];
-  if (place === "end") return [text, ""];
-  const start = text.startsWith("\ufeff") ? 1 : 0;
-  return [text.slice(0, start), text.slice(start)];
+  const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
+  const lines = linesOf(text.slice(mark.length));
+  const begin = lines.findIndex((line) => /^[ \t]*# iris-ports begin\b/.test(line));
+  const end = lines.findIndex((line, index) => index > begin && /^[ \t]*# iris-ports end/.test(line));
+  if (begin >= 0 && end >= 0) return [mark + lines.slice(0, begin).join(""), lines.slice(end + 1).join("")];
+  return place === "end" ? [text, ""] : [mark, text.slice(mark.length)];
 }
 
 function checked(text: string, settingsIn: BlockOptions["settingsIn"]) {
-  const lines = text.split("\n");
+  const lines = linesOf(text);
   const names = settingsIn(lines);
-  const kept = lines.map((line, index) => (names[index] === undefined ? line : `# ${line}`));
-  return { text: kept.join("\n"), names: names.filter((name) => name !== undefined) };
+  const kept = lines.map((line, index) => (names[index] === undefined ? line : line.replace(/^\ufeff?/, "$&# ")));
+  return { text: kept.join(""), names: names.filter((name) => name !== undefined) };
 }

@@ -34,6 +34,16 @@ export function readTextFile(path: string): TextFile {
   }
 }
 
+/** The line end of the first line. Only files without any line feed have lines that end with a carriage return. */
+export function lineEndOf(text: string): string {
+  return /\r?\n/.exec(text)?.[0] ?? (text.includes("\r") ? "\r" : "\n");
+}
+
+/** The lines with their line ends. */
+export function linesOf(text: string): readonly string[] {
+  return text.split(lineEndOf(text) === "\r" ? /(?<=\r)/ : /(?<=\n)/);
+}
+
 function newFile(path: string): TextFile {
   const directory = dirname(path);
   // A directory such as .vscode/ is created, but not its parents, whose path may be mistyped.
@@ -91,7 +101,8 @@ function isWritable(path: string): boolean {
   }
 }
 
-function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
+/** A file that cannot be edited, and was not. */
+export function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${path} ${problem}.`,
     state: "The file was not changed.",

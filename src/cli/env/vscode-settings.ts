@@ -7,10 +7,13 @@ import {
   type ParseError,
   parse,
   printParseErrorCode,
+  stripComments,
 } from "jsonc-parser";
-import { InvalidArgumentError } from "../../errors/errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
+import { lineEndOf, linesOf, unusable } from "./text-file.ts";
 import { type Endpoint, plainName } from "./variables.ts";
+
+const CONNECTION = "objectscript.conn";
 
 /**
  * The settings of VS Code's InterSystems extensions, each with whether it replaces what the user has set.
@@ -24,7 +27,7 @@ export function vscodeSettings(
 ): readonly { readonly path: JSONPath; readonly value: unknown; readonly isKept: boolean }[] {
   const { port, webPort, projectPath, instance } = assignment;
   const name = [basename(projectPath), ...(instance === undefined ? [] : [instance])].map(plainName).join("-");
-  const conn = (key: string, value: unknown, isKept = false) => ({ path: ["objectscript.conn", key], value, isKept });
+  const conn = (key: string, value: unknown, isKept = false) => ({ path: [CONNECTION, key], value, isKept });
   const server = (path: JSONPath, value: unknown, isKept = false) => ({
     path: ["intersystems.servers", name, ...path],
     value,
@@ -45,31 +48,36 @@ export function vscodeSettings(
 }
 
 /**
- * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is.
+ * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is. So does
+ * a connection that the extension makes by another key, which a note says.
  * @throws InvalidArgumentError where it is not an object in JSON with comments (with line and column), or has no place for
  * a setting
  */
-export function withSettings(path: string, text: string, settings: ReturnType<typeof vscodeSettings>): string {
+export function withSettings(
+  path: string,
+  text: string,
+  settings: ReturnType<typeof vscodeSettings>,
+): { readonly text: string; readonly note: string | undefined } {
   const formattingOptions = formattingOf(text);
+  const { eol } = formattingOptions;
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(mark.length);
-  const edited = settings.reduce(
-    (before, { path: key, value, isKept }) => {
-      const settled = parseSettings(path, before);
-      checkParents(path, settled, key);
-      const present = valueAt(settled, key);
-      if (present === value || (isKept && present !== undefined)) return before;
-      const after = applyEdits(before, modify(before, key, value, { formattingOptions }));
-      if (valueAt(parseSettings(path, after), key) === value) return after;
-      throw unusable(
-        path,
-        `has a key of ${key.join(" > ")} twice`,
-        "remove one of the two, then run the command again.",
-      );
-    },
-    body.trim() === "" ? `{}${formattingOptions.eol}` : body,
-  );
-  return mark + edited;
+  const gap = body.trim() === "" ? "" : eol;
+  const start = stripComments(body).trim() === "" ? `${body.trimEnd()}${gap}{}${eol}` : body;
+  const decisive = ["server", "docker-compose"].find((key) => valueAt(parseSettings(path, start), [CONNECTION, key]));
+  const written = settings.filter(({ path: [top] }) => decisive === undefined || top !== CONNECTION);
+  const edited = written.reduce((before, { path: key, value, isKept }) => {
+    const settled = parseSettings(path, before);
+    checkParents(path, settled, key);
+    const present = valueAt(settled, key);
+    if (present === value || (isKept && present !== undefined)) return before;
+    const after = applyEdits(before, modify(before, key, value, { formattingOptions }));
+    if (valueAt(parseSettings(path, after), key) === value) return after;
+    throw unusable(path, `has a key of ${key.join(" > ")} twice`, "remove one of the two, then run the command again.");
+  }, start);
+  const note =
+    decisive && `${CONNECTION} of ${path} was left alone: its ${decisive} makes the extension ignore host and port.`;
+  return { text: mark + edited, note };
 }
 
 /** A setting can only be added to objects, and to what does not exist yet. */
@@ -88,8 +96,8 @@ function parseSettings(path: string, text: string): unknown {
   const value = parsed(path, text, errors);
   const [error] = errors;
   if (error === undefined && isObject(value)) return value;
-  const before = text.slice(0, error?.offset ?? 0).split("\n");
-  const place = `line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`;
+  const before = linesOf(`${text.slice(0, error?.offset ?? 0)} `);
+  const place = `line ${before.length}, column ${before.at(-1)?.length}`;
   const reason = error ? `: ${printParseErrorCode(error.error)} in ${place}` : "";
   throw unusable(
     path,
@@ -112,16 +120,6 @@ function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
-  return new InvalidArgumentError({
-    what: `${path} ${problem}.`,
-    state: "The file was not changed.",
-    remedy,
-    argument: "--write",
-    value: path,
-  });
-}
-
 function valueAt(settings: unknown, path: JSONPath): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], settings);
 }
@@ -131,6 +129,6 @@ function formattingOf(text: string): FormattingOptions & { readonly eol: string 
   return {
     insertSpaces: !indent.startsWith("\t"),
     tabSize: indent.startsWith("\t") ? 4 : indent.length,
-    eol: text.includes("\r\n") ? "\r\n" : "\n",
+    eol: lineEndOf(text),
   };
 }

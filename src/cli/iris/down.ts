@@ -1,16 +1,16 @@
 import type { ContainerEngine, EngineContainer } from "../../docker/engine.ts";
 import { engineError } from "../../docker/engine-error.ts";
 import { ContainerEngineError, ContainerMismatchError } from "../../errors/errors.ts";
+import { warn } from "../../errors/warning.ts";
 import { inUseError } from "../../registry/allocation/assignment-errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { isLabelledFor, LABEL_COMPOSE_DIRECTORY } from "../../registry/evidence/ownership.ts";
 import type { Holder } from "../../registry/holder.ts";
-import { LABEL_PORT, LABEL_REGISTRY } from "../../registry/labels.ts";
+import { LABEL_REGISTRY } from "../../registry/labels.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import { releaseIfAssigned } from "../../registry/release-if-assigned.ts";
 import { shellQuoted } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
-import { reportWarning } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
 import { upHolder } from "./up-holder.ts";
@@ -28,9 +28,8 @@ const REMOVE_TIMEOUT_MS = 120_000;
 export async function down(project: string | undefined, options: IrisOptions & { force?: boolean }): Promise<void> {
   const open = openIris(options);
   const identity = identifyProject(project, options.instance);
-  const which = identity.instance === undefined ? {} : { instance: identity.instance };
   const say = (text: string) => standardOutput().write(`${plainText(text)}\n`);
-  const isAssigned = (await open.registry.getAssignment(identity.projectPath, which)) !== undefined;
+  const isAssigned = (await open.registry.getAssignment(identity)) !== undefined;
   if (!isAssigned && !(await isAdopted(open, identity)))
     return say(`Nothing to stop: project ${identity.projectKey} has no port assigned.`);
   const found = await findIris(open, { ...options, ...identity, project: identity.projectPath });
@@ -40,10 +39,10 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const users = usersOf(found, holder);
   if (users.length > 0 && !options.force) throw inUseError(assignment, users, open.registry.registryPath, "down");
 
-  const { isLast } = await open.registry.beginLeave(identity.projectPath, { ...which, holder });
+  const { isLast } = await open.registry.beginLeave(identity, { holder });
   if (!isLast && !options.force) {
     // Another process has joined since.
-    await open.registry.acquire(identity.projectPath, { ...which, holder });
+    await open.registry.acquire(identity, { holder });
     throw inUseError(assignment, usersOf(await findIris(open, options), holder), open.registry.registryPath, "down");
   }
   if (container !== undefined) {
@@ -58,17 +57,10 @@ export async function down(project: string | undefined, options: IrisOptions & {
  * still use the container are known again. False if there is no such container.
  */
 async function isAdopted({ registry, engine }: OpenIris, identity: ProjectIdentity): Promise<boolean> {
-  const { projectPath, instance } = identity;
   const isOurs = (container: EngineContainer) =>
     container.labels[LABEL_REGISTRY] === registry.registryPath && isLabelledFor(container, identity);
-  const port = Number((await containersOf(engine)).find(isOurs)?.labels[LABEL_PORT]);
-  if (!port) return false;
-  const [first, last] = registry.portRange;
-  await registry.acquire(projectPath, {
-    ...(instance !== undefined && { instance }),
-    ...((port < first || port > last) && { preferredPort: port }),
-    holder: await upHolder(projectPath),
-  });
+  if (!(await containersOf(engine)).some(isOurs)) return false;
+  await registry.acquire(identity, { holder: await upHolder(identity.projectPath) });
   return true;
 }
 
@@ -78,7 +70,7 @@ async function containersOf(engine: ContainerEngine): Promise<readonly EngineCon
     return await engine.listContainers();
   } catch (error) {
     if (!(error instanceof ContainerEngineError)) throw error;
-    reportWarning(`It is not known whether a container of the project runs: ${error.what}`);
+    warn(`It is not known whether a container of the project runs: ${error.what}`);
     return [];
   }
 }
@@ -117,14 +109,13 @@ async function stop({ engine }: OpenIris, id: string): Promise<void> {
 
 /** The port stays assigned if it has holders besides `up`. */
 async function release({ registry }: OpenIris, assignment: PortAssignment, holder: Holder): Promise<string> {
-  const { projectPath, instance, port, projectKey } = assignment;
-  const which = instance === undefined ? {} : { instance };
+  const { port, projectKey } = assignment;
   // Shutting IRIS down takes a while, in which the port may be released by force.
-  const left = await releaseIfAssigned(registry, projectPath, { ...which, holder });
+  const left = await releaseIfAssigned(registry, assignment, { holder });
   if (left?.status !== "active") return `Released port ${port} (${projectKey}).`;
-  const now = await registry.inspect(projectPath, which);
+  const now = await registry.inspect(assignment);
   if (now?.evidence.some(({ kind, verdict }) => kind === "holder" && verdict !== "gone"))
     return `Port ${port} stays assigned to ${projectKey}.`;
-  if (now !== undefined) await releaseIfAssigned(registry, projectPath, { ...which, isUseRespected: true });
+  if (now !== undefined) await releaseIfAssigned(registry, assignment, { isUseRespected: true });
   return `Released port ${port} (${projectKey}).`;
 }

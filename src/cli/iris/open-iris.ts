@@ -42,8 +42,7 @@ export type FoundIris = { readonly assignment: ListedAssignment; readonly contai
  */
 export async function findIris({ registry, engine }: OpenIris, { project, instance }: IrisOptions): Promise<FoundIris> {
   const identity = identifyProject(project, instance);
-  const which = identity.instance === undefined ? {} : { instance: identity.instance };
-  const assignment = await registry.inspect(identity.projectPath, which);
+  const assignment = await registry.inspect(identity);
   if (assignment === undefined) throw notAssigned(registry, project, instance, "up");
   const containers = await engine.listContainers();
   const container =

@@ -1,7 +1,7 @@
 import type { EngineContainer } from "../../docker/engine.ts";
 import { ContainerStartError } from "../../errors/errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
-import { commandText } from "../../settings/command-text.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris } from "./open-iris.ts";
 
 /** @throws ContainerStartError where the project's IRIS does not run, and what {@link findIris} throws */
@@ -30,8 +30,12 @@ export function noContainer(
   });
 }
 
-/** The command that starts a project's IRIS. */
-export function upCommand(projectPath: string, instance: string | undefined, registryPath: string): string {
-  const words = ["--project", projectPath, ...(instance === undefined ? [] : ["--instance", instance])];
-  return commandText(["up", ...words], registryPath);
+/** The command that starts a project's IRIS, or joins it. */
+export function upCommand(
+  projectPath: string,
+  instance: string | undefined,
+  registryPath: string,
+  options: readonly string[] = [],
+): string {
+  return commandText(["up", "--project", ...projectWords(projectPath, instance), ...options], registryPath);
 }

@@ -1,17 +1,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { IrisSessionError } from "../../errors/errors.ts";
+import { InvalidArgumentError, IrisSessionError } from "../../errors/errors.ts";
 import { DEFAULT_IRIS_NAMESPACE } from "../../iris/image.ts";
 import { validNamespace } from "../../iris/names.ts";
 import { objectScriptTask } from "../../iris/session/object-script.ts";
 import { SESSION_COMMAND } from "../../iris/session-scripts.ts";
+import { shellQuoted } from "../../settings/command-text.ts";
+import { shown } from "../../settings/config.ts";
 import { plainLines } from "../../text/plain-text.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { reportError } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
 import { type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
-import { requireRunning } from "./require-running.ts";
+import { requireRunning, upCommand } from "./require-running.ts";
 
 /** As long as a timer of Node can wait: a script takes the time that it takes. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -22,25 +24,37 @@ const LONGEST_MS = 2 ** 31 - 1;
  * @throws ContainerStartError where the project's IRIS does not run
  */
 export async function session(namespace: string | undefined, options: IrisOptions): Promise<number> {
-  const place = validNamespace(namespace ?? DEFAULT_IRIS_NAMESPACE);
+  const place = namespaceOf(namespace);
   const open = openIris(options);
-  const { container } = await requireRunning(open, options);
+  const { container, assignment } = await requireRunning(open, options);
   if (process.stdin.isTTY) return interactive(open, container.id, place);
   const source = await text(process.stdin);
-  const task = objectScriptTask(source, { namespace: place, container: container.name });
+  const { projectPath, instance } = assignment;
+  const creation = upCommand(projectPath, instance, open.registry.registryPath, ["--namespace", place]);
+  const task = objectScriptTask(source, { namespace: place, container: container.name, creation });
   const { host } = open.engine;
   const { stdout } = await host.exec(container.id, SESSION_COMMAND, { input: task.script, timeoutMs: LONGEST_MS });
   const terminal = standardOutput();
   try {
-    terminal.write(shown(task.read(stdout), terminal.isInteractive));
+    terminal.write(tidy(task.read(stdout), terminal.isInteractive));
     return EXIT_CODES.ok;
   } catch (error) {
     if (!(error instanceof IrisSessionError)) throw error;
-    terminal.write(shown(writtenBy(stdout), terminal.isInteractive));
+    terminal.write(tidy(writtenBy(stdout), terminal.isInteractive));
     reportError(error);
     // As any interpreter ends where a line of its script fails.
     return EXIT_CODES.unexpected;
   }
+}
+
+function namespaceOf(name = DEFAULT_IRIS_NAMESPACE): string {
+  if (!/[/\\]|^\.+$/.test(name)) return validNamespace(name);
+  throw new InvalidArgumentError({
+    what: `The argument of session is a namespace, but ${shown(name)} is a path.`,
+    remedy: `name the project by --project: iris-ports session --project ${shellQuoted(name)}`,
+    argument: "namespace",
+    value: name,
+  });
 }
 
 async function interactive({ engine }: OpenIris, id: string, namespace: string): Promise<number> {
@@ -60,7 +74,7 @@ async function interactive({ engine }: OpenIris, id: string, namespace: string):
   }
 }
 
-function shown(output: string, isInteractive: boolean): string {
+function tidy(output: string, isInteractive: boolean): string {
   const text = output.replace(/^(\r?\n)+/, "");
   if (text.trim() === "") return "";
   return `${isInteractive ? plainLines(text.trimEnd()) : text.trimEnd()}\n`;

@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "../../errors/errors.ts";
 import { IRIS_DATA_DIRECTORY_VARIABLE } from "../../iris/image.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../../iris/ports.ts";
 import type { Advice } from "../../lifecycle/advice.ts";
@@ -8,13 +7,12 @@ import { Lease } from "../../lifecycle/lease.ts";
 import { bindAddresses, type Reach } from "../../lifecycle/reach.ts";
 import { type ReadyIris, startIris } from "../../lifecycle/start-iris.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
-import { PortConflictError } from "../../registry/errors.ts";
 import { uniqueProcessHolder } from "../../registry/holder.ts";
 import { plainJson } from "../../text/plain-text.ts";
 import { addressesOf } from "../connection.ts";
 import { exitCodeOfSignal } from "../exit-codes.ts";
 import { fieldsText } from "../fields.ts";
-import { requestOptions } from "../holder-options.ts";
+import { requestOptions, webPortRefusal } from "../holder-options.ts";
 import { requireProject } from "../project-directory.ts";
 import { standardError, standardOutput } from "../terminal.ts";
 import { interruption } from "./interruption.ts";
@@ -132,7 +130,7 @@ async function start(
 
 /** Without an image named, the project's container will do, whatever it was made of. */
 async function isThere({ registry, engine }: OpenIris, { projectPath, instance }: Target): Promise<boolean> {
-  const assignment = await registry.getAssignment(projectPath, instance === undefined ? {} : { instance });
+  const assignment = await registry.getAssignment(projectPath, { instance });
   return (
     assignment !== undefined &&
     (await findProjectContainer(engine.host, registry.registryPath, assignment)) !== undefined
@@ -167,9 +165,7 @@ async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease
   try {
     return await Lease.begin(registry, wanted);
   } catch (error) {
-    const isOutOfRange = error instanceof InvalidArgumentError && error.argument === "hasWebPort";
-    const isTaken = error instanceof PortConflictError && error.port !== wanted.preferredPort;
-    if (target.isWebPortWanted || (!isOutOfRange && !isTaken)) throw error;
+    if (target.isWebPortWanted || webPortRefusal(error, wanted.preferredPort) === undefined) throw error;
     return Lease.begin(registry, { ...wanted, hasWebPort: false });
   }
 }

@@ -73,12 +73,11 @@ export async function initScriptsDone(
 
 /** Without advice to try it by hand, because the container is removed. */
 function refusedScript(shown: string, error: IrisSessionError): IrisSessionError {
-  const { state, namespace, words, line, statement, sqlCode, errors, output } = error;
+  const what = `The init script ${shown} failed. ${error.what}`;
   return new IrisSessionError({
-    what: `The init script ${shown} failed. ${error.what}`,
-    state,
+    ...error,
+    what,
     remedy: `correct ${shown}, which withInitScripts() names`,
-    ...{ namespace, words, line, statement, sqlCode, errors, output },
     cause: error,
   });
 }

@@ -1,5 +1,5 @@
 import { validNamespace } from "../names.ts";
-import { readSteps, type SessionPlace } from "./session-failure.ts";
+import { missingNamespace, readSteps, type SessionPlace } from "./session-failure.ts";
 import { type Statement, splitStatements } from "./statements.ts";
 import { type StatusSource, statusOf } from "./status-of.ts";
 import { ScriptBuilder } from "./transcript.ts";
@@ -43,7 +43,7 @@ export function objectScriptTask(source: string | readonly string[], place: Sess
 
 /** Code of a step that makes a namespace the current one. */
 export function enterNamespace(namespace: string): string {
-  return `if '##class(%SYS.Namespace).Exists("${namespace}") { set ipFault="Namespace ${namespace} does not exist" } else { set $namespace="${namespace}" }`;
+  return `if '##class(%SYS.Namespace).Exists("${namespace}") { set ipFault="${missingNamespace(namespace)}" } else { set $namespace="${namespace}" }`;
 }
 
 /** The method's value is used where it is a %Status; a method that returns nothing could only be run with `do`. */

@@ -7,7 +7,14 @@ export type SessionPlace = {
   readonly namespace: string;
   /** The container's name, for the command that opens the same session by hand. */
   readonly container?: string | undefined;
+  /** How to create the namespace, for the error where it does not exist. */
+  readonly creation?: string | undefined;
 };
+
+/** What IRIS says where a script is to run in a namespace that does not exist. */
+export function missingNamespace(namespace: string): string {
+  return `Namespace ${namespace} does not exist`;
+}
 
 /** What of the script was refused. */
 export type RefusedPart = {
@@ -46,22 +53,34 @@ export function readSteps(
 
 function refused(place: SessionPlace, refusal: RefusedPart): IrisSessionError {
   const { part, words, remedy = `correct ${part}`, line, statement, sqlCode, output = "", errors } = refusal;
+  const { namespace } = place;
+  if (words === missingNamespace(namespace)) return noNamespace(place, words);
   const state = [
     ...(statement === undefined ? [] : [`Statement: ${shortened(plainText(statement))}`]),
     ...(errors ?? []).map((error) => `- ${plainText(error)}`),
     ...(output.trim() === "" ? [] : ["Its output ended with:", lastLines(plainLines(output.trimEnd()))]),
   ];
   return new IrisSessionError({
-    what: `IRIS refused ${part} in namespace ${place.namespace}: ${plainText(words)}`,
+    what: `IRIS refused ${part} in namespace ${namespace}: ${plainText(words)}`,
     state: state.join("\n"),
     remedy: `${remedy}; to try it by hand: ${handSession(place)}`,
-    namespace: place.namespace,
+    namespace,
     words,
     line,
     statement,
     sqlCode,
     errors,
     output,
+  });
+}
+
+function noNamespace({ namespace, container, creation }: SessionPlace, words: string): IrisSessionError {
+  return new IrisSessionError({
+    what: `${words}${container === undefined ? "" : ` in container ${container}`}.`,
+    state: "Nothing was run.",
+    remedy: `correct the name, or create the namespace: ${creation ?? `createNamespace("${namespace}")`}`,
+    namespace,
+    words,
   });
 }
 

@@ -9,7 +9,14 @@ import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from ".
 import type { Holder } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
-import { ambiguousError, conflictError, graceError, leavingError, otherPortError } from "./assignment-errors.ts";
+import {
+  ambiguousError,
+  conflictError,
+  graceError,
+  leavingError,
+  otherContainerError,
+  otherPortError,
+} from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { leaveQueue, QUEUE_POLL_MS, unassigned, waitInQueue } from "./port-queue.ts";
 import { leased } from "./renewal.ts";
@@ -154,8 +161,9 @@ async function attempt(
   const before = await store.read({ isForChange: true });
   const isNew = entryOf(before, request.projectKey) === undefined;
   const looked = await lookAround(context, before, isEngineNeeded || isNew);
-  // The start of a container does so itself, protected by the container's name.
-  const survey = request.holder.usesContainer ? looked : await withoutLeftoversOf(context, request, looked);
+  // With a port, the start of a container does so itself, protected by the container's name.
+  const isStart = request.holder.usesContainer && !isNew;
+  const survey = isStart ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
     // The lease begins now: the request may have waited for longer than it lasts.
@@ -196,6 +204,8 @@ async function refusal(
       return ambiguousError(outcome.assignment);
     case "other-port":
       return otherPortError(outcome.assignment, request.preferredPort as number, { ...outcome, registryPath });
+    case "other-container":
+      return otherContainerError(outcome.container, request, registryPath);
     case "leaving":
       return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
     case "grace":

@@ -9,26 +9,29 @@ import {
   withoutGone,
   withoutWaiter,
 } from "../document/edit-document.ts";
+import type { PortOccupant } from "../errors.ts";
 import { ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
 import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
 import { type Holder, processText } from "../holder.ts";
+import type { PortProbe } from "../host/port-probe.ts";
+import { LABEL_REGISTRY } from "../labels.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
 import { newGeneration, takePort, usersOf } from "./take-port.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
 
-/** {@link decideAssignment} or {@link decideReassignment}. */
-export type Decision = typeof decideAssignment;
-
 /** Decides a request on the newest document, under the lock. Only ports are probed here; the rest was surveyed before. */
-export async function decideAssignment(
+export type Decision = (
   newest: RegistryDocument,
   request: AssignRequest,
   survey: Survey,
-  probe: ((port: number) => Promise<boolean>) | undefined,
+  probe: PortProbe | undefined,
   now: Date,
-): Promise<Assigned> {
+) => Promise<Assigned>;
+
+/** Joins the project's assignment, or takes a port for it. */
+export const decideAssignment: Decision = async (newest, request, survey, probe, now) => {
   const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
   const document = withoutFinished(living, request, survey);
   const view: AssignView = { document, survey, probe, request, asker: request };
@@ -60,7 +63,7 @@ export async function decideAssignment(
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
     return refuse({ kind: "other-port", assignment, isForeign: isForeignEntry(entry) });
   return join(entry, view);
-}
+};
 
 function hasUsers(document: RegistryDocument, { projectKey }: AssignRequest): boolean {
   return (document.holders.get(projectKey) ?? []).some((holder) => holder.uses_container);
@@ -76,15 +79,10 @@ function entryFor(document: RegistryDocument, { projectKey, projectPath, instanc
 
 /**
  * Moves the assignment to another port after the engine refused the present one; all its holders move with it.
- * A port that was asked for by number, or that another kind of holder relies on, does not move.
+ * A port that was asked for by number, that another kind of holder relies on, or that a container of the project's own
+ * publishes, does not move.
  */
-export async function decideReassignment(
-  newest: RegistryDocument,
-  request: AssignRequest,
-  survey: Survey,
-  probe: ((port: number) => Promise<boolean>) | undefined,
-  now: Date,
-): Promise<Assigned> {
+export const decideReassignment: Decision = async (newest, request, survey, probe, now) => {
   const document = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
   const entry = entryOf(document, request.projectKey);
   if (entry === undefined || !request.refusedPorts.includes(entry.assignment.port))
@@ -98,8 +96,10 @@ export async function decideReassignment(
       (holder) => holder.id !== request.holder.id && !(holder.kind === "process" && holder.usesContainer),
     );
   const view: AssignView = { document: withoutEntry(document, entry, now), survey, probe, request, asker: request };
+  const { port } = entry.assignment;
+  const own = ownPublisher(entry, document, survey);
+  if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own } };
   if (isPinned) {
-    const { port } = entry.assignment;
     const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
     const occupant = (await findOccupant(port, view)) ?? unseen;
     return { document, outcome: { kind: "conflict", port, occupant, isForeign } };
@@ -107,6 +107,15 @@ export async function decideReassignment(
   const others = entry.holders.filter((holder) => holder.id !== request.holder.id);
   const taken = await takePort(view, now, others);
   return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };
+};
+
+/** The project's own container on its port that no registry made, such as one of docker compose: the port stays its. */
+function ownPublisher({ assignment }: Entry, document: RegistryDocument, survey: Survey): PortOccupant | undefined {
+  const { port } = assignment;
+  const own = containersOf(survey, document, assignment).find(
+    ({ hostPorts, labels }) => hostPorts.includes(port) && !labels[LABEL_REGISTRY],
+  );
+  return own && { kind: "container", port, name: own.name };
 }
 
 /**

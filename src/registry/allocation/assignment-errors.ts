@@ -5,6 +5,7 @@ import { PortConflictError, type PortOccupant } from "../errors.ts";
 import { describeHolder } from "../evidence/staleness.ts";
 import type { Holder } from "../holder.ts";
 import { listenerName } from "../host/listening-ports.ts";
+import type { AssignRequest } from "./request.ts";
 
 /** The parts of a request that decide which remedy helps. */
 type Asked = {
@@ -46,6 +47,22 @@ export function otherPortError(
     remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : `release it first: ${release}`}`,
     port: preferredPort,
     occupant: { kind: "assignment", port: assignment.port, name: assignment.projectKey },
+  });
+}
+
+/** A start asks by number for a port, while the project's container, whose port was released, is on another. */
+export function otherContainerError(
+  container: PortOccupant,
+  { projectPath, instance, preferredPort = container.port }: AssignRequest,
+  registryPath: string,
+): PortConflictError {
+  const down = commandText(["down", ...projectWords(projectPath, instance)], registryPath);
+  return new PortConflictError({
+    what: `Port ${preferredPort} was asked for, but the project's container ${container.name} is on port ${container.port}.`,
+    state: "Nothing was assigned.",
+    remedy: `use port ${container.port}, or stop the container first: ${down}`,
+    port: preferredPort,
+    occupant: container,
   });
 }
 

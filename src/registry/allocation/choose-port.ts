@@ -5,17 +5,19 @@ export type PortChoice = {
   readonly range: readonly [number, number];
   readonly projectKey: string;
   readonly history: readonly HistoryRecord[];
-  /** The port that a container of this project publishes already, for example a kept one. */
+  /** The port that a container of this project publishes already, for example a kept one; inside the range or not. */
   readonly ownContainerPort?: number | undefined;
 };
 
 /**
- * The ports of the range in the order in which a project tries them: the port of its own container, its former port, ports
+ * The ports in the order in which a project tries them: the port of its own container, and of the range its former port, ports
  * never used, then those released longest ago.
  */
 export function portsInOrder(choice: PortChoice): number[] {
   const [first, last] = choice.range;
+  const { ownContainerPort: own } = choice;
   const range = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  if (own !== undefined && !range.includes(own)) range.unshift(own);
   const releasedAt = new Map<number, number>();
   for (const entry of choice.history) {
     const time = Date.parse(entry.released_at);
@@ -23,7 +25,7 @@ export function portsInOrder(choice: PortChoice): number[] {
   }
   const sticky = choice.history.findLast((entry) => entry.project === choice.projectKey)?.port;
   const rank = (port: number) => {
-    if (port === choice.ownContainerPort) return Number.NEGATIVE_INFINITY;
+    if (port === own) return Number.NEGATIVE_INFINITY;
     if (port === sticky) return Number.MIN_SAFE_INTEGER;
     return releasedAt.get(port) ?? Number.MIN_SAFE_INTEGER + 1;
   };

@@ -4,6 +4,7 @@ import type { PortOccupant } from "../errors.ts";
 import { ownershipOf } from "../evidence/ownership.ts";
 import type { Survey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
+import { LABEL_PORT, LABEL_REGISTRY } from "../labels.ts";
 import type { KnownProject } from "../project.ts";
 
 /** Everything that can occupy a port. */
@@ -32,11 +33,31 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
   return { kind: "listener", port, name: "" };
 }
 
-/** A port that a container of the requesting project publishes; it is tried first. */
+/**
+ * A port that a container of the requesting project publishes; it is tried first. The port for which this registry made
+ * the container may lie outside the range: the range may have changed since.
+ */
 export function ownContainerPort(view: PortView, range: readonly [number, number]): number | undefined {
-  if (!view.survey.engine.isReachable) return undefined;
-  const own = view.survey.engine.containers.filter((container) => isOwn(container, view));
-  return own.flatMap((container) => container.hostPorts).find((port) => range[0] <= port && port <= range[1]);
+  const inRange = (port: number) => range[0] <= port && port <= range[1];
+  return (
+    madeContainer(view)?.port ??
+    ownContainers(view)
+      .flatMap(({ hostPorts }) => hostPorts)
+      .find(inRange)
+  );
+}
+
+/** The container that this registry made for the requesting project. */
+export function madeContainer(view: PortView): PortOccupant | undefined {
+  const made = ownContainers(view).find(
+    ({ labels, hostPorts }) => labels[LABEL_REGISTRY] && hostPorts.includes(Number(labels[LABEL_PORT])),
+  );
+  return made && { kind: "container", port: Number(made.labels[LABEL_PORT]), name: made.name };
+}
+
+function ownContainers(view: PortView): readonly EngineContainer[] {
+  const { engine } = view.survey;
+  return engine.isReachable ? engine.containers.filter((container) => isOwn(container, view)) : [];
 }
 
 const cache = new WeakMap<RegistryDocument, ReadonlyMap<number, string>>();

@@ -57,6 +57,8 @@ export type AssignOutcome =
     }
   /** The project holds another port than the preferred one. */
   | { readonly kind: "other-port"; readonly assignment: PortAssignment; readonly isForeign: boolean }
+  /** A container that this registry made for the project is on another port than the preferred one. */
+  | { readonly kind: "other-container"; readonly container: PortOccupant }
   /** Another project and instance have the same key. */
   | { readonly kind: "ambiguous"; readonly assignment: PortAssignment }
   /** With the occupants other than assignments, and the waiters for whom free ports are reserved. */

@@ -13,15 +13,16 @@ import { LABEL_CREATOR, LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_LIFETIME 
 import { containerName } from "../project.ts";
 import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
-import { findOccupant, ownContainerPort } from "./occupancy.ts";
+import { findOccupant, madeContainer, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
-import { webPortOf } from "./web-port.ts";
+import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** Takes a free port for a project that has none; other holders of the assignment move with it. */
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { request, survey } = view;
   const { preferredPort, projectKey } = request;
   const document = withFirstSeen(view.document, now);
+  if (request.hasWebPort) checkWebPort(preferredPort ?? request.portRange[1]);
   const graceUntil = graceOf(document, now);
   if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };
   const choice = preferredPort === undefined ? await firstFree(view, now) : await preferred(preferredPort, view, now);
@@ -64,11 +65,13 @@ function graceOf({ server }: RegistryDocument, now: Date): Date | undefined {
 
 async function firstFree(view: AssignView, now: Date): Promise<number | AssignOutcome> {
   const { document, request } = view;
+  const own = ownContainerPort(view, request.portRange);
+  if (request.hasWebPort && own !== undefined) checkWebPort(own);
   const order = portsInOrder({
     range: request.portRange,
     projectKey: request.projectKey,
     history: document.history,
-    ownContainerPort: ownContainerPort(view, request.portRange),
+    ownContainerPort: own,
   }).filter((port) => !request.refusedPorts.includes(port));
   const earlier = waitersBefore(view, now);
   const free: number[] = [];
@@ -87,6 +90,8 @@ async function firstFree(view: AssignView, now: Date): Promise<number | AssignOu
 }
 
 async function preferred(port: number, view: AssignView, now: Date): Promise<number | AssignOutcome> {
+  const made = view.request.holder.usesContainer ? madeContainer(view) : undefined;
+  if (made !== undefined && made.port !== port) return { kind: "other-container", container: made };
   const occupant = await firstOccupant(port, view);
   if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };
   const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);

@@ -30,15 +30,19 @@ export type Scene = {
 /** How many names a line shows. */
 const SHOWN_NAMES = 5;
 
+const NEEDS_ENGINE = "Ports are assigned without it; `iris-ports up`, the library and the action's `image` need it.";
+
 /** Whether the engine answers. The registry works without it, but containers do not. */
 export function checkEngine(engine: EngineReport, isLocal: boolean | undefined): Finding {
   if (engine.isReachable) {
     const where = isLocal === false ? "remote: no port is probed here" : "local";
     return ok("engine", `${engine.endpoint} (${where}), ${count(engine.containers.length, "container")}`);
   }
-  const { error } = engine;
-  if (error instanceof IrisPortsError) return warn("engine", error.what, error.remedy);
-  return warn("engine", engine.reason, "check that `docker info` answers");
+  const { error, reason } = engine;
+  const isExplained = error instanceof IrisPortsError;
+  const what = isExplained ? error.what : `${reason}.`;
+  const remedy = isExplained ? error.remedy : "check that `docker info` answers";
+  return warn("engine", `${what} ${NEEDS_ENGINE}`, remedy);
 }
 
 /** Finds stale assignments, containers without an assignment, and foreign users of the ports. */

@@ -1,6 +1,7 @@
 import { IrisPortsError } from "../../errors/base.ts";
 import { resolvePortRange, resolveRegistryPath } from "../../settings/config.ts";
 import { identifyProject } from "../project.ts";
+import type { CheckupOptions } from "./checkup.ts";
 import { type Finding, fail, ok } from "./finding.ts";
 
 const OLDEST_NODE = [22, 22] as const;
@@ -18,7 +19,7 @@ export function checkNode(version: string): Finding {
 }
 
 /** Finds invalid options and environment values. */
-export function checkSettings(options: { registryPath?: string; portRange?: string }): readonly Finding[] {
+export function checkSettings(options: Omit<CheckupOptions, "engine">): readonly Finding[] {
   const problems = [
     () => resolveRegistryPath(options.registryPath, "--registry"),
     () => resolvePortRange(options.portRange),

@@ -20,9 +20,9 @@ import type { Finding } from "./finding.ts";
 /** The registry and the engine to check. */
 export type CheckupOptions = {
   /** @default `IRIS_PORT_REGISTRY`, else `~/.iris-devtester/port-registry.json` */
-  readonly registryPath?: string;
+  readonly registryPath?: string | undefined;
   /** @default `IRIS_PORT_RANGE`, else 1972-1981 */
-  readonly portRange?: string;
+  readonly portRange?: string | undefined;
   readonly engine: ContainerEngine;
 };
 
