@@ -289,16 +289,21 @@ describe("a port that the engine refused", () => {
     const more = { assignment_type: "auto", status: "active", container_name: null };
     machine.write({ schema_version: "1.0", assignments: [{ ...entry, ...more }] });
     const holder = await user();
-    for (const preferredPort of [undefined, first]) {
-      await registry.acquire(project, { holder });
-      machine.engine.run({ name: "iris_db_python", hostPorts: [first] });
+    const { assignment } = await registry.acquire(project, { holder });
+    // That tool's container may have the name of the project's, or any other.
+    for (const [name, preferredPort] of [
+      ["iris_db", undefined],
+      ["iris_db", first],
+      [assignment.containerName, first],
+    ] as const) {
+      machine.engine.containers = [];
+      machine.engine.run({ name, hostPorts: [first] });
       const refused = registry.reassign(project, { holder, preferredPort, refusedPorts: [first] });
       await expect(refused).rejects.toMatchObject({
         code: "PORT_CONFLICT",
-        what: `Port ${first} is in use by container iris_db_python, and project ${project} needs it.`,
+        what: `Port ${first} is in use by container ${name}, and project ${project} needs it.`,
         state: "The entry of this directory was made by the Python tool iris-devtester. Nothing was assigned.",
-        remedy:
-          "take a port beside it with an instance name: withInstance(name), --instance name; or stop that container (docker stop iris_db_python).",
+        remedy: `take a port beside it with an instance name: withInstance(name), --instance name; or stop that container (docker stop ${name}).`,
       });
     }
     await expect(registry.assignPort(project, { preferredPort: first + 1 })).rejects.toMatchObject({

@@ -98,7 +98,7 @@ export const decideReassignment: Decision = async (newest, request, survey, prob
   const view: AssignView = { document: withoutEntry(document, entry, now), survey, probe, request, asker: request };
   const { port } = entry.assignment;
   const own = ownPublisher(entry, document, survey);
-  if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own } };
+  if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own, isForeign } };
   if (isPinned) {
     const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
     const occupant = (await findOccupant(port, view)) ?? unseen;
