@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { availableParallelism, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import createDebug from "debug";
 import { makeSharedDirectory, osCode, removeIfThere } from "./safe-file.ts";
@@ -14,7 +13,7 @@ const LOOK_MS = { first: 30, perPlace: 20, most: 500 };
  * Until the first in the queue has waited for this long, newcomers may pass it: one process that repeats its work is faster
  * than many that wake each other in turn.
  */
-const DUE_MS = 15;
+const DUE_MS = 20;
 
 /** A waiter for the lock. */
 export type Ticket = Disposable & {
@@ -43,7 +42,7 @@ export class TicketQueue {
     if (first === undefined) return "empty";
     // A time far in the future comes from another clock, or from before this clock was set back.
     const waitedMs = now() - Number(first.slice(0, TIME_DIGITS)) / 1_000;
-    return Math.abs(waitedMs) > dueMs() ? "due" : "waiting";
+    return Math.abs(waitedMs) > DUE_MS ? "due" : "waiting";
   }
 
   /** Calls the first waiter that is alive. */
@@ -147,11 +146,6 @@ function makeQueue(directory: string): void {
   } catch (cause) {
     if (osCode(cause) !== "EEXIST") throw cause;
   }
-}
-
-/** On busy cores a woken process runs late; until then the lock must not stay unused. */
-function dueMs(): number {
-  return DUE_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 }
 
 /** Milliseconds since 1970. */

@@ -21,9 +21,12 @@ const UNCHANGED_MS = 3_500;
 export const OWNER_NOTE = "lock-owner";
 /** If a process does not take the lock again within this time, waiters are called, unless they are due before. */
 const AGAIN_MS = 1;
-/** How often and how soon a called waiter checks the lock, which is about to be released. */
-const CALLED_LOOKS = 40;
-const RETRY_MS = { first: 0.15, last: 15, growth: 1.2 };
+/** How long, and at most how seldom, a called waiter checks the lock, which is about to be released. */
+const CALLED = { forMs: 30, everyMs: 1 };
+/** The same for one without a ticket, whom nobody calls. */
+const UNCALLED = { forMs: 400, everyMs: 15 };
+/** The time between two checks begins so short, and grows by this factor. */
+const CHECK = { firstMs: 0.15, growth: 1.2 };
 
 // The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
 const lockFs = {
@@ -135,11 +138,14 @@ export class Turnstile {
         inTime();
         await ticket.sleep();
       }
-      for (let looks = 0; looks < CALLED_LOOKS; looks++) {
+      // The line is in the order of arrival: whoever does not get the lock, because others pass, comes first again.
+      const { forMs, everyMs } = ticket === undefined ? UNCALLED : CALLED;
+      const end = performance.now() + forMs;
+      for (let waitMs = CHECK.firstMs; performance.now() < end; waitMs = Math.min(waitMs * CHECK.growth, everyMs)) {
         const release = look();
         if (release !== undefined) return release;
         inTime();
-        await pause(Math.min(RETRY_MS.first * RETRY_MS.growth ** looks, RETRY_MS.last));
+        await pause(waitMs);
       }
     }
   }
