@@ -2,7 +2,7 @@
  * Compiles src/ to dist/lib/. `--if-stale`: only when something in src/ is newer than the last build; `--no-check`:
  * without looking at types, which `npm run check` does.
  * The modules are CommonJS; those for `import` only pass on what they export. docs/decisions/commonjs-and-esm.md says why.
- * The command line becomes one file, because finding a hundred takes longer than most commands work.
+ * The command line becomes one file; docs/decisions/one-file-command-line.md says why.
  * The old build is swapped for the new one, so that tests that are running never see half of one.
  */
 import { execFileSync } from "node:child_process";
@@ -81,7 +81,7 @@ function run(script: string, args: readonly string[]): void {
   execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
 }
 
-/** The packages that it depends on stay outside, where npm installs them, but for dockerode. */
+/** Bundles the command line. Its dependencies stay external, except dockerode and docker-modem. */
 function bundleCommandLine(folder: string): void {
   lightenDockerode();
   const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8"));
@@ -97,8 +97,8 @@ function bundleCommandLine(folder: string): void {
 }
 
 /**
- * Copies of dockerode and its modem without what the command line never asks them for: ssh (which it speaks by itself),
- * the sessions of builds, and archives. Loading these takes longer than everything else together.
+ * Copies dockerode and docker-modem without the parts that the command line does not use: the ssh client (it runs `ssh`),
+ * build sessions and tar support. Loading these takes longer than everything else together.
  */
 function lightenDockerode(): void {
   const packages = join(scratch, "node_modules");
@@ -115,7 +115,7 @@ function lightenDockerode(): void {
     fs.mkdirSync(join(packages, path, ".."), { recursive: true });
     fs.writeFileSync(
       join(packages, path),
-      "module.exports = () => { throw new Error('The command line needs no such.'); };\n",
+      `module.exports = () => { throw new Error("iris-ports was built without ${path}: see docs/decisions/one-file-command-line.md"); };\n`,
     );
   }
 }

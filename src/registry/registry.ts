@@ -103,7 +103,8 @@ export class PortRegistry {
    * and a listener.
    * @param project a directory, by default `IRIS_PORTS_PROJECT`, else the working directory
    * @throws PortExhaustedError when all ports are taken, also after stale assignments were cleaned and `waitTimeoutMs`
-   * @throws PortConflictError when `preferredPort`, which is a demand, is in use, or the project already has another port
+   * @throws PortConflictError when `preferredPort`, which is a demand, or the web port is in use, or the project already has
+   * another port, or a container on another one
    * @throws InvalidArgumentError, PortAssignmentTimeoutError, RegistryCorruptError, RegistryAccessError, RegistrySchemaError
    * @example
    * ```ts
@@ -129,7 +130,8 @@ export class PortRegistry {
   /**
    * Gives up the project's port, which the engine refused, and takes another; all processes that wait for the same
    * container move with it.
-   * @throws PortConflictError when the port was asked for by number, or another kind of holder relies on it
+   * @throws PortConflictError when the port was asked for by number, another kind of holder or the Python tool relies on
+   * it, or a container of the project that no registry made publishes it
    * @throws PortExhaustedError and whatever {@link assignPort} throws
    */
   async reassign(

@@ -48,7 +48,7 @@ function homeDirectory(): string | undefined {
  * `~/.iris-devtester/port-registry.json`. Symbolic links in its directories are resolved, so that one registry has one
  * name; the file itself is not followed. The URL of a Redis server is returned unchanged.
  * @param argument the name of the argument, for messages
- * @throws InvalidArgumentError for anything but an absolute path
+ * @throws InvalidArgumentError for anything but an absolute path or a Redis URL
  */
 export function resolveRegistryPath(path?: string, argument = "registryPath"): string {
   const { registryPath } = environment();
@@ -212,7 +212,7 @@ function parseRange(text: string): readonly [number, number] | undefined {
 }
 
 /**
- * A path of a caller, counted from the working directory if it is relative.
+ * The absolute form of a path that a caller gave; a relative one is resolved against the working directory.
  * @throws InvalidArgumentError as {@link workingDirectory}
  */
 export function fullPath(path: string): string {

@@ -48,7 +48,10 @@ export class FileStore implements Store {
     }
   }
 
-  /** The document, or where another program replaced our last version, what the next change goes on from. */
+  /**
+   * The current document. If another program replaced our last version, the document merged with that version, as the next
+   * change will see it.
+   */
   async #readNewest(options: ReadOptions): Promise<RegistryDocument> {
     for (let seen: string | undefined; ; ) {
       const { document, token, file } = await this.#reader.read(options);
@@ -62,7 +65,7 @@ export class FileStore implements Store {
     }
   }
 
-  /** Undefined while a commit is being published, and where the commits cannot be read, of which only changes complain. */
+  /** Undefined while a commit is being published, and if the commits cannot be read: only a change fails for that. */
   #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
     try {
       if (token && this.#chain.isHead(token)) return token;

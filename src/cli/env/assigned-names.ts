@@ -11,7 +11,7 @@ const ASSIGNMENT: Readonly<Record<LineFormat, RegExp>> = {
   toml: /^[^\S\r\n]*(?:\[|(["']?)(?<name>[\w-]+)\1[^\S\r\n]*=[^\S\r\n]*(?:"""(?:\\.|(?!""")[^\\])*"""|'''(?:(?!''').)*''')?)/gms,
 };
 
-/** For each line, with its line end, the name that it sets, or that it belongs to the value of. */
+/** For each line, with its line end: the name it assigns, or the name whose multi-line value it continues. */
 export function assignedNames(lines: readonly string[], format: LineFormat): readonly (string | undefined)[] {
   const found = [...lines.join("").matchAll(ASSIGNMENT[format])];
   const table = found.findIndex(({ groups }) => groups?.["name"] === undefined);

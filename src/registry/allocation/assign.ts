@@ -79,8 +79,8 @@ function entryFor(document: RegistryDocument, { projectKey, projectPath, instanc
 
 /**
  * Moves the assignment to another port after the engine refused the present one; all its holders move with it.
- * A port that was asked for by number, that another kind of holder relies on, or that a container of the project's own
- * publishes, does not move.
+ * It does not move if the port was asked for by number, if another kind of holder or the Python tool relies on it, or if a
+ * container of the project that no registry made publishes it.
  */
 export const decideReassignment: Decision = async (newest, request, survey, probe, now) => {
   const document = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
@@ -109,7 +109,7 @@ export const decideReassignment: Decision = async (newest, request, survey, prob
   return taken.outcome.kind === "assigned" ? taken : { document, outcome: taken.outcome };
 };
 
-/** The project's own container on its port that no registry made, such as one of docker compose: the port stays its. */
+/** The project's own container on its port, if no registry made it, such as one of docker compose. */
 function ownPublisher({ assignment }: Entry, document: RegistryDocument, survey: Survey): PortOccupant | undefined {
   const { port } = assignment;
   const own = containersOf(survey, document, assignment).find(

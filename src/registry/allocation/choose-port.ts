@@ -10,8 +10,8 @@ export type PortChoice = {
 };
 
 /**
- * The ports in the order in which a project tries them: the port of its own container, and of the range its former port, ports
- * never used, then those released longest ago.
+ * The ports in the order in which a project tries them. The port of its own container is the first, even outside the range.
+ * Then, inside the range: its former port, ports never used, and the others from the one released longest ago.
  */
 export function portsInOrder(choice: PortChoice): number[] {
   const [first, last] = choice.range;

@@ -16,7 +16,7 @@ export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
  */
 export const observeProcess: Liveness = (identity) => observe(identity, new NestedProcesses());
 
-/** The same for any number of processes, all of which must be known before: those of the system are read once. */
+/** The same for any number of processes. They must be recorded before the first question, see {@link NestedProcesses}. */
 export function observerOfMany(): Liveness {
   const nested = new NestedProcesses();
   return (identity) => observe(identity, nested);

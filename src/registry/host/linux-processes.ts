@@ -53,8 +53,8 @@ export function observeThread(pid: number, thread: string): "alive" | "gone" | "
 }
 
 /**
- * The processes of other pid namespaces. They are read once, when one is asked for first: that one and all that are asked
- * for later must have been known before.
+ * The processes of other pid namespaces. Reads /proc once, at the first question. Ask only about processes recorded before
+ * that: a newer one would look gone.
  */
 export class NestedProcesses {
   #byNumber: ReadonlyMap<number | undefined, readonly string[]> | undefined;
