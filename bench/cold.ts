@@ -37,9 +37,9 @@ export async function measureCold(): Promise<Measurement[]> {
   }
   const [floor, burst] = [quantile(floors, 0.5), quantile(bursts, 0.5)];
   const emptyMs = await medianMsAsync(RUNS, () => run([empty]));
-  const list = await medianMsAsync(RUNS, () =>
-    run([cli, "list", "--registry", join(scratch.path, "0", "registry.json")]),
-  );
+  const registry = ["--registry", join(scratch.path, "0", "registry.json")];
+  const port = await medianMsAsync(RUNS, () => run([cli, "port", project(0), ...registry]));
+  const list = await medianMsAsync(RUNS, () => run([cli, "list", ...registry]));
   return [
     { name: `${AT_ONCE} cold \`iris-ports list\` at once, which assign nothing`, value: floor, unit: "ms" },
     {
@@ -51,8 +51,8 @@ export async function measureCold(): Promise<Measurement[]> {
     },
     { name: `${AT_ONCE} cold \`iris-ports assign\` at once: failures`, value: failures, unit: "count", reach: "0" },
     { name: "an empty Node process", value: emptyMs, unit: "ms" },
-    { name: "`iris-ports list` beside 100 assignments", value: list, unit: "ms" },
-    { name: "`iris-ports list` above an empty Node process", value: list - emptyMs, unit: "ms", reach: "<= 40 ms" },
+    { name: "`iris-ports port` above an empty Node process", value: port - emptyMs, unit: "ms", reach: "<= 40 ms" },
+    { name: "`iris-ports list` above it, with the engine asked", value: list - emptyMs, unit: "ms" },
   ];
 }
 
