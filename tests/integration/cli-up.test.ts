@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
+import { manualHolder } from "../../src/registry/holder.ts";
 import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { askIdentity, docker, dockerCli, eventually } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";
@@ -183,6 +185,26 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual([id]);
     expect((await run("down")).stdout).toContain(`removed container ${name}.`);
     expect(await containers()).toEqual([]);
+  });
+
+  it("is found under its new name by status and down, although another container is to publish its port", async () => {
+    await run("up", image);
+    const [id = ""] = await containers();
+    const name = `renamed-${range[0]}`;
+    await docker("rename", id, name);
+    const other = await docker("create", "--publish", `127.0.0.1:${range[0]}:1972`, image);
+    onTestFinished(async () => void (await docker("rm", "--force", other)));
+    expect((await run("status")).stdout).toMatch(new RegExp(`^IRIS +running\nContainer +${name}$`, "m"));
+    expect((await run("down")).stdout).toContain(`removed container ${name}.`);
+  });
+
+  it("is left running by down for another user, who is looked for in the project that was named", async () => {
+    const shop = sandbox.project("shop");
+    await run("up", image, "--project", shop);
+    const registry = new PortRegistry({ registryPath: sandbox.registryPath, portRange: range });
+    await registry.acquire(shop, { holder: manualHolder({ id: "other", usesContainer: true }) });
+    expect(await run("down", shop)).toMatchObject({ exitCode: 4, stderr: expect.stringContaining(shop) });
+    expect(await containers()).toHaveLength(1);
   });
 
   it("is joined by a test of the library, which leaves it running", async () => {
