@@ -207,6 +207,18 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toHaveLength(1);
   });
 
+  it("is in the way of a web port beside a lower port, which env says with the command that removes it", async () => {
+    const high = String(range[0] + 50801);
+    expect(await run("up", image, "--port", high)).toMatchObject({ exitCode: 0 });
+    await run("release", "--force");
+    const env = ["env", "--format", "toml"];
+    const { stderr } = await run(...env);
+    const command = /on port (\d+) first: iris-ports (.*)$/m.exec(stderr);
+    expect(command?.slice(1)).toEqual([high, `down ${sandbox.directory}`]);
+    expect(await run("down", sandbox.directory)).toMatchObject({ exitCode: 0 });
+    expect(await run(...env)).toMatchObject({ exitCode: 0 });
+  });
+
   it("is joined by a test of the library, which leaves it running", async () => {
     await run("up", image);
     const [id = ""] = await containers();
@@ -271,6 +283,12 @@ describe("L9: iris-ports up", () => {
         exitCode: 2,
         stderr: expect.stringContaining(`iris-ports session --project ${path}\n`),
       });
+    });
+
+    it("takes the registry and the instance along into the command that names the project", async () => {
+      const registry = path("other-registry.json");
+      const named = await session("write 1", "../shop", "--instance", "two", "--registry", registry);
+      expect(named.stderr).toContain(`iris-ports session --project ../shop --instance two --registry ${registry}\n`);
     });
 
     it("says how to start IRIS where it does not run", async () => {
