@@ -7,7 +7,7 @@ type Key = {
   readonly value?: readonly [pattern: RegExp, description: string];
 };
 
-const oneOf = (...values: string[]) => [new RegExp(`^(${values.join("|")})$`), values.join(", ")] as const;
+const oneOf = (...values: string[]) => [new RegExp(`^(${values.join("|")})$`), `one of ${values.join(", ")}`] as const;
 
 const KEYS = new Map<string, Key>([
   ["project", { matches: ({ projectKey }, value) => projectKey.includes(value) }],
@@ -53,15 +53,18 @@ function parse(text: string) {
   const [key, value] = [text.slice(0, at), text.slice(at + 1)];
   const known = at > 0 ? KEYS.get(key) : undefined;
   if (known === undefined)
-    throw unknown(text, `KEY=VALUE, where KEY is ${[...KEYS.keys()].join(", ")}; for example --filter status=stale.`);
+    throw invalid(
+      text,
+      `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale.`,
+    );
   const { matches, value: [pattern, description] = [/^/, ""] } = known;
-  if (!pattern.test(value)) throw unknown(text, `${key}=VALUE, where VALUE is ${description}.`);
+  if (!pattern.test(value)) throw invalid(text, `${key}=VALUE, where VALUE is ${description}.`);
   return { key, value, matches };
 }
 
-function unknown(text: string, permitted: string): InvalidArgumentError {
+function invalid(text: string, permitted: string): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: `--filter is not known: ${JSON.stringify(text)}.`,
+    what: `Invalid --filter: ${JSON.stringify(text)}.`,
     remedy: `give ${permitted}`,
     argument: "--filter",
     value: text,

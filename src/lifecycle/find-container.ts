@@ -1,4 +1,5 @@
 import type { CallLimits, ContainerHost } from "../docker/container-host.ts";
+import type { EngineContainer } from "../docker/engine.ts";
 import type { InspectedContainer } from "../docker/inspected-container.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { isLabelledFor } from "../registry/evidence/ownership.ts";
@@ -15,9 +16,17 @@ export async function findProjectContainer(
   if (named !== undefined) return named;
   for (const id of await host.labelled(LABEL_PROJECT, assignment.projectPath, limits)) {
     const found = await host.find(id, limits);
-    if (found === undefined || !isLabelledFor(found, assignment)) continue;
-    const { [LABEL_REGISTRY]: registry, [LABEL_PORT]: port } = found.labels;
-    if (registry === registryPath && port === String(assignment.port)) return found;
+    if (found !== undefined && isMadeFor(found, registryPath, assignment)) return found;
   }
   return undefined;
+}
+
+/** True if the registry made the container for this assignment, whatever its name is now. */
+export function isMadeFor(
+  container: Pick<EngineContainer, "labels">,
+  registryPath: string,
+  assignment: PortAssignment,
+): boolean {
+  const { [LABEL_REGISTRY]: registry, [LABEL_PORT]: port } = container.labels;
+  return isLabelledFor(container, assignment) && registry === registryPath && port === String(assignment.port);
 }

@@ -31,7 +31,7 @@ export async function checkMatch(
   found: InspectedContainer,
   wanted: WantedContainer,
 ): Promise<void> {
-  const { containerName, projectKey, port } = assignment;
+  const { projectKey, port } = assignment;
   const differences = [
     ...(await otherImage(host, found, wanted.image)),
     ...(await differingParts(found.labels[LABEL_FINGERPRINT], wanted.parts)),
@@ -40,12 +40,12 @@ export async function checkMatch(
   ];
   if (differences.length === 0) return;
   throw new ContainerMismatchError({
-    what: `The project's container ${containerName} exists already, and was started with another ${differences.join(", ")}.`,
+    what: `The project's container ${found.name} exists already, and was started with another ${differences.join(", ")}.`,
     state: `It serves project ${projectKey} on port ${port}. Nothing was changed.`,
     remedy:
       "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +
-      `${wanted.advice.instance}; to replace it, stop it first: docker rm --force ${containerName}`,
-    containerName,
+      `${wanted.advice.instance}; to replace it, stop it first: docker rm --force ${found.name}`,
+    containerName: found.name,
   });
 }
 

@@ -3,6 +3,7 @@ import type { DockerCommandHost } from "../docker/docker-command-host.ts";
 import { ContainerStartError, IrisSessionError } from "../errors/errors.ts";
 import { DEFAULT_IRIS_NAMESPACE } from "../iris/image.ts";
 import { type InitScript, type InitStep, initSteps } from "../iris/session/init-scripts.ts";
+import { rephrased } from "../iris/session/session-failure.ts";
 import { SESSION_COMMAND } from "../iris/session-scripts.ts";
 import type { Advice } from "./advice.ts";
 
@@ -67,8 +68,10 @@ async function runStep(
 /** Without advice to try it by hand, because the container is removed. */
 function scriptError({ shown }: InitStep, error: unknown, { advice }: InitOptions): unknown {
   if (!(error instanceof IrisSessionError)) return error;
-  const remedy = `correct ${shown}, which is among ${advice.initScripts}.`;
-  return new IrisSessionError({ ...error, what: `${shown}: ${error.what}`, remedy, cause: error });
+  return rephrased(error, {
+    what: `${shown}: ${error.what}`,
+    remedy: `correct ${shown}, which is among ${advice.initScripts}.`,
+  });
 }
 
 function timeoutError({ shown }: InitStep, { request, advice }: InitOptions): ContainerStartError {

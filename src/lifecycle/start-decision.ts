@@ -4,7 +4,7 @@ import { isLabelledFor } from "../registry/evidence/ownership.ts";
 import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME, LABEL_REGISTRY } from "../registry/labels.ts";
 
 /** The facts about a container on which the decision depends. */
-export type NamedContainer = {
+export type FoundContainer = {
   /** As the engine calls it: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   readonly state: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -12,12 +12,12 @@ export type NamedContainer = {
   readonly isSettled?: boolean;
 };
 
-/** The input of the decision: the assignment, and the container with the assignment's name. */
+/** The input of the decision: the assignment, and the container that was found for it. */
 export type StartView = {
   readonly assignment: PortAssignment;
   readonly generation: string;
   readonly registryPath: string;
-  readonly found: NamedContainer | undefined;
+  readonly found: FoundContainer | undefined;
   /** The verdict on the process that made it; `unknown` if it cannot be observed from here. */
   readonly maker: Verdict;
   /** The ids of the other holders that use the container and are not known to be gone. */
@@ -30,7 +30,7 @@ export type StartView = {
  * - `restart`: it was kept, and ended.
  * - `wait`: it is being made, restarted or removed.
  * - `remove`: it was left behind by a dead process, or has ended.
- * - `move`: it is not this registry's: take another port, and with it another name.
+ * - `move`: it is not known to be this registry's: take another port, and with it another name.
  */
 export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
 
@@ -49,14 +49,14 @@ export function decideStart({ assignment, generation, registryPath, found, maker
  * The container belongs to a generation that the document does not know. A maker that cannot be observed may live in a
  * container with another registry of the same path, so its container is not touched.
  */
-function decideLeftover({ state }: NamedContainer, maker: Verdict): StartStep {
+function decideLeftover({ state }: FoundContainer, maker: Verdict): StartStep {
   if (maker === "unknown") return "move";
   // The document was lost or cleared, not the use.
   return maker === "alive" && state === "running" ? "join" : "remove";
 }
 
 /** The container is the project's, and not a leftover. */
-function decideByState(found: NamedContainer, isKept: boolean, others: ReadonlySet<string>): StartStep {
+function decideByState(found: FoundContainer, isKept: boolean, others: ReadonlySet<string>): StartStep {
   switch (found.state) {
     case "created":
       return others.has(found.labels[LABEL_CREATOR] ?? "") ? "wait" : "remove";

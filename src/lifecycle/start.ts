@@ -5,7 +5,9 @@ import { engineWords, isInTheWay, isMissing, isNameTaken, isStartedAlready } fro
 import type { InspectedContainer } from "../docker/inspected-container.ts";
 import { ContainerMismatchError, ContainerStartError } from "../errors/errors.ts";
 import { PortConflictError } from "../registry/errors.ts";
+import { isLabelledFor } from "../registry/evidence/ownership.ts";
 import { observeMaker } from "../registry/evidence/survey.ts";
+import { LABEL_REGISTRY } from "../registry/labels.ts";
 import { leaveFailedStart, removeCreatedBy } from "./end.ts";
 import { findProjectContainer } from "./find-container.ts";
 import type { Lease } from "./lease.ts";
@@ -58,6 +60,8 @@ export class ProjectStart<T> {
   readonly #deadline: number;
   /** The container that this start has restarted; it does so only once. */
   #restartedId: string | undefined;
+  /** The name of the container that was found last, which may have been renamed. */
+  #foundName: string | undefined;
   #ended: { readonly id: string; readonly seenAt: number } | undefined;
 
   constructor(options: StartOptions, actions: StartActions<T>) {
@@ -87,6 +91,7 @@ export class ProjectStart<T> {
     const { host, lease, signal, narrate } = this.#options;
     const { assignment } = lease;
     const found = await findProjectContainer(host, lease.registry.registryPath, assignment, this.#limits);
+    this.#foundName = found?.name;
     if (found === undefined) return this.#create();
     // The registry is read after the container was seen, so that it knows the container's generation.
     await lease.renew();
@@ -99,7 +104,7 @@ export class ProjectStart<T> {
       maker: await observeMaker(found.labels),
       others: lease.others,
     });
-    debug("%s is %s: %s", assignment.containerName, found.state, step);
+    debug("%s is %s: %s", found.name, found.state, step);
     if (step === "join") return this.#join(found);
     if (step === "restart") await this.#restart(found);
     else if (step === "remove") {
@@ -117,7 +122,7 @@ export class ProjectStart<T> {
       return { use: await this.#actions.create(), joined: undefined };
     } catch (error) {
       if (isNameTaken(error)) return undefined;
-      if (!(await this.#isPortRefused(error))) throw error;
+      if (!(await this.#isPortRefused(error, containerName))) throw error;
       narrate?.(`The engine refuses port ${port}, which something outside the registry has: ${engineWords(error)}`);
       // It was created, but could not be started.
       await removeCreatedBy(host, lease.holderId);
@@ -130,7 +135,7 @@ export class ProjectStart<T> {
   /** Undefined if it ended before it could be joined, or was removed or restarted during the wait. */
   async #join(found: InspectedContainer): Promise<StartedProject<T> | undefined> {
     const { host, lease, wanted } = this.#options;
-    if (found.state === "paused") throw this.#pausedError();
+    if (found.state === "paused") throw this.#pausedError(found);
     await checkMatch(host, lease.assignment, found, wanted);
     try {
       return { use: await this.#actions.join(found), joined: found };
@@ -152,12 +157,12 @@ export class ProjectStart<T> {
       await host.start(found.id, this.#limits);
     } catch (error) {
       if (isMissing(error) || isInTheWay(error) || isStartedAlready(error)) return;
-      if (!(await this.#isPortRefused(error))) throw error;
-      const { port, containerName } = lease.assignment;
+      if (!(await this.#isPortRefused(error, found.name))) throw error;
+      const { port } = lease.assignment;
       throw new PortConflictError({
-        what: `Port ${port} of the kept container ${containerName} was taken by another program while it did not run.`,
+        what: `Port ${port} of the kept container ${found.name} was taken by another program while it did not run.`,
         state: engineWords(error),
-        remedy: `stop what listens there, or give the container up: docker rm --force ${containerName}`,
+        remedy: `stop what listens there, or give the container up: docker rm --force ${found.name}`,
         port,
         occupant: { kind: "listener", port, name: "" },
         cause: error,
@@ -167,25 +172,33 @@ export class ProjectStart<T> {
 
   async #moveAwayFrom(found: InspectedContainer): Promise<void> {
     const { lease, wanted, narrate } = this.#options;
-    const { containerName, projectKey } = lease.assignment;
+    const { name } = found;
+    const reason = this.#reasonToLeave(found);
     try {
       await lease.move();
-      narrate?.(`The container ${containerName} was not made by this registry; taking another port.`);
+      narrate?.(`Leaving the container ${name} alone, because ${reason}; taking another port.`);
     } catch (cause) {
       if (!(cause instanceof PortConflictError)) throw cause;
       throw new ContainerMismatchError({
-        what: `The container ${containerName} has the name that belongs to ${projectKey}, but this registry did not make it.`,
+        what: `The container ${name} is in the way of project ${lease.assignment.projectKey}: ${reason}.`,
         state: `It is a container of the image ${found.imageName}, ${found.state}. Nothing was changed.`,
-        remedy: `remove it (docker rm --force ${containerName}), or use ${wanted.advice.instance} for a container and port of its own`,
-        containerName,
+        remedy: `remove it (docker rm --force ${name}), or use ${wanted.advice.instance} for a container and port of its own`,
+        containerName: name,
         cause,
       });
     }
   }
 
-  #isPortRefused(error: unknown): Promise<boolean> {
+  #reasonToLeave(found: InspectedContainer): string {
+    const { assignment, registry } = this.#options.lease;
+    if (found.labels[LABEL_REGISTRY] !== registry.registryPath) return "this registry did not make it";
+    if (!isLabelledFor(found, assignment)) return "it was made for another project";
+    return "a registry of the same path, perhaps in a container, made it, or its maker cannot be observed from here";
+  }
+
+  #isPortRefused(error: unknown, containerName: string): Promise<boolean> {
     const { lease } = this.#options;
-    return isPortRefused(error, lease.hostPorts, lease.registry.engine, lease.assignment.containerName);
+    return isPortRefused(error, lease.hostPorts, lease.registry.engine, containerName);
   }
 
   #isSettled({ id, state }: InspectedContainer): boolean {
@@ -199,21 +212,21 @@ export class ProjectStart<T> {
     return { timeoutMs: Math.max(SHORTEST_CALL_MS, this.#deadline - performance.now()), signal: this.#options.signal };
   }
 
-  #pausedError(): ContainerStartError {
-    const { containerName, projectKey } = this.#options.lease.assignment;
+  #pausedError({ name }: InspectedContainer): ContainerStartError {
+    const { projectKey } = this.#options.lease.assignment;
     return new ContainerStartError({
-      what: `The container ${containerName} of ${projectKey} is paused.`,
+      what: `The container ${name} of ${projectKey} is paused.`,
       state: "It cannot get ready while it is. Nothing was changed.",
-      remedy: `let it go on: docker unpause ${containerName}`,
+      remedy: `let it go on: docker unpause ${name}`,
     });
   }
 
   #stuckError(): ContainerStartError {
-    const { containerName } = this.#options.lease.assignment;
+    const name = this.#foundName ?? this.#options.lease.assignment.containerName;
     return new ContainerStartError({
-      what: `The container ${containerName} did not get into a usable state within ${this.#options.timeoutMs / 1000} s.`,
+      what: `The container ${name} did not get into a usable state within ${this.#options.timeoutMs / 1000} s.`,
       state: "Another process seems to be making, restarting or removing it all the time.",
-      remedy: `check it (docker inspect ${containerName}), or remove it: docker rm --force ${containerName}`,
+      remedy: `check it (docker inspect ${name}), or remove it: docker rm --force ${name}`,
     });
   }
 }

@@ -8,6 +8,7 @@ import { inUseError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
 import { HolderRenewal } from "./allocation/renewal.ts";
 import type { AssignRequest } from "./allocation/request.ts";
+import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
 import { emptied, entriesOf } from "./document/edit-document.ts";
@@ -292,6 +293,8 @@ export class PortRegistry {
     const identity = identifyProject(project, options.instance);
     const preferredPort =
       options.preferredPort === undefined ? undefined : checkPort(options.preferredPort, "preferredPort");
+    // Before leftovers are removed for a request that cannot be met.
+    if (options.hasWebPort && preferredPort !== undefined) checkWebPort(preferredPort);
     const given = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
     const holder = await this.#inContainer(given);
     return {

@@ -134,6 +134,18 @@ describe("S5: after a release, in another range,", () => {
 });
 
 describe("S5: what dead holders left behind is removed before its port is handed out", () => {
+  test("but not for a request that can never be met", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { container } = await madeBy(machine, idle);
+    await idle.kill();
+    const request = { preferredPort: 14_735, hasWebPort: true };
+    await expect(machine.open().assignPort(machine.project("a"), request)).rejects.toMatchObject({
+      argument: "hasWebPort",
+    });
+    expect(machine.engine.containers).toEqual([container]);
+  });
+
   test.each(["the same project's run", "a port-only use beside a manual hold"])("to %s", async (which) => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();

@@ -70,6 +70,24 @@ describe("iris-ports env", () => {
     });
   });
 
+  it("says that --port is too high where a format needs a web port", async () => {
+    const { exitCode, stderr } = await run("env", "shop", "--format", "toml", "--port", "14735");
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringMatching(/^To fix: give --port up to 14734, or leave it out\.$/m),
+    });
+    expect(await run("env", "shop", "--format", "toml")).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each([
+    ["--format", "vscode"],
+    ["--write", ".iris-agentic-dev.toml"],
+  ])("refuses --no-web-port with %s %s, which needs one", async (...args) => {
+    const { exitCode, stderr } = await run("env", "shop", "--no-web-port", ...args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("--no-web-port") });
+    expect(await sandbox.json("list")).toEqual([]);
+  });
+
   it("says how to get a web port where a format needs one and the port is too high", async () => {
     const fresh = await sandbox.run(["env", "shop", "--format", "toml"]);
     expect(fresh).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/: run the command again .*--range /) });

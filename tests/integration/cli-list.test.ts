@@ -37,18 +37,18 @@ describe("iris-ports list", () => {
   });
 
   it.each([
-    ["status", /KEY is project, /],
-    ["color=red", /KEY is project, /],
-    ["=x", /KEY is project, /],
-    ["toString=x", /KEY is project, /],
-    ["status=foo", /VALUE is active, stale\./],
-    ["type=", /VALUE is auto, manual\./],
-    ["holder=Job", /VALUE is process, job, manual, none\./],
+    ["status", /KEY is one of project, /],
+    ["color=red", /KEY is one of project, /],
+    ["=x", /KEY is one of project, /],
+    ["toString=x", /KEY is one of project, /],
+    ["status=foo", /VALUE is one of active, stale\./],
+    ["type=", /VALUE is one of auto, manual\./],
+    ["holder=Job", /VALUE is one of process, job, manual, none\./],
     ["port=19x", /VALUE is a port\./],
   ])("refuses the filter %j, and says what there is", async (filter, words) => {
     const { exitCode, stdout, stderr } = await sandbox.run(["list", "--filter", filter]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-    expect(stderr).toMatch(/--filter is not known/);
+    expect(stderr).toMatch(/Invalid --filter: /);
     expect(stderr).toMatch(words);
   });
 

@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
+import { manualHolder } from "../../src/registry/holder.ts";
 import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
 import { askIdentity, docker, dockerCli, eventually } from "../helpers/engine.ts";
 import { listenOn } from "../helpers/listener.ts";
@@ -185,6 +187,38 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual([]);
   });
 
+  it("is found under its new name by status and down, although another container is to publish its port", async () => {
+    await run("up", image);
+    const [id = ""] = await containers();
+    const name = `renamed-${range[0]}`;
+    await docker("rename", id, name);
+    const other = await docker("create", "--publish", `127.0.0.1:${range[0]}:1972`, image);
+    onTestFinished(async () => void (await docker("rm", "--force", other)));
+    expect((await run("status")).stdout).toMatch(new RegExp(`^IRIS +running\nContainer +${name}$`, "m"));
+    expect((await run("down")).stdout).toContain(`removed container ${name}.`);
+  });
+
+  it("is left running by down for another user, who is looked for in the project that was named", async () => {
+    const shop = sandbox.project("shop");
+    await run("up", image, "--project", shop);
+    const registry = new PortRegistry({ registryPath: sandbox.registryPath, portRange: range });
+    await registry.acquire(shop, { holder: manualHolder({ id: "other", usesContainer: true }) });
+    expect(await run("down", shop)).toMatchObject({ exitCode: 4, stderr: expect.stringContaining(shop) });
+    expect(await containers()).toHaveLength(1);
+  });
+
+  it("is in the way of a web port beside a lower port, which env says with the command that removes it", async () => {
+    const high = String(range[0] + 50801);
+    expect(await run("up", image, "--port", high)).toMatchObject({ exitCode: 0 });
+    await run("release", "--force");
+    const env = ["env", "--format", "toml"];
+    const { stderr } = await run(...env);
+    const command = /on port (\d+) first: iris-ports (.*)$/m.exec(stderr);
+    expect(command?.slice(1)).toEqual([high, `down ${sandbox.directory}`]);
+    expect(await run("down", sandbox.directory)).toMatchObject({ exitCode: 0 });
+    expect(await run(...env)).toMatchObject({ exitCode: 0 });
+  });
+
   it("is joined by a test of the library, which leaves it running", async () => {
     await run("up", image);
     const [id = ""] = await containers();
@@ -249,6 +283,12 @@ describe("L9: iris-ports up", () => {
         exitCode: 2,
         stderr: expect.stringContaining(`iris-ports session --project ${path}\n`),
       });
+    });
+
+    it("takes the registry and the instance along into the command that names the project", async () => {
+      const registry = path("other-registry.json");
+      const named = await session("write 1", "../shop", "--instance", "two", "--registry", registry);
+      expect(named.stderr).toContain(`iris-ports session --project ../shop --instance two --registry ${registry}\n`);
     });
 
     it("says how to start IRIS where it does not run", async () => {

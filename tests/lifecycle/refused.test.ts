@@ -77,6 +77,20 @@ describe.each(ADAPTERS)("C3 through $name", (adapter) => {
     },
   );
 
+  test("a container of this registry whose maker cannot be observed is left alone, and is not called a stranger's", async () => {
+    const { bench, asked } = await benchFor();
+    const preferredPort = bench.range[0];
+    const { containerName } = await asked.registry.assignPort(asked.project, { preferredPort });
+    await asked.registry.releasePort(asked.project);
+    const names = { registry: bench.registryPath, project: asked.project, generation: "before", creator: "other" };
+    const labels = Object.entries(names).flatMap(([name, value]) => ["--label", `io.iris-ports.${name}=${value}`]);
+    const id = await docker("create", "--name", containerName, ...labels, bench.image);
+    const start = adapter.start({ ...asked, preferredPort });
+    await expect(start).rejects.toMatchObject({ code: "CONTAINER_MISMATCH", containerName });
+    await expect(start).rejects.toThrow("a registry of the same path, perhaps in a container, made it");
+    expect(await docker("inspect", "--format", "{{.State.Status}}", id)).toBe("created");
+  });
+
   test("a container that docker compose made for the project's directory keeps the port, which the error says", async () => {
     const { bench, asked } = await benchFor();
     const [port] = bench.range;

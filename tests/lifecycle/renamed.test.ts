@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ADAPTERS } from "../helpers/adapters.ts";
 import { ContainerBench } from "../helpers/container-bench.ts";
 import { askIdentity, docker } from "../helpers/engine.ts";
+import { listenOn } from "../helpers/listener.ts";
 
 describe.each(ADAPTERS)("a container that was renamed, through $name,", (adapter) => {
   async function renamed(isKept: boolean) {
@@ -30,5 +31,17 @@ describe.each(ADAPTERS)("a container that was renamed, through $name,", (adapter
     const again = await adapter.start(asked);
     expect([again.id.slice(0, 12), again.port]).toEqual([maker.id.slice(0, 12), maker.port]);
     expect(await bench.containers()).toEqual([name]);
+  });
+
+  test("is called by its new name in errors", async () => {
+    const { bench, asked, name } = await renamed(true);
+    const other = { ...asked, environment: { IRIS_STANDIN_IDENTITY: "another" } };
+    await expect(adapter.start(other)).rejects.toThrow(`docker rm --force ${name}`);
+    await docker("pause", name);
+    await expect(adapter.start(asked)).rejects.toThrow(`docker unpause ${name}`);
+    await docker("unpause", name);
+    await docker("stop", "--time", "0", name);
+    await listenOn(bench.range[0]);
+    await expect(adapter.start(asked)).rejects.toThrow(`docker rm --force ${name}`);
   });
 });

@@ -77,6 +77,18 @@ describe("L8: the marked block", () => {
     );
   });
 
+  test.each(["start", "end"] as const)(
+    "at the %s never takes lines beside a first or last line that was left alone",
+    (place) => {
+      const [begin = "", , end = ""] = linesOf(block("IRIS_PORT=1"));
+      for (const stray of [`${begin}A=1\n`, `${end}A=1\n`, `A=1\n${begin}`, `A=1\n${end}`, `${end}A=1\n${begin}`]) {
+        const once = edited(stray, ["IRIS_PORT=1"], { place });
+        expect(once).toBe(place === "end" ? stray + block("IRIS_PORT=1") : block("IRIS_PORT=1") + stray);
+        expect(edited(once, ["IRIS_PORT=2"], { place })).toBe(once.replace("IRIS_PORT=1", "IRIS_PORT=2"));
+      }
+    },
+  );
+
   test("is found again behind a byte order mark", () => {
     const once = edited("\ufeff", ["IRIS_PORT=1"]);
     expect(edited(once, ["IRIS_PORT=2"])).toBe(`\ufeff${block("IRIS_PORT=2")}`);

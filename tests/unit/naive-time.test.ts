@@ -86,6 +86,11 @@ describe("a time without a zone", () => {
       expect(mayBeYoung(ago(minutes), now, 15 * 60_000)).toBe(false);
   });
 
+  test("cannot be young where it is so only half an hour beside all zones", () => {
+    for (const hours of [-11.5, -4.5, -0.5, 0.5, 7.5, 13.5])
+      expect(mayBeYoung(ago(-hours * 60), now, 15 * 60_000)).toBe(false);
+  });
+
   test("is what this is asked of: with a zone it is certain, and unreadable it is nothing", () => {
     for (const text of [`${ago(300)}Z`, `${ago(300)}-05:00`, "Sat, 28 Nov 2026 07:00:00 GMT", "yesterday"])
       expect(mayBeYoung(text, now, 15 * 60_000)).toBe(false);

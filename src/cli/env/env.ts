@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { warn } from "../../errors/warning.ts";
+import { HIGHEST_PORT } from "../../registry/allocation/web-port.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
@@ -22,6 +23,7 @@ import { variablesOf } from "./variables.ts";
 import { vscodeSettings, withSettings } from "./vscode-settings.ts";
 
 const FORMATS = ["shell", "dotenv", "json", "vscode", "toml"] as const;
+const NEEDED = "The formats vscode and toml need a web port.";
 type Format = (typeof FORMATS)[number];
 
 export type EnvOptions = AssignCommandOptions &
@@ -44,10 +46,10 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
   // The files are checked before a port is assigned.
   const plan = (assignment: PortAssignment) => targets.map((target) => edit(target, assignment, registry, options));
   plan(placeholder(identifyProject(project, options.instance)));
+  const needsWebPort = isWebPortNeeded([format, ...targets.map((target) => target.format)], options);
   if (options.check) return check(project, registry, plan, options);
 
   const identity = await requireProject(registry, project, options.instance);
-  const needsWebPort = [format, ...targets.map((target) => target.format)].some((name) => /vscode|toml/.test(name));
   const assignment = await assign(registry, identity, options, needsWebPort);
   explainOutputLoss(assignedLoss(assignment, registry.registryPath));
   if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
@@ -83,16 +85,17 @@ async function assign(
   registry: PortRegistry,
   project: ProjectIdentity,
   options: EnvOptions,
-  isWebPortNeeded: boolean,
+  needsWebPort: boolean,
 ): Promise<PortAssignment> {
   const request = { ...requestOptions(options), holder: await holderFor({}, project.projectPath) };
-  if (options.webPort === false && !isWebPortNeeded) return registry.assignPort(project, request);
+  if (options.webPort === false) return registry.assignPort(project, request);
   try {
     return await registry.assignPort(project, { ...request, hasWebPort: true });
   } catch (error) {
     const refusal = webPortRefusal(error, request.preferredPort);
-    if (refusal instanceof InvalidArgumentError && isWebPortNeeded) throw await noWebPort(registry, project, refusal);
-    if (options.webPort || isWebPortNeeded || refusal === undefined) throw error;
+    if (refusal instanceof InvalidArgumentError && needsWebPort)
+      throw await noWebPort(registry, project, refusal, request.preferredPort);
+    if (options.webPort || needsWebPort || refusal === undefined) throw error;
     const assignment = await registry.assignPort(project, request);
     if (refusal instanceof PortConflictError) warn(`There is no web port: ${refusal.what}`);
     return assignment;
@@ -104,19 +107,42 @@ async function noWebPort(
   registry: PortRegistry,
   project: ProjectIdentity,
   cause: InvalidArgumentError,
+  preferredPort: number | undefined,
 ): Promise<InvalidArgumentError> {
-  const isAssigned = (await registry.getAssignment(project)) !== undefined;
-  const release = commandText(
-    ["release", ...projectWords(project.projectPath, project.instance)],
-    registry.registryPath,
+  const { value } = cause;
+  const invalid = (argument: string, remedy: string) =>
+    new InvalidArgumentError({
+      what: `${cause.what} ${NEEDED}`,
+      state: "Nothing was changed.",
+      remedy,
+      argument,
+      value,
+      cause,
+    });
+  if (value === preferredPort) return invalid("--port", `give --port up to ${HIGHEST_PORT}, or leave it out.`);
+  const command = (name: string) =>
+    commandText([name, ...projectWords(project.projectPath, project.instance)], registry.registryPath);
+  const again = `run the command again with lower ports: --range ${DEFAULT_PORT_RANGE.join("-")}`;
+  if ((await registry.getAssignment(project)) !== undefined)
+    return invalid("--range", `${command("release")}, then ${again}`);
+  // Within a range of lower ports, only the project's own container is on another port.
+  const isRange = value === registry.portRange[1];
+  return invalid(
+    "--range",
+    isRange ? again : `remove the project's container on port ${value} first: ${command("down")}`,
   );
-  return new InvalidArgumentError({
-    what: `${cause.what} The formats vscode and toml need a web port.`,
+}
+
+/** @throws InvalidArgumentError where a web port is needed and excluded */
+function isWebPortNeeded(formats: readonly Format[], { webPort }: EnvOptions): boolean {
+  const isNeeded = formats.some((format) => format === "vscode" || format === "toml");
+  if (!isNeeded || webPort !== false) return isNeeded;
+  throw new InvalidArgumentError({
+    what: `${NEEDED} --no-web-port excludes it.`,
     state: "Nothing was changed.",
-    remedy: `${isAssigned ? `${release}, then run the command again` : "run the command again"} with lower ports: --range ${DEFAULT_PORT_RANGE.join("-")}`,
-    argument: "--range",
-    value: cause.value,
-    cause,
+    remedy: "leave --no-web-port out, or choose another format.",
+    argument: "--no-web-port",
+    value: true,
   });
 }
 

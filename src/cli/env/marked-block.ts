@@ -32,13 +32,18 @@ export function withBlock(text: string, lines: readonly string[], options: Block
   return { kind: "edited", text: head + gap + block + tail };
 }
 
-/** What comes before the block and after it. A byte order mark belongs to the file. */
+/**
+ * What comes before the block and after it. A byte order mark belongs to the file. A first line without its last one is a
+ * line like any other: what follows it is not ours.
+ */
 export function outsideBlock(text: string, place: BlockOptions["place"]): readonly [string, string] {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const lines = linesOf(text.slice(mark.length));
-  const begin = lines.findIndex((line) => /^[ \t]*# iris-ports begin\b/.test(line));
-  const end = lines.findIndex((line, index) => index > begin && /^[ \t]*# iris-ports end/.test(line));
-  if (begin >= 0 && end >= 0) return [mark + lines.slice(0, begin).join(""), lines.slice(end + 1).join("")];
+  const isBegin = (line: string) => /^[ \t]*# iris-ports begin\b/.test(line);
+  const first = lines.findIndex(isBegin);
+  const end = lines.findIndex((line, index) => index > first && /^[ \t]*# iris-ports end/.test(line));
+  const begin = lines.slice(0, end + 1).findLastIndex(isBegin);
+  if (begin >= 0) return [mark + lines.slice(0, begin).join(""), lines.slice(end + 1).join("")];
   return place === "end" ? [text, ""] : [mark, text.slice(mark.length)];
 }
 

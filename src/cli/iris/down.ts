@@ -32,7 +32,8 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const isAssigned = (await open.registry.getAssignment(identity)) !== undefined;
   if (!isAssigned && !(await isAdopted(open, identity)))
     return say(`Nothing to stop: project ${identity.projectKey} has no port assigned.`);
-  const found = await findIris(open, { ...options, ...identity, project: identity.projectPath });
+  const named = { project: identity.projectPath, instance: identity.instance };
+  const found = await findIris(open, named);
   checkIsOurs(open, found);
   const { assignment, container } = found;
   const holder = await upHolder(identity.projectPath);
@@ -43,7 +44,7 @@ export async function down(project: string | undefined, options: IrisOptions & {
   if (!isLast && !options.force) {
     // Another process has joined since.
     await open.registry.acquire(identity, { holder });
-    throw inUseError(assignment, usersOf(await findIris(open, options), holder), open.registry.registryPath, "down");
+    throw inUseError(assignment, usersOf(await findIris(open, named), holder), open.registry.registryPath, "down");
   }
   if (container !== undefined) {
     await stop(open, container.id);

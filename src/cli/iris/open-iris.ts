@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { DockerCommandEngine } from "../../docker/docker-command-engine.ts";
 import type { EngineContainer } from "../../docker/engine.ts";
+import { isMadeFor } from "../../lifecycle/find-container.ts";
 import { type Reach, reachOf } from "../../lifecycle/reach.ts";
 import type { ListedAssignment } from "../../registry/assignment.ts";
 import { READ_LABELS } from "../../registry/container-labels.ts";
@@ -35,8 +36,8 @@ export function reachOfEngine({ isLocal, endpoint }: DockerCommandEngine): Promi
 export type FoundIris = { readonly assignment: ListedAssignment; readonly container: EngineContainer | undefined };
 
 /**
- * Looks for the project's container: by the assignment's name, else whatever publishes the project's port, such as a
- * container of docker compose.
+ * Looks for the project's container: by the assignment's name, else by its labels, because it may have been renamed,
+ * else the container that publishes the project's port, such as one of docker compose.
  * @throws PortNotAssignedError
  * @throws ContainerEngineError when the engine does not answer
  */
@@ -47,6 +48,7 @@ export async function findIris({ registry, engine }: OpenIris, { project, instan
   const containers = await engine.listContainers();
   const container =
     containers.find(({ name }) => name === assignment.containerName) ??
+    containers.find((candidate) => isMadeFor(candidate, registry.registryPath, assignment)) ??
     containers.find(({ hostPorts }) => hostPorts.includes(assignment.port));
   return { assignment, container };
 }

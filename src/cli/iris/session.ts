@@ -6,7 +6,7 @@ import { DEFAULT_IRIS_NAMESPACE } from "../../iris/image.ts";
 import { validNamespace } from "../../iris/names.ts";
 import { objectScriptTask } from "../../iris/session/object-script.ts";
 import { SESSION_COMMAND } from "../../iris/session-scripts.ts";
-import { shellQuoted } from "../../settings/command-text.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
 import { shown } from "../../settings/config.ts";
 import { plainLines } from "../../text/plain-text.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
@@ -24,8 +24,8 @@ const LONGEST_MS = 2 ** 31 - 1;
  * @throws ContainerStartError where the project's IRIS does not run
  */
 export async function session(namespace: string | undefined, options: IrisOptions): Promise<number> {
-  const place = namespaceOf(namespace);
   const open = openIris(options);
+  const place = namespaceOf(namespace, options.instance, open.registry.registryPath);
   const { container, assignment } = await requireRunning(open, options);
   if (process.stdin.isTTY) return interactive(open, container.id, place);
   const source = await text(process.stdin);
@@ -47,11 +47,11 @@ export async function session(namespace: string | undefined, options: IrisOption
   }
 }
 
-function namespaceOf(name = DEFAULT_IRIS_NAMESPACE): string {
+function namespaceOf(name = DEFAULT_IRIS_NAMESPACE, instance: string | undefined, registryPath: string): string {
   if (!/[/\\]|^\.+$/.test(name)) return validNamespace(name);
   throw new InvalidArgumentError({
     what: `The argument of session is a namespace, but ${shown(name)} is a path.`,
-    remedy: `name the project by --project: iris-ports session --project ${shellQuoted(name)}`,
+    remedy: `name the project by --project: ${commandText(["session", "--project", ...projectWords(name, instance)], registryPath)}`,
     argument: "namespace",
     value: name,
   });

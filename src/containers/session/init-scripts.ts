@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ContainerStartError, IrisSessionError } from "../../errors/errors.ts";
 import { IRIS_STARTUP_TIMEOUT_MS } from "../../iris/image.ts";
 import { type InitScript, initSteps } from "../../iris/session/init-scripts.ts";
-import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { rephrased, type SessionPlace } from "../../iris/session/session-failure.ts";
 import { checkFile } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
 import { runTask, type SessionHost } from "./iris-session.ts";
@@ -73,11 +73,8 @@ export async function initScriptsDone(
 
 /** Without advice to try it by hand, because the container is removed. */
 function refusedScript(shown: string, error: IrisSessionError): IrisSessionError {
-  const what = `The init script ${shown} failed. ${error.what}`;
-  return new IrisSessionError({
-    ...error,
-    what,
+  return rephrased(error, {
+    what: `The init script ${shown} failed. ${error.what}`,
     remedy: `correct ${shown}, which withInitScripts() names`,
-    cause: error,
   });
 }

@@ -1,3 +1,4 @@
+import type { ErrorText } from "../../errors/base.ts";
 import { IrisSessionError } from "../../errors/errors.ts";
 import { plainLines, plainText } from "../../text/plain-text.ts";
 import { readTranscript, type StepOutcome } from "./transcript.ts";
@@ -49,6 +50,13 @@ export function readSteps(
   if (failed !== undefined) throw refused(place, describe(failed, failed.words ?? "the session ended here"));
   if (!transcript.isComplete) throw incomplete(place, transcript.rest);
   return transcript.steps;
+}
+
+/** The same failure with another first sentence and another remedy; the original is its cause. */
+export function rephrased(error: IrisSessionError, text: Pick<ErrorText, "what" | "remedy">): IrisSessionError {
+  const { state, namespace, words, line, statement, sqlCode, errors, output } = error;
+  const failure = { state, namespace, words, line, statement, sqlCode, errors, output };
+  return new IrisSessionError({ ...failure, ...text, cause: error });
 }
 
 function refused(place: SessionPlace, refusal: RefusedPart): IrisSessionError {

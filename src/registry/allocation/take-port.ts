@@ -21,7 +21,7 @@ import { checkWebPort, webPortOf } from "./web-port.ts";
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
   const { request, survey } = view;
   const { preferredPort, projectKey } = request;
-  if (request.hasWebPort) checkWebPort(preferredPort ?? request.portRange[1]);
+  if (request.hasWebPort && preferredPort === undefined) checkWebPort(request.portRange[1]);
   const document = withFirstSeen(view.document, now);
   const graceUntil = graceOf(document, now);
   if (graceUntil !== undefined) return { document, outcome: { kind: "grace", until: graceUntil } };

@@ -2,7 +2,8 @@ import { InvalidArgumentError } from "../../errors/errors.ts";
 
 /** The distance of a port to its web port, the same for all ports as from 1972 to 52773. */
 const OFFSET = 52773 - 1972;
-const HIGHEST_PORT = 65535 - OFFSET;
+/** The highest port with a web port beside it. */
+export const HIGHEST_PORT = 65535 - OFFSET;
 
 /** The registry's host port for the web server of the assignment on `port`. */
 export function webPortOf(port: number): number {

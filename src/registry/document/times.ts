@@ -22,7 +22,10 @@ export function readTime(text: string): Date {
  * The offsets from UTC that are in use, in hours.
  * @see https://www.iana.org/time-zones
  */
-const OFFSETS = [...Array.from({ length: 53 }, (_, index) => index / 2 - 12), 5.75, 8.75, 12.75, 13.75];
+const OFFSETS = [
+  ...Array.from({ length: 27 }, (_, index) => index - 12),
+  ...[-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5, 12.75, 13.75],
+];
 
 /** Whether a time without a zone may be younger than this, in milliseconds, in the zone where it was written. */
 export function mayBeYoung(text: string, now: Date, ageMs: number): boolean {

@@ -58,10 +58,10 @@ function ageEvidence(
   const isYoung = (time: Date) => now.getTime() - time.getTime() < FOREIGN_GRACE_MS;
   // A time in the future means that a clock was wrong, not that the entry is old.
   if (isYoung(assignment.assignedAt)) return { kind: "age", verdict: "alive", text: text(" less than") };
-  const isNew = isYoung(seenAt ?? now) && mayBeYoung(assignedAt, now, FOREIGN_GRACE_MS);
-  return isNew
-    ? { kind: "age", verdict: "alive", text: text(", first seen less than") }
-    : { kind: "age", verdict: "gone", text: text(" over") };
+  if (!isYoung(seenAt ?? now) || !mayBeYoung(assignedAt, now, FOREIGN_GRACE_MS))
+    return { kind: "age", verdict: "gone", text: text(" over") };
+  const uncertain = "made by another tool; its age is not certain, because its time names no zone";
+  return { kind: "age", verdict: "alive", text: seenAt ? text(", first seen less than") : uncertain };
 }
 
 function portEvidence({ assignment: { port } }: Entry, isInUse: boolean | undefined): Evidence {

@@ -241,6 +241,7 @@ async function observeMakers(
 ): Promise<(container: EngineContainer) => Verdict> {
   const containers = report.isReachable ? report.containers : [];
   const ours = containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  // Not the observer of the holders: a maker may have started only after that one read the system's processes.
   const look = forMany(liveness);
   const verdicts = new Map(
     await Promise.all(ours.map(async ({ id, labels }) => [id, await observeMaker(labels, look)] as const)),
