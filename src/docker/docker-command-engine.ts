@@ -6,6 +6,7 @@ import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError } from "./engine-error.ts";
 import { isMissing } from "./engine-error-kinds.ts";
 import { toInspectedContainer } from "./inspected-container.ts";
+import { engineIdAt, incarnationOf } from "./known-ids.ts";
 import { boundPorts, portsInText } from "./published-ports.ts";
 
 const LIST_TIMEOUT_MS = 2_000;
@@ -55,9 +56,16 @@ export class DockerCommandEngine implements ContainerEngine {
     return (this.#options.isHostShared ?? true) && (this.#address()?.isLocal ?? true);
   }
 
-  async identify(): Promise<string> {
-    this.#id ??= await this.#readId();
+  async identify(known?: ReadonlyMap<string, string>): Promise<string> {
+    const address = this.#address();
+    const ask = () => this.#readId();
+    this.#id ??= await (address === undefined ? ask() : engineIdAt(address, ask, known));
     return this.#id;
+  }
+
+  incarnation(): string | undefined {
+    const address = this.#address();
+    return address && incarnationOf(address);
   }
 
   async startedAt(id: string): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { clientAddress, type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
 import { findEngine, findOtherEngine } from "./find-engine.ts";
-import { engineIdAt } from "./known-ids.ts";
+import { engineIdAt, incarnationOf } from "./known-ids.ts";
 import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";
 
 const debug = createDebug("iris-ports:docker");
@@ -76,13 +76,18 @@ export class DockerodeEngine implements ContainerEngine {
    * The engine's own ID.
    * @throws ContainerEngineError when the engine does not answer
    */
-  async identify(): Promise<string> {
-    this.#id ??= await this.#ask(this.#timeoutMs, (docker, abortSignal, address) =>
-      engineIdAt(address, async () =>
-        engineId(await onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal }))),
-      ),
-    );
+  async identify(known?: ReadonlyMap<string, string>): Promise<string> {
+    this.#id ??= await this.#ask(this.#timeoutMs, (docker, abortSignal, address) => {
+      const ask = () => onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal })).then(engineId);
+      return engineIdAt(address, ask, known);
+    });
     return this.#id;
+  }
+
+  /** Undefined for an engine whose start does not show on this host. */
+  incarnation(): string | undefined {
+    const address = this.#findAddress();
+    return address && incarnationOf(address);
   }
 
   /**

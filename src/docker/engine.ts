@@ -23,9 +23,12 @@ export type ContainerEngine = {
   /**
    * The engine's own ID: the same whatever address the engine is reached at. Evidence counts per engine. An
    * implementation without this method is identified by its `endpoint`.
+   * @param known IDs by {@link ContainerEngine.incarnation}; the engine is not asked where it is among them
    * @throws ContainerEngineError when the engine does not answer
    */
-  identify?(): Promise<string>;
+  identify?(known?: ReadonlyMap<string, string>): Promise<string>;
+  /** Changes whenever an engine starts at the address; undefined where that does not show. */
+  incarnation?(): string | undefined;
   /**
    * When the container was last started, as the engine writes it; undefined when it does not exist or does not run.
    * Without this method a restart of a container is not noticed.

@@ -9,15 +9,20 @@ const debug = createDebug("iris-ports:docker");
 const ids = new Map<string, string>();
 
 /**
- * The ID of the engine at an address: known already if the same engine has answered this process before, else `ask`ed.
- * The question is the slowest of all: Docker describes its whole host for it.
+ * The ID of the engine at an address. It is asked only where the same engine has not answered before, to this process or by
+ * what is `known`: the question is the slowest of all, because Docker describes its whole host for it.
  */
-export async function engineIdAt(address: EngineAddress, ask: () => Promise<string>): Promise<string> {
+export async function engineIdAt(
+  address: EngineAddress,
+  ask: () => Promise<string>,
+  known?: ReadonlyMap<string, string>,
+): Promise<string> {
   const incarnation = incarnationOf(address);
-  const known = incarnation === undefined ? undefined : ids.get(incarnation);
-  if (known !== undefined) return known;
+  if (incarnation === undefined) return ask();
+  const found = ids.get(incarnation) ?? known?.get(incarnation);
+  if (found !== undefined) return found;
   const id = await ask();
-  if (incarnation !== undefined && incarnation === incarnationOf(address)) ids.set(incarnation, id);
+  if (incarnation === incarnationOf(address)) ids.set(incarnation, id);
   return id;
 }
 
@@ -25,7 +30,7 @@ export async function engineIdAt(address: EngineAddress, ask: () => Promise<stri
  * Changes whenever an engine starts at a local socket: the socket, and the file beside it in which Docker notes its process,
  * as both are on the disk. Undefined where there are none.
  */
-function incarnationOf({ socketPath }: EngineAddress): string | undefined {
+export function incarnationOf({ socketPath }: EngineAddress): string | undefined {
   if (socketPath === undefined) return undefined;
   try {
     const stats = [socketPath, join(dirname(socketPath), "docker.pid")].map((path) => fs.statSync(path));

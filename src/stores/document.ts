@@ -89,6 +89,8 @@ export type RegistryDocument = {
   /** Only of entries whose own time does not tell their age for certain. */
   readonly seen: ReadonlyMap<string, SeenRecord>;
   readonly server?: ServerRecord | undefined;
+  /** The IDs of container engines, by what tells that the same one still runs: asking an engine for its ID takes long. */
+  readonly engines?: ReadonlyMap<string, string> | undefined;
   /** Unknown keys of other tools, written back unchanged. */
   readonly unknown: { readonly top: ReadonlyMap<string, unknown>; readonly own: ReadonlyMap<string, unknown> };
 };
@@ -116,6 +118,7 @@ export function serializeDocument(document: RegistryDocument, token: CommitToken
     block("history", "[]", document.history.map(bytesOf), "      "),
     block("waiters", "[]", document.waiters.map(bytesOf), "      "),
     ...(document.seen.size === 0 ? [] : [block("seen", "{}", membersOf(document.seen), "      ")]),
+    ...(document.engines === undefined ? [] : [block("engines", "{}", membersOf(document.engines), "      ")]),
     ...(document.server === undefined ? [] : [[line("server", document.server)]]),
     ...membersOf(document.unknown.own).map((member) => [member]),
   ];

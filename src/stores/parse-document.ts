@@ -59,6 +59,7 @@ export function parseDocument(text: string, lastVersion?: () => string | undefin
       history: asArray(own.get("history") ?? [], "iris_ports.history").map(parseHistory),
       waiters: asArray(own.get("waiters") ?? [], "iris_ports.waiters").map(parseWaiter),
       seen: reconcileSeen(restored.assignments, mapOf(own.get("seen"), "iris_ports.seen", parseSeen)),
+      ...(own.has("engines") ? { engines: mapOf(own.get("engines"), "iris_ports.engines", asText) } : {}),
       ...(own.has("server") ? { server: parseServer(own.get("server")) } : {}),
       unknown: { top: without(root, TOP_KEYS), own: without(own, OWN_KEYS) },
     },
@@ -73,7 +74,7 @@ function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
-const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "seen", "server"];
+const OWN_KEYS = ["revision", "commit", "holders", "details", "history", "waiters", "seen", "engines", "server"];
 
 function parseJson(text: string): unknown {
   let value: unknown;

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { engineIdAt } from "../../src/docker/known-ids.ts";
+import { engineIdAt, incarnationOf } from "../../src/docker/known-ids.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 /** An engine at a socket of its own, as far as the disk shows it. */
@@ -27,6 +27,14 @@ describe("the ID of an engine", () => {
     start();
     expect(await engineIdAt(address, async () => "second")).toBe("second");
     expect(await engineIdAt(address, async () => "not asked")).toBe("second");
+  });
+
+  test("is not asked for where it is known from elsewhere, such as the registry's document", async () => {
+    const { address, start } = engineOnDisk();
+    const known = new Map([[incarnationOf(address) as string, "noted"]]);
+    expect(await engineIdAt(address, async () => "not asked", known)).toBe("noted");
+    start();
+    expect(await engineIdAt(address, async () => "second", known)).toBe("second");
   });
 
   test("is not remembered where the engine starts anew while it is asked, or fails to answer", async () => {

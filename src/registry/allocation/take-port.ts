@@ -7,7 +7,7 @@ import { toHolder } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
 import { withFirstSeen } from "../evidence/first-seen.ts";
 import { isLabelledFor } from "../evidence/ownership.ts";
-import { engineNote } from "../evidence/survey.ts";
+import { engineNote, type Survey } from "../evidence/survey.ts";
 import { type Holder, parseProcessText } from "../holder.ts";
 import { LABEL_CREATOR, LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_LIFETIME } from "../labels.ts";
 import { containerName } from "../project.ts";
@@ -16,6 +16,9 @@ import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { findOccupant, madeContainer, ownContainerPort } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
+
+/** How many engines are remembered besides the present one. */
+const ENGINES_LIMIT = 3;
 
 /** Takes a free port for a project that has none; other holders of the assignment move with it. */
 export async function takePort(view: AssignView, now: Date, others: readonly Holder[] = []): Promise<Assigned> {
@@ -50,11 +53,20 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
     ...engineNote(survey),
   };
-  const taken = withEntry(document, { assignment, detail, holders: [...earlier, request.holder] });
+  const taken = withEntry(withEngine(document, survey), { assignment, detail, holders: [...earlier, request.holder] });
   return {
     document: withoutWaiter(taken, request.waiterId),
     outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(earlier), earlierHolders: earlier },
   };
+}
+
+/** Notes the engine's ID for the next processes. Those that ended are forgotten. */
+function withEngine(document: RegistryDocument, { engine }: Survey): RegistryDocument {
+  if (!engine.isReachable || engine.incarnation === undefined) return document;
+  const { incarnation, id } = engine;
+  if (document.engines?.get(incarnation) === id) return document;
+  const others = [...(document.engines ?? [])].filter(([, other]) => other !== id);
+  return { ...document, engines: new Map([...others.slice(-ENGINES_LIMIT), [incarnation, id]]) };
 }
 
 /** Until when no new port is assigned, because the store's server may have lost acknowledged changes. */

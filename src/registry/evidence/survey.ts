@@ -23,6 +23,7 @@ export type EngineReport =
       readonly endpoint: string;
       /** The engine's own ID, the same at all its addresses. */
       readonly id: string;
+      readonly incarnation?: string | undefined;
       readonly containers: readonly EngineContainer[];
     }
   | {
@@ -74,7 +75,7 @@ export async function lookAround(
     endpoint: engine?.endpoint,
     reason: "the container engine was not asked",
   } as const;
-  const report = isEngineAsked ? await askEngine(engine) : notAsked;
+  const report = isEngineAsked ? await askEngine(engine, document.engines) : notAsked;
   const isContainerGone = await goneContainers(document, report, engine);
   return {
     registryPath: store.location,
@@ -120,12 +121,16 @@ export async function portsInUse(
 }
 
 /** Lists the engine's containers, or says why it could not. */
-async function askEngine(engine: ContainerEngine | undefined): Promise<EngineReport> {
+async function askEngine(
+  engine: ContainerEngine | undefined,
+  known?: ReadonlyMap<string, string>,
+): Promise<EngineReport> {
   if (engine === undefined)
     return { isReachable: false, endpoint: undefined, reason: "no container engine is configured" };
   try {
-    const [id, containers] = await Promise.all([idOf(engine), engine.listContainers()]);
-    return { isReachable: true, endpoint: engine.endpoint, id, containers };
+    const incarnation = engine.incarnation?.();
+    const [id, containers] = await Promise.all([engine.identify?.(known), engine.listContainers()]);
+    return { isReachable: true, endpoint: engine.endpoint, id: id ?? engine.endpoint, incarnation, containers };
   } catch (cause) {
     debug("the engine at %s did not answer: %o", engine.endpoint, cause);
     return {
@@ -135,10 +140,6 @@ async function askEngine(engine: ContainerEngine | undefined): Promise<EngineRep
       error: cause,
     };
   }
-}
-
-async function idOf(engine: ContainerEngine): Promise<string> {
-  return (await engine.identify?.()) ?? engine.endpoint;
 }
 
 /** True if there is no engine at all, so that no container can exist. */
