@@ -27,11 +27,20 @@ test("a call wakes the first in line, and nobody else", async () => {
   const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
   using first = queue.join(now());
   using second = queue.join(now() + 1);
-  expect(queue.state()).toBe("waiting");
+  expect(queue.state()).not.toBe("empty");
   const woken = first?.sleep();
   queue.callNext();
   await woken;
   expect([first?.isCalled(), second?.isCalled()]).toEqual([true, false]);
+});
+
+test("the first in line is due after a while, and newcomers stand in line then", () => {
+  const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
+  const clock = vi.spyOn(performance, "now").mockReturnValue(1_000);
+  using _ = queue.join(now());
+  expect(queue.state()).toBe("waiting");
+  clock.mockReturnValue(2_000);
+  expect(queue.state()).toBe("due");
 });
 
 test("one who comes back after a call has its former place", () => {
