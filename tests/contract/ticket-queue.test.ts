@@ -187,10 +187,15 @@ test.each([
 });
 
 type Obstacle = readonly [name: string, make: (queue: string) => void];
+/** Also where a ticket comes into the directory meanwhile. */
+function deleteQueue(queue: string): void {
+  fs.rmSync(queue, { recursive: true, force: true, maxRetries: 100 });
+}
+
 const OBSTACLES: readonly Obstacle[] = [
-  ["is deleted again and again", (queue) => fs.rmSync(queue, { recursive: true, force: true })],
-  ["is a file", (queue) => fs.rmSync(queue, { recursive: true, force: true })],
-  ["is a symbolic link", (queue) => fs.rmSync(queue, { recursive: true, force: true })],
+  ["is deleted again and again", deleteQueue],
+  ["is a file", deleteQueue],
+  ["is a symbolic link", deleteQueue],
   ["has a first ticket of a process that never comes", (queue) => void writeTicket(queue, process.ppid)],
 ];
 
