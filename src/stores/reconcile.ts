@@ -14,14 +14,17 @@ export function withoutPlaceholders(records: readonly AssignmentRecord[]): reado
   return records.filter(({ project_path: key }) => !key.endsWith(HELD));
 }
 
-/** The records as the file has them. */
+/** The records as the file has them, in an order that stays the same when they are read and written again. */
 export function recordsInFile(assignments: readonly AssignmentRecord[]): readonly AssignmentRecord[] {
-  const moved = new Set(assignments.map(({ project_path: key }) => key).filter((key) => key.endsWith(MOVED)));
-  if (moved.size === 0) return assignments;
+  if (!assignments.some(({ project_path: key }) => key.endsWith(MOVED))) return assignments;
+  const records = new Map(assignments.map((record) => [record.project_path, record]));
   return assignments.map((record) => {
-    const key = record.project_path;
-    if (moved.has(key)) return { ...record, project_path: key.slice(0, -MOVED.length) };
-    return moved.has(key + MOVED) ? { ...record, project_path: key + HELD } : record;
+    const { project_path: key } = record;
+    const theirs = records.get(key + MOVED);
+    if (!key.endsWith(MOVED)) return theirs === undefined ? record : { ...theirs, project_path: key };
+    const project = key.slice(0, -MOVED.length);
+    const ours = records.get(project);
+    return ours === undefined ? { ...record, project_path: project } : { ...ours, project_path: project + HELD };
   });
 }
 
@@ -53,7 +56,7 @@ export function restoreHeld(
     assignments.set(key, {
       project_path: key,
       port,
-      assigned_at: first.since,
+      assigned_at: hasOffset(first.since) ? first.since : new Date(first.since).toISOString().replace("Z", "+00:00"),
       assignment_type: manual ? "manual" : "auto",
       status: "active",
       container_name: null,
@@ -77,13 +80,16 @@ export function reconcileDetails(
     const isWebPortOurs = webPort !== undefined && !taken.has(webPort);
     if (isWebPortOurs) taken.add(webPort);
     const { foreign: _, ...own } = webPort === undefined || isWebPortOurs ? detail : rest;
-    // A restored entry is ours alone, because the tool has released it.
-    const kept = detail.foreign && !restored.has(key) ? { ...own, foreign: detail.foreign } : own;
     // Only another tool writes a time without an offset: it has made a new entry, and may rely on it.
-    const isRemade = !detail.foreign && !/(Z|[+-]\d\d:\d\d)$/.test(entry.assigned_at);
-    reconciled.set(key, isRemade ? { ...kept, foreign: true } : kept);
+    const isTheirs = detail.foreign || !hasOffset(entry.assigned_at);
+    // A restored entry is ours alone, because the tool has released it.
+    reconciled.set(key, isTheirs && !restored.has(key) ? { ...own, foreign: true } : own);
   }
   return reconciled;
+}
+
+function hasOffset(time: string): boolean {
+  return /(Z|[+-]\d\d:\d\d)$/.test(time);
 }
 
 /** The notes that belong to an entry, which another tool may have removed or made anew. */

@@ -47,7 +47,7 @@ describe("on a network file system on a bad day", () => {
         const program = Program.node("committer.ts", [path, name, 0, "claimed:SIGSTOP:0.01", seed], {
           NODE_OPTIONS: `--import=${ODD_DISK}`,
           ODD_DISK: path,
-          ODD_RATE: "0.001",
+          ODD_RATE: "0.002",
           ODD_SEED: String(seed),
         });
         committers.push({ name, program });
