@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 import { runCommand } from "../../scripts/run-command.ts";
 import { CONSUMERS, type ConsumerTools } from "./consumer-tools.ts";
 import { temporaryDirectory } from "./registry.ts";
@@ -23,8 +24,14 @@ export type PackedPackage = {
 };
 
 let packed: PackedPackage | undefined;
+const directories: string[] = [];
 
-/** Packs what the global setup has built, once in a test process. */
+// Not when the process exits: vitest may kill it.
+afterAll(() => {
+  for (const directory of directories) fs.rmSync(directory, { recursive: true, force: true });
+});
+
+/** Packs what the global setup has built, once in a test file. */
 export function packedPackage(): PackedPackage {
   packed ??= pack();
   return packed;
@@ -32,7 +39,7 @@ export function packedPackage(): PackedPackage {
 
 function pack(): PackedPackage {
   const directory = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "iris-ports-pack-")));
-  process.once("exit", () => fs.rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   const args = ["pack", "--json", "--ignore-scripts", "--offline", "--pack-destination", directory];
   const output = execFileSync("npm", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   const [report] = JSON.parse(output) as [Omit<PackedPackage, "tarball"> & { readonly filename: string }];
