@@ -52,8 +52,8 @@ export default defineConfig({
   test: {
     projects: isEngineSkipped ? withoutEngine : [...withoutEngine, ...withRedis, ...withEngine],
     // Generous: the machines are shared, and no test is about time.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     retry: 0,
     // The tests mostly wait for other processes.
     maxWorkers: Math.max(4, availableParallelism()),

@@ -6,6 +6,7 @@ export const ACTION_ADVICE: Advice = {
   moreTime: "the input `start-timeout`",
   login: "the inputs `username`, `password` or `namespace`",
   pull: "set `pull: missing`",
+  fewerCores: "limit the container with `container-options: --cpuset-cpus=0-19`",
   initScripts: "the input `init-scripts`",
   webPort: "`web-port: true`",
 };

@@ -1,36 +1,36 @@
-import { resolve } from "node:path";
 import { showWarnings } from "../src/errors/warning.ts";
-import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import type { Acquisition } from "../src/registry/allocation/request.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
 import type { JobHolder } from "../src/registry/holder.ts";
 import { currentProcess } from "../src/registry/host/process-identity.ts";
-import { canonicalProject } from "../src/registry/project.ts";
 import { claimPort } from "./claim-port.ts";
-import { clean } from "./clean.ts";
 import { giveBack, sayGivenBack } from "./give-back.ts";
 import { type Inputs, readInputs } from "./inputs/inputs.ts";
-import type { IrisInputs } from "./inputs/iris-inputs.ts";
+import { type IrisInputs, inputsWithoutImage } from "./inputs/iris-inputs.ts";
 import { pullImage } from "./iris-image.ts";
-import { abortable, type Interruption, interruption } from "./job/interruption.ts";
+import { type Interruption, interruption } from "./job/interruption.ts";
 import { holderOf, newHolderId } from "./job/job.ts";
 import { checkExposure, jobReach } from "./job/job-reach.ts";
 import { isPostDone } from "./job/orphaned-main.ts";
-import { hasRunnerEnded, seenWorker } from "./job/runner.ts";
+import { hasRunnerEnded, nodeProblem, seenWorker } from "./job/runner.ts";
 import { type Claim, saveClaim, saveFailure, saveOutcome } from "./job/state.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { exportAssignment, exportIris, maskSecrets } from "./output/export.ts";
-import { say, warn } from "./output/log.ts";
+import { fail, say, warn } from "./output/log.ts";
 import { codeOf, reportError } from "./output/report-error.ts";
 import { startJobIris } from "./start-iris.ts";
 
 /** The main step: assigns a port to the job, starts IRIS on it if there is an image, and exports both to later steps. */
 export async function assign(): Promise<void> {
   showWarnings((text) => warn(text));
+  const problem = nodeProblem(process.versions.node);
+  if (problem !== undefined) return fail(problem, "iris-ports");
   try {
-    // First of all, because another process becomes the parent once the runner has died.
+    // Before anything else, because once the runner has died, another process is this one's parent.
     const worker = await seenWorker();
     const inputs = readInputs();
     maskSecrets(inputs);
+    warnOfUnusedInputs();
     const { job } = inputs;
     const open = openRegistry({ ...inputs, isInContainer: job.isInContainer });
     const claim = await claimOf(open, inputs);
@@ -38,7 +38,7 @@ export async function assign(): Promise<void> {
     const { maxJobMs, iris } = inputs;
     const holder = holderOf(job, { id: claim.holderId, worker, maxJobMs, usesContainer: iris !== undefined });
     const interrupted = interruption(() => hasRunnerEnded() || isPostDone(job));
-    if (job.isInContainer && job.isSelfHosted && !inputs.isRegistryPathGiven) warn(PRIVATE_REGISTRY);
+    if (job.hasOwnHome && job.isSelfHosted && !inputs.isRegistryPathGiven) warn(PRIVATE_REGISTRY);
     await startStep({ ...open, inputs, holder, claim, interruption: interrupted });
   } catch (error) {
     reportError(error);
@@ -51,6 +51,15 @@ const PRIVATE_REGISTRY = [
   "  container: { image: ..., volumes: ['/srv/iris-ports:/srv/iris-ports'] }",
   "  with: { registry-path: /srv/iris-ports/port-registry.json }",
 ].join("\n");
+
+function warnOfUnusedInputs(): void {
+  const unused = inputsWithoutImage().map((input) => `\`${input}\``);
+  if (unused.length === 0) return;
+  warn(
+    `No IRIS is started, because the input \`image\` is empty; without it, these inputs have no effect: ${unused.join(", ")}.\n` +
+      "To fix: name an image, or leave these inputs out",
+  );
+}
 
 /** Everything that a step works with. */
 type Step = OpenRegistry & {
@@ -65,7 +74,7 @@ async function claimOf(open: OpenRegistry, inputs: Inputs): Promise<Claim> {
   return {
     registryAddress: open.registry.registryAddress,
     portRange: open.registry.portRange,
-    projectPath: canonicalProject(resolve(job.workspace, inputs.project ?? ".")),
+    projectPath: inputs.project,
     instances: [],
     holderId: newHolderId(job),
     main: await currentProcess(),
@@ -80,8 +89,6 @@ async function startStep(step: Step): Promise<void> {
   try {
     // Slow work that needs no port comes before one is assigned.
     if (inputs.iris !== undefined) await pullImage(step.engine.host, inputs.iris, interrupted.signal);
-    // A container that a killed job left would answer on the port, and it takes the memory that this one needs.
-    await abortable(clean(step.registry), interrupted.signal);
     const acquisition = await claimPort(step);
     interrupted.check();
     if (inputs.iris === undefined) {
@@ -93,8 +100,10 @@ async function startStep(step: Step): Promise<void> {
     interrupted.check();
   } catch (error) {
     // Later steps do not run, so nothing is kept for them.
+    sayGivenBack(await giveBack(step, step.claim, new Set([codeOf(error)])));
+    // A failure after a cancellation is its consequence, and is not reported.
+    interrupted.check();
     saveFailure(codeOf(error));
-    sayGivenBack(await giveBack(step, step.claim, codeOf(error)));
     throw error;
   }
 }

@@ -1,7 +1,9 @@
-import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import { untilAborted } from "../src/errors/deadline.ts";
+import type { Acquisition } from "../src/registry/allocation/request.ts";
 import { PortConflictError } from "../src/registry/errors.ts";
 import type { Holder, JobHolder } from "../src/registry/holder.ts";
 import { releaseIfAssigned } from "../src/registry/release-if-assigned.ts";
+import { clean } from "./clean.ts";
 import type { Inputs } from "./inputs/inputs.ts";
 import { defaultInstance, otherInstance } from "./job/instance.ts";
 import type { Interruption } from "./job/interruption.ts";
@@ -56,6 +58,8 @@ async function take(request: ClaimRequest, instance: string | undefined): Promis
       hasWebPort: inputs.hasWebPort,
       preferredPort: inputs.preferredPort,
       waitTimeoutMs: inputs.waitTimeoutMs,
+      // A container left by a killed job would answer on the port, and takes memory that this job needs.
+      cleanFirst: () => untilAborted(clean(registry), interruption.signal),
       onWait: reportWaiting(inputs.waitTimeoutMs, interruption.signal),
     });
     const earlier = acquisition.earlierHolders.find(isJob);
@@ -81,10 +85,10 @@ function heldError({ projectKey, port, earlier }: Held, job: Job): PortConflictE
   const who = isOwn ? "an earlier use of this action in this job" : "another job";
   return new PortConflictError({
     what: `Port ${port} of ${projectKey} is held by ${who}: ${earlier.description ?? earlier.id}.`,
-    state: "Two users of one server would not notice whose data they read. Nothing was assigned.",
+    state: "Two users of one port would read and write each other's data without noticing. Nothing was assigned.",
     remedy: isOwn
-      ? "give each use an `instance` of its own, or leave that input out."
-      : "leave the input `instance` out, or put what tells the jobs apart into it, such as `github.run_id`.",
+      ? "give each use an `instance` of its own, or leave that input out"
+      : "leave the input `instance` out, or make it different in every job, for example with `github.run_id`",
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });

@@ -1,11 +1,13 @@
 import { IrisPortsError } from "../src/errors/base.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
+import { isImageCopy } from "../src/registry/evidence/ownership.ts";
 import { jobHolder } from "../src/registry/holder.ts";
 import { LABEL_CREATOR, LABEL_INSTANCE, LABEL_REGISTRY } from "../src/registry/labels.ts";
 import { releaseIfAssigned } from "../src/registry/release-if-assigned.ts";
 import type { Claim } from "./job/state.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import { messageOf, say, warn } from "./output/log.ts";
+import { say, warn } from "./output/log.ts";
+import { textOf } from "./output/report-error.ts";
 
 /** The result of releasing what a step had. */
 export type GivenBack = {
@@ -19,14 +21,13 @@ export type GivenBack = {
 
 /**
  * Releases what the claim's holder holds, and nothing else: removes the container if this step created it and no other holder
- * uses it, and releases the port if no other holder holds it. A failure becomes an annotation and does not stop the rest; if
- * its code is `knownFailure`, which was reported before, it is only a line in the log.
+ * uses it, and releases the port if no other holder holds it. A failure becomes an annotation and does not stop the rest.
  */
-export async function giveBack(open: OpenRegistry, claim: Claim, knownFailure = ""): Promise<GivenBack> {
+export async function giveBack(open: OpenRegistry, claim: Claim, known: KnownFailures): Promise<GivenBack> {
   let isComplete = true;
   const report = (what: string, error: unknown) => {
     isComplete = false;
-    reportFailure(what, error, knownFailure);
+    reportFailure(what, error, known);
   };
   const assignments: PortAssignment[] = [];
   const removedContainers: string[] = [];
@@ -53,11 +54,18 @@ export function sayGivenBack({ assignments, removedContainers }: GivenBack): voi
   }
 }
 
+/** Failures that were reported as annotations: the code of main's failure, and messages. */
+export type KnownFailures = Set<string>;
+
 /** Reports as an annotation, or as a line of the log if the same problem was reported before. */
-export function reportFailure(what: string, error: unknown, knownFailure: string): void {
-  const isKnown = error instanceof IrisPortsError && error.code === knownFailure;
-  if (isKnown) say(`${what} (${error.code}, see the annotation of the step).`);
-  else warn(`${what}: ${messageOf(error)}`);
+export function reportFailure(what: string, error: unknown, known: KnownFailures): void {
+  const message = textOf(error);
+  if (error instanceof IrisPortsError && (known.has(error.code) || known.has(message))) {
+    say(`${what} (${error.code}, see the annotation of the step).`);
+    return;
+  }
+  known.add(message);
+  warn(`${what}: ${message}`);
 }
 
 type Report = (what: string, error: unknown) => void;
@@ -95,6 +103,7 @@ async function removeOwnContainers(
     for (const { id, name, labels } of await engine.listContainers()) {
       if (labels[LABEL_CREATOR] !== holderId || labels[LABEL_REGISTRY] !== registry.registryPath) continue;
       if ((labels[LABEL_INSTANCE] || null) !== instance) continue;
+      if (isImageCopy(labels, await engine.imageLabels?.(id))) continue;
       await engine.removeContainer(id);
       removed.push(name);
     }

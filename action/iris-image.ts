@@ -1,9 +1,9 @@
 import { getExecOutput } from "@actions/exec";
 import type { DockerCommandHost } from "../src/docker/docker-command-host.ts";
+import { untilAborted } from "../src/errors/deadline.ts";
 import { ensureImage } from "../src/lifecycle/ensure-image.ts";
 import { ACTION_ADVICE } from "./advice.ts";
 import type { IrisInputs } from "./inputs/iris-inputs.ts";
-import { abortable } from "./job/interruption.ts";
 import { inGroup } from "./output/log.ts";
 
 /** Makes sure that the engine has the image; the output of `docker pull` is in a folded group of the job's log. */
@@ -13,7 +13,7 @@ export async function pullImage(host: DockerCommandHost, iris: IrisInputs, signa
       const listeners = { stdline: print, errline: print };
       const env = { ...host.command.env };
       const options = { silent: true, ignoreReturnCode: true, env, listeners };
-      return abortable(getExecOutput("docker", ["pull", image], options), signal);
+      return untilAborted(getExecOutput("docker", ["pull", image], options), signal);
     });
   await ensureImage(host, { image: iris.image, pull: iris.pull, advice: ACTION_ADVICE, signal, runPull });
 }

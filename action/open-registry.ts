@@ -6,7 +6,7 @@ import { PortRegistry } from "../src/registry/registry.ts";
 /** A registry, and the engine that it asks. */
 export type OpenRegistry = { readonly registry: PortRegistry; readonly engine: DockerCommandEngine };
 
-/** Everything explicit: a step of the job may have changed the environment since. */
+/** All settings are explicit, because a step of the job may have changed the environment since. */
 export function openRegistry(options: {
   /** A path, or the URL of a Redis server. */
   readonly registryAddress: string;

@@ -1,11 +1,8 @@
 import "./output/unread-output.ts";
-import { endProcess } from "./job/interruption.ts";
-import { isSupervised, supervise } from "./job/supervisor.ts";
-import { POST_TIMEOUT_MS, release } from "./release.ts";
+import { dirname, join } from "node:path";
+import { supervise } from "./job/supervisor.ts";
 
-if (isSupervised()) {
-  await release();
-  endProcess();
-} else {
-  await supervise(POST_TIMEOUT_MS);
-}
+const TIMEOUT_MS = 58_000;
+
+// The work is in main's bundle; this process only waits for it, and must load quickly.
+await supervise(join(dirname(process.argv[1] as string), "..", "main", "index.js"), TIMEOUT_MS);

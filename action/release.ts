@@ -1,18 +1,18 @@
 import { info } from "@actions/core";
+import { inTime } from "../src/errors/deadline.ts";
 import { showWarnings } from "../src/errors/warning.ts";
 import { clean } from "./clean.ts";
-import { type GivenBack, giveBack, reportFailure, sayGivenBack } from "./give-back.ts";
+import { type GivenBack, giveBack, type KnownFailures, reportFailure, sayGivenBack } from "./give-back.ts";
 import { readJob } from "./inputs/inputs.ts";
 import { endOrphanedMain, markPostDone } from "./job/orphaned-main.ts";
 import { type Claim, readClaim, readFailure, readOutcome } from "./job/state.ts";
+import { ignoreSignals } from "./job/supervisor.ts";
 import { type OpenRegistry, openRegistry } from "./open-registry.ts";
 import { messageOf, warn } from "./output/log.ts";
 import { writeSummary } from "./output/summary.ts";
 
-/** The time limit of post. */
-export const POST_TIMEOUT_MS = 58_000;
 const TIMEOUT_MS = 55_000;
-/** The part of it that is reserved for the summary. */
+/** The part of the time-out that is reserved for the summary. */
 const SUMMARY_MS = 5_000;
 
 /**
@@ -21,6 +21,7 @@ const SUMMARY_MS = 5_000;
  */
 export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): Promise<void> {
   const deadline = performance.now() + timeoutMs - summaryMs;
+  ignoreSignals();
   showWarnings((text) => warn(text));
   // Work that was given up after its time-out may still fail.
   process.on("uncaughtException", (error) =>
@@ -29,7 +30,7 @@ export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): P
   try {
     const claim = readClaim();
     if (claim === undefined) {
-      markPostDone(readJob());
+      markPostDone(readJob);
       info("iris-ports: this step took no port, so there is nothing to release.");
       return;
     }
@@ -42,44 +43,40 @@ export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): P
 const NOT_RELEASED = "The port may not have been released; the next job on this host does it";
 
 async function releaseBy(deadline: number, claim: Claim): Promise<void> {
-  const knownFailure = readFailure();
+  const known: KnownFailures = new Set([readFailure()]);
   const open = openRegistry(claim);
-  const given = await attempt(() => releaseClaim(open, claim, knownFailure), deadline, NOT_RELEASED, knownFailure);
+  const given = await attempt(() => releaseClaim(open, claim, known), deadline, NOT_RELEASED, known);
   const cleaned = await attempt(
     () => clean(open.registry),
     deadline,
-    "What killed jobs left behind could not be removed; the next job on this host tries again",
-    knownFailure,
+    "The leftovers of killed jobs could not be removed; the next job on this host tries again",
+    known,
   );
   await writeSummary({ claim, outcome: readOutcome(), given, cleaned });
 }
 
-async function releaseClaim(open: OpenRegistry, claim: Claim, knownFailure: string): Promise<GivenBack> {
+async function releaseClaim(open: OpenRegistry, claim: Claim, known: KnownFailures): Promise<GivenBack> {
   if (!(await endOrphanedMain(claim.main)))
     warn(`The step's main process ${claim.main.pid} does not end; what it takes from now on is not released.`);
-  const given = await giveBack(open, claim, knownFailure);
+  const given = await giveBack(open, claim, known);
   if (given.isComplete && given.assignments.length === 0 && given.removedContainers.length === 0)
     info("iris-ports: this step holds no port, so there is nothing to release.");
   sayGivenBack(given);
   return given;
 }
 
-/** Undefined, with a warning, where it fails or is not done by the deadline. */
+/** Undefined, with a warning, if the work fails or is not done by the deadline. */
 async function attempt<T>(
   work: () => Promise<T>,
   deadline: number,
   consequence: string,
-  knownFailure: string,
+  known: KnownFailures,
 ): Promise<T | undefined> {
-  const timeout = Promise.withResolvers<never>();
-  const leftMs = deadline - performance.now();
-  const timer = setTimeout(() => timeout.reject(new Error("The time for it was over.")), Math.max(0, leftMs));
+  const leftMs = Math.max(0, deadline - performance.now());
   try {
-    return await Promise.race([work(), timeout.promise]);
+    return await inTime(work(), leftMs, () => new Error("It did not finish in time."));
   } catch (error) {
-    reportFailure(consequence, error, knownFailure);
+    reportFailure(consequence, error, known);
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }

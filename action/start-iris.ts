@@ -1,7 +1,7 @@
 import { Lease } from "../src/lifecycle/lease.ts";
 import type { Reach } from "../src/lifecycle/reach.ts";
 import { startIris } from "../src/lifecycle/start-iris.ts";
-import type { Acquisition } from "../src/registry/allocation/acquire.ts";
+import type { Acquisition } from "../src/registry/allocation/request.ts";
 import type { PortAssignment } from "../src/registry/assignment.ts";
 import { ACTION_ADVICE } from "./advice.ts";
 import type { Inputs } from "./inputs/inputs.ts";
@@ -19,7 +19,7 @@ export type StepStart = OpenRegistry & {
 /** An IRIS on the job's port. */
 export type JobIris = { readonly assignment: PortAssignment; readonly host: string };
 
-/** Starts IRIS on the assigned port, or joins the project's; the log of its start stands in a folded group. */
+/** Starts IRIS on the assigned port, or joins the project's; the log of its start is printed in a folded group. */
 export async function startJobIris(acquisition: Acquisition, start: StepStart): Promise<JobIris> {
   const { registry, engine, reach, interruption, inputs } = start;
   const { iris, preferredPort, hasWebPort } = inputs;

@@ -10,7 +10,10 @@ const FIRST_PORT = 21_000;
 
 type Side = { readonly name: string; readonly workers: Workers; readonly times: number[]; timeouts: number };
 
-/** Many processes that ask at one moment, ours and the Python tool's in turns: when the last of them has its answer. */
+/**
+ * Many processes that ask at once, of iris-ports and of the Python tool in turns: the time until the last one has its
+ * answer.
+ */
 export async function measureBurst(python: string | undefined): Promise<Measurement[]> {
   using scratch = scratchDirectory();
   using ours = await Workers.start(Math.max(...COUNTS));
@@ -71,7 +74,10 @@ export function timeoutsOf(answers: readonly Answer[]): number {
   return answers.reduce((sum, { refusals }) => sum + (refusals["PORT_ASSIGNMENT_TIMEOUT"] ?? 0), 0);
 }
 
-/** What one process spends that waits for the lock, or for a port, while another has it: in milliseconds of processor time a second. */
+/**
+ * Processor time, in milliseconds per second, of a process that waits for the lock, or for a port, that another process
+ * holds.
+ */
 export async function measureWaiter(): Promise<Measurement[]> {
   using scratch = scratchDirectory();
   using workers = await Workers.start(1);

@@ -19,7 +19,7 @@ export async function measureCold(): Promise<Measurement[]> {
   const empty = script("empty.mjs", "");
   const cli = join(LIBRARY, "cli", "bin.js");
   const project = (index: number) => makeDirectory(join(scratch.path, `project-${index}`));
-  // Beside an assignment, a listing loads the same and asks the engine, too.
+  // The baseline: with one assignment, a listing loads the same modules and also asks the engine.
   const seeded = join(scratch.path, "seeded", "registry.json");
   await run([cli, "assign", project(0), "--registry", seeded, "--range", "21000-21199"]);
   const floors: number[] = [];
@@ -39,6 +39,7 @@ export async function measureCold(): Promise<Measurement[]> {
   }
   const [floor, burst] = [quantile(floors, 0.5), quantile(bursts, 0.5)];
   const emptyMs = await medianMsAsync(RUNS, () => run([empty]));
+  const help = await medianMsAsync(RUNS, () => run([cli, "--help"]));
   const registry = ["--registry", join(scratch.path, "0", "registry.json")];
   const port = await medianMsAsync(RUNS, () => run([cli, "port", project(0), ...registry]));
   const list = await medianMsAsync(RUNS, () => run([cli, "list", ...registry]));
@@ -53,6 +54,7 @@ export async function measureCold(): Promise<Measurement[]> {
     },
     { name: `${AT_ONCE} cold \`iris-ports assign\` at once: failures`, value: failures, unit: "count", reach: "0" },
     { name: "an empty Node process", value: emptyMs, unit: "ms" },
+    { name: "`iris-ports --help`, start to exit", value: help, unit: "ms", reach: "<= 150 ms" },
     { name: "`iris-ports port` above an empty Node process", value: port - emptyMs, unit: "ms", reach: "<= 40 ms" },
     { name: "`iris-ports list` above it, with the engine asked", value: list - emptyMs, unit: "ms" },
   ];

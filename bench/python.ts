@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 
-/** Installs the Python tool iris-devtester below `directory` and returns its interpreter; undefined, with a word why, where that fails. */
+/**
+ * Installs the Python tool iris-devtester below `directory` and returns its interpreter; undefined, after printing the
+ * reason, if that fails.
+ */
 export function installPythonTool(directory: string): string | undefined {
   const python = join(directory, "python", "bin", "python");
   try {

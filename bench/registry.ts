@@ -112,7 +112,7 @@ export async function measureContended(seconds: number, python: string | undefin
     const waits = seen.flatMap((one) => one.waits);
     const cyclesOf = (answers: readonly Answer[]) => answers.reduce((sum, one) => sum + one.held.length, 0) / seconds;
     const cycles = { name: `8 processes, ${label}: cycles`, value: cyclesOf(seen), unit: "cycles/s" } as const;
-    // The Python tool never flushes, so that one of its runs serves both.
+    // The Python tool never flushes, so one of its runs is compared with both.
     const beside = theirs && isEngineAsked ? cyclesOf(await hammer(theirs, "theirs")) : undefined;
     const reach = isDurable ? ">= 3x" : ">= 5x";
     rows.push(
@@ -140,7 +140,7 @@ export async function measureContended(seconds: number, python: string | undefin
   return rows;
 }
 
-/** How often a port was held by a second process before the first had begun to give it back. */
+/** How often a second process held a port before the first had begun to release it. */
 function overlaps(held: readonly Answer["held"][number][]): number {
   const sorted = held
     .map(([port, from, to]) => ({ port, from: BigInt(from), to: BigInt(to) }))

@@ -1,4 +1,5 @@
-// npm run bench [-- seconds] [--with-python]: every figure of docs/speed.md, measured side by side in one run.
+// npm run bench [-- seconds] [--with-python] [--only words]: the figures of docs/speed.md, measured side by side in one run.
+// `--only`: just the sections whose titles contain these words.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { cpus } from "node:os";

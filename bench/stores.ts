@@ -1,4 +1,3 @@
-// The registry in a file beside the registry on a Redis server: the same work, side by side.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
@@ -6,45 +5,43 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { PortRegistry } from "../src/ports.ts";
 import { type Measurement, medianMsAsync, quantile, scratchDirectory } from "./measure.ts";
 
-/** A server that has just started gives out no port for so long. */
+/** How long a server that has just started gives out no port. */
 const SETTLE_MS = 3_500;
 const RANGE = [23_000, 23_699] as const;
 
 type Target = { readonly name: string; readonly registryPath: (pool: string) => string; readonly isDurable: boolean };
 
-/** All measurements of both stores. */
+/** The registry in a file beside the registry on a Redis server: the same work, side by side. */
 export async function measureStores(seconds: number): Promise<Measurement[]> {
   using scratch = scratchDirectory();
   await using server = await startServer(scratch.path);
-  const targets: readonly Target[] = [
-    { name: "file", registryPath: (pool) => join(scratch.path, pool, "registry.json"), isDurable: true },
-    { name: "file, not durable", registryPath: (pool) => join(scratch.path, pool, "registry.json"), isDurable: false },
-    { name: "Redis", registryPath: (pool) => `${server.url}?name=${pool}`, isDurable: false },
-  ];
+  const inFile = (pool: string) => join(scratch.path, pool, "registry.json");
+  const durable: Target = { name: "file", registryPath: inFile, isDurable: true };
+  const plain: Target = { name: "file, not durable", registryPath: inFile, isDurable: false };
+  const redis: Target = { name: "Redis", registryPath: (pool) => `${server.url}?name=${pool}`, isDurable: false };
+  const targets = [durable, plain, redis];
   return [
-    ...(await measureAlone(targets)),
-    ...(await measureEntries(targets)),
+    ...(await measureAlone(durable, plain, redis)),
+    ...(await measureEntries(redis)),
     ...(await measureContended(targets, seconds, 1, scratch.path)),
     ...(await measureContended(targets, seconds, 10, scratch.path)),
-    ...(await measureEndurance(targets.slice(2))),
+    ...(await measureEndurance(redis)),
   ];
 }
 
-async function measureAlone(targets: readonly Target[]): Promise<Measurement[]> {
-  const rows: Measurement[] = [];
-  for (const target of targets) rows.push(await cycle(target, "alone", 0));
-  const plain = rows[1] as Measurement;
-  return rows.map((row, index) =>
-    index === 2 ? { ...row, ratio: ratio(row, plain), reach: "<= 1.5x of the file, not durable" } : row,
-  );
+async function measureAlone(durable: Target, plain: Target, redis: Target): Promise<Measurement[]> {
+  const [first, second] = [await cycle(durable, "alone", 0), await cycle(plain, "alone", 0)];
+  const third = await cycle(redis, "alone", 0);
+  return [first, second, { ...third, ratio: ratio(third, second), reach: "<= 1.5x of the file, not durable" }];
 }
 
-async function measureEntries(targets: readonly Target[]): Promise<Measurement[]> {
-  const target = targets[2] as Target;
-  const [few, many] = [await cycle(target, "ten", 10), await cycle(target, "thousand", 1_000)];
+async function measureEntries(redis: Target): Promise<Measurement[]> {
+  const [few, many] = [await cycle(redis, "ten", 10), await cycle(redis, "thousand", 1_000)];
   return [few, { ...many, ratio: ratio(many, few), reach: "<= 3x of 10 entries" }];
 }
 
@@ -89,9 +86,11 @@ async function measureContended(
   return rows;
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
 /** Whether heap and connections stay flat over ten thousand cycles. */
-async function measureEndurance([target]: readonly Target[]): Promise<Measurement[]> {
-  const { registryPath } = target as Target;
+async function measureEndurance({ registryPath }: Target): Promise<Measurement[]> {
   const handles = () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length;
   const run = async (cycles: number) => {
     for (let index = 0; index < cycles; index++) {
@@ -99,7 +98,7 @@ async function measureEndurance([target]: readonly Target[]): Promise<Measuremen
       await registry.assignPort("/bench/cycle");
       await registry.releasePort("/bench/cycle");
     }
-    globalThis.gc?.();
+    collectGarbage();
     return { heapKb: process.memoryUsage().heapUsed / 1_000, connections: handles() };
   };
   const before = await run(500);
@@ -157,11 +156,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-if (import.meta.main) {
-  for (const { name, value, unit, ratio: factor, reach } of await measureStores(Number(process.argv[2] ?? 10)))
-    console.log(
-      `${name.padEnd(60)}${value.toFixed(2).padStart(10)} ${unit}${factor ? `  ${factor.factor.toFixed(2)}x of ${factor.to}` : ""}${reach ? ` (reach ${reach})` : ""}`,
-    );
 }

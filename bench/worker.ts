@@ -1,10 +1,9 @@
-// One of many processes on one registry: does what each line of its input says, and answers with a line.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// One of many processes on one registry: reads one task per line, and prints one line with the result of each.
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { IrisPortsError } from "../src/errors/base.ts";
 import { PortRegistry } from "../src/ports.ts";
+import { scratchDirectory } from "./measure.ts";
 import type { Answer, Task } from "./workers.ts";
 
 await warmUp();
@@ -14,13 +13,12 @@ for await (const line of createInterface(process.stdin)) {
   process.stdout.write(`${JSON.stringify(await answer(task))}\n`);
 }
 
-/** Loads what the first call loads. */
+/** Loads the modules that the first call needs. */
 async function warmUp(): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "iris-ports-bench-"));
-  const registry = new PortRegistry({ registryPath: join(directory, "registry.json"), portRange: [20_900, 20_999] });
-  await registry.assignPort(directory);
-  await registry.releasePort(directory);
-  rmSync(directory, { recursive: true });
+  using scratch = scratchDirectory();
+  const registry = new PortRegistry({ registryPath: join(scratch.path, "registry.json"), portRange: [20_900, 20_999] });
+  await registry.assignPort(scratch.path);
+  await registry.releasePort(scratch.path);
 }
 
 async function answer(task: Task): Promise<Answer> {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** What a worker is to do: assign, and release unless `isKept`; again and again for `seconds`. */
+/** A worker's task: assign, and release unless `isKept`, repeatedly for `seconds`. */
 export type Task = {
   readonly registry: string;
   readonly range: readonly [number, number];
@@ -16,18 +16,18 @@ export type Task = {
   readonly waitTimeoutMs?: number;
 };
 
-/** What a worker saw. */
+/** A worker's result. */
 export type Answer = {
   /** How long each call took, in milliseconds. */
   readonly waits: readonly number[];
   /** The ports it had, with monotonic times in nanoseconds. */
   readonly held: readonly (readonly [port: number, from: string, to: string])[];
-  /** How often a call ended with which error code. */
+  /** The number of failed calls, by error code. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly cpuMs: number;
 };
 
-/** Processes that have loaded all they need and wait for their tasks; all are ended when they go out of scope. */
+/** Processes that have loaded their modules and wait for tasks; disposal ends them. */
 export class Workers implements Disposable {
   readonly #children: readonly ChildProcess[];
   readonly #lines: readonly Interface[];
@@ -37,7 +37,7 @@ export class Workers implements Disposable {
     this.#lines = children.map((child) => createInterface(child.stdout as NodeJS.ReadableStream));
   }
 
-  /** @param python the interpreter that has the Python tool; without one they are ours */
+  /** @param python the interpreter that has the Python tool; without it, the workers run iris-ports */
   static async start(count: number, python?: string): Promise<Workers> {
     const script = fileURLToPath(new URL(python ? "worker.py" : "worker.ts", import.meta.url));
     const workers = new Workers(

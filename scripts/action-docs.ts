@@ -1,6 +1,6 @@
 /**
- * Writes the tables of inputs and outputs, from action.yml, between the markers of README.md and docs/. With `--check`:
- * only says whether they are as they should be.
+ * Writes the tables of inputs and outputs, from action.yml, between the markers of README.md and docs/. With `--check`,
+ * only reports whether they are up to date.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

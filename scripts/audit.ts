@@ -1,6 +1,6 @@
 /**
  * Fails when a package that ships has a known vulnerability: what the library depends on, and what the action's bundle
- * contains. A registry that does not answer proves nothing: that is said, and only fails with `--required`.
+ * contains. If the npm registry does not answer, the script says so, and fails only with `--required`.
  */
 import { readFileSync } from "node:fs";
 import { runCommand } from "./run-command.ts";
@@ -11,7 +11,7 @@ type LockedPackage = {
   readonly optionalDependencies?: Record<string, string>;
 };
 
-/** Bundled into dist/, and so for npm only needed to develop. */
+/** Development dependencies for npm, but bundled into dist/. */
 const BUNDLED = ["@actions/core", "@actions/exec"];
 
 const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as { packages: Record<string, LockedPackage> };
@@ -39,7 +39,7 @@ function readAdvisories(json: string): readonly Advisory[] | undefined {
   }
 }
 
-/** By name: where the lock file has several versions of one, each counts. */
+/** By name: if the lock file has several versions of a package, each counts. */
 function shippedPackages(): ReadonlySet<string> {
   const versions = Map.groupBy(Object.entries(lock.packages), ([path]) => path.replace(/^.*node_modules\//, ""));
   const shipped = new Set<string>();

@@ -12,7 +12,7 @@ const STATIC_BUSYBOX = "/bin/busybox";
 
 /**
  * The image of the IRIS stand-in, built unless the engine has it: `iris-ports/iris-standin:<hash of its files>`.
- * @throws ContainerEngineError when neither a static busybox is here nor the public image can be pulled
+ * @throws ContainerEngineError when this machine has no static busybox and the public image cannot be pulled
  */
 export async function ensureStandin(): Promise<string> {
   return await ensureImage("iris-standin");
@@ -53,7 +53,7 @@ async function build(fixture: string, tag: string): Promise<void> {
   }
 }
 
-/** Debian's static busybox is all that the image holds: nothing is downloaded. */
+/** Debian's static busybox is the only program in the image, so nothing is downloaded. */
 async function importImage(stage: string, config: readonly string[], tag: string): Promise<void> {
   const root = join(stage, "rootfs");
   for (const directory of ["bin", "etc", "tmp", "var/lib"]) await mkdir(join(root, directory), { recursive: true });
@@ -108,7 +108,7 @@ async function filesOf(root: string): Promise<string[]> {
     .sort();
 }
 
-/** A program that needs a loader names it near its beginning. */
+/** A dynamically linked program names its loader near the beginning of the file. */
 async function isStatic(path: string): Promise<boolean> {
   try {
     await using file = await open(path);

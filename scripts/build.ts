@@ -1,9 +1,9 @@
 /**
  * Compiles src/ to dist/lib/. `--if-stale`: only when something in src/ is newer than the last build; `--no-check`:
- * without looking at types, which `npm run check` does.
- * The modules are CommonJS; those for `import` only pass on what they export. docs/decisions/commonjs-and-esm.md says why.
- * The command line becomes one file; docs/decisions/one-file-command-line.md says why.
- * The old build is swapped for the new one, so that tests that are running never see half of one.
+ * without checking types, which `npm run check` does. The modules are CommonJS; those for `import` only pass on what
+ * they export. docs/decisions/commonjs-and-esm.md says why. The command line becomes one file;
+ * docs/decisions/one-file-command-line.md says why. The new build replaces the old one in one step, so that running
+ * tests never see an incomplete build.
  */
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
@@ -39,7 +39,7 @@ function build(): void {
     if (fs.existsSync(target)) fs.renameSync(target, join(scratch, "old"));
     fs.renameSync(output, target);
   } catch (error) {
-    // tsc has said what is wrong; a stack trace of this script would only bury it.
+    // tsc has printed the errors; a stack trace of this script would only hide them.
     if ((error as { status?: unknown }).status === undefined) throw error;
     process.exitCode = 1;
   } finally {
@@ -48,13 +48,13 @@ function build(): void {
 }
 
 function inCommonJs(text: string): string {
-  // The package.json beside the modules hides the package's own from its name.
+  // The package's name does not lead to its package.json here, because the modules have a package.json beside them.
   return text
     .replaceAll("import.meta.url", "__filename")
     .replaceAll('"iris-ports/package.json"', '"../../../package.json"');
 }
 
-/** A copy of a folder with its texts changed, for what means something else in CommonJS. */
+/** Copies a folder and changes its texts, for parts that differ in CommonJS. */
 function stage(folder: string, change: (text: string) => string): string {
   const copy = join(scratch, folder);
   for (const path of fs.globSync(`${folder}/**/*.ts`, { cwd: root })) {
@@ -81,12 +81,11 @@ function run(script: string, args: readonly string[]): void {
   execFileSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
 }
 
-/** Bundles the command line. Its dependencies stay external, except dockerode and docker-modem. */
+/** Bundles the command line with its dependencies. Optional ones stay outside: they may not be installed. */
 function bundleCommandLine(folder: string): void {
   lightenDockerode();
-  const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8"));
-  const { dockerode: _, ...outside } = { ...dependencies, ...peerDependencies };
-  const externals = Object.keys(outside).flatMap((name) => ["--external", name]);
+  const { peerDependencies } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8"));
+  const externals = Object.keys(peerDependencies).flatMap((name) => ["--external", name]);
   const bundle = join(scratch, "cli");
   const options = ["--minify", "--no-cache", "--quiet", "--license", "licenses.txt", "--out", bundle, ...externals];
   run(ncc, ["build", join(folder, "bin.js"), ...options]);
@@ -122,7 +121,7 @@ function lightenDockerode(): void {
 
 /** Names every export, because not every runtime finds those of a CommonJS module by itself. */
 function writeImportEntry(output: string, entry: string): void {
-  // Loaded where its dependencies are found.
+  // Required from the output directory, where its dependencies are found.
   const names = Object.keys(createRequire(import.meta.url)(join(output, `${entry}.js`))).sort();
   const lines = [
     `import entry from "./${entry}.js";`,

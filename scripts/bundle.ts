@@ -1,6 +1,7 @@
 /**
- * Bundles the action into dist/main/, dist/post/ and dist/redis/, which are committed: GitHub runs them as they are. The same sources
- * and packages give the same bytes in every directory. `--out <directory>`: there instead of dist/.
+ * Bundles the action into dist/main/, dist/post/ and dist/redis/, which are committed: GitHub runs them as they are. Post
+ * only starts main's bundle, which has its work. The same sources and packages give the same bytes in every directory.
+ * `--out <directory>`: there instead of dist/.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,11 +12,11 @@ import { parseArgs } from "node:util";
 const root = join(import.meta.dirname, "..");
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
 const target = resolve(values.out);
-// Within the repository, so that ncc finds its packages; not by process, so that no name differs between two builds.
+// Inside the repository, so that ncc finds the packages; without the pid, so that two builds have the same names.
 const scratch = join(root, "build", "action");
 
 const ENTRIES = ["main", "post"];
-/** Compiled programs, and what drags them in, must not get into the bundle. */
+/** Compiled programs, and files that load them, must not get into the bundle. */
 const UNWANTED = /\.(node|exe|dll|so|dylib|proto|map)$/;
 
 try {
@@ -27,7 +28,7 @@ try {
   lightenCore();
   for (const entry of [...ENTRIES, "redis"]) bundle(entry);
 } catch (error) {
-  // The program that failed has said what is wrong; a stack trace of this script would only bury it.
+  // The program that failed has printed the error; a stack trace of this script would only hide it.
   if ((error as { status?: unknown }).status === undefined) throw error;
   process.exitCode = 1;
 } finally {
@@ -55,7 +56,7 @@ function leaveOutDockerode(): void {
   writeFileSync(join(scratch, "js", "src", "docker", "dockerode-connection.js"), module);
 }
 
-/** Few jobs keep their registry on a Redis server: the client has a bundle of its own, which only they load. */
+/** The Redis client has its own bundle, because few jobs keep their registry on a Redis server. */
 function partRedisClient(): void {
   const load = "import(/* webpackIgnore: true */ '../redis/index.js')";
   const module = `export function importClient() { return ${load}; }\n`;
@@ -64,8 +65,8 @@ function partRedisClient(): void {
 }
 
 /**
- * What @actions/core can ask GitHub's token service with is an HTTP client: two thirds of the bundle, and of the time
- * until it runs. The action asks for no token, so the bundle gets core without it.
+ * @actions/core contains an HTTP client for GitHub's token service, which would be two thirds of the bundle and of its
+ * load time. The action asks for no token, so the bundle leaves the client out.
  */
 function lightenCore(): void {
   const core = join(scratch, "node_modules", "@actions", "core");
@@ -88,7 +89,7 @@ function bundle(entry: string): void {
   renameSync(output, join(target, entry));
 }
 
-/** A package that npm delivers without the text of its licence, which ncc leaves out for that reason. */
+/** Names the licence of a package that is published without its text, which ncc would leave out. */
 function nameLicence(path: string, name: string): void {
   const text = readFileSync(path, "utf8");
   const { license, homepage } = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8"));

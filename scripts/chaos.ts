@@ -1,6 +1,6 @@
 /**
- * Runs the chaos tests for as long as is asked for, and prints what they did: `npm run chaos -- --minutes 10`. With
- * `--only storm` just the files whose name begins so. Ends with 1 when a promise was broken or a test failed.
+ * Runs the chaos tests for a given time and prints a summary: `npm run chaos -- --minutes 10`. `--only storm` runs only
+ * the files whose names begin with it. Exits with 1 if a promise was broken or a test failed.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -39,7 +39,7 @@ function readLine(line: string): Line {
   return JSON.parse(line) as Line;
 }
 
-/** One row a test, and the sums; returns how many promises were broken. */
+/** Prints a row for each test, and the totals; returns how many promises were broken. */
 function print(all: readonly Line[]): number {
   const total: Record<string, number> = {};
   console.log(styleText("bold", `\nChaos for ${minutes} minutes`));

@@ -7,7 +7,7 @@ type Check = { readonly name: string; readonly command: readonly string[] };
 const bin = (name: string) => join("node_modules", ".bin", name);
 const script = (name: string) => ["node", join("scripts", name)];
 
-/** Each group runs at once; the last one looks at what the build wrote. */
+/** The checks of a group run at the same time; the last group checks the output of the build. */
 const GROUPS: readonly (readonly Check[])[] = [
   [
     { name: "types", command: [bin("tsc"), "--noEmit"] },

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "./run-command.ts";
 
-/** A shell of `su` without `-` does not look where Debian puts dockerd and iptables. */
+/** In a shell of `su` without `-`, the PATH lacks the directories of dockerd and iptables. */
 export const SYSTEM_PATH = [process.env.PATH ?? "", "/usr/sbin", "/sbin"].join(delimiter);
 
-/** Installs packages without those they only recommend; false where that failed. */
+/** Installs packages without their recommended ones; false if that failed. */
 export async function aptInstall(packages: readonly string[]): Promise<boolean> {
   if (!(await hasUpdated())) say("apt-get update failed; trying with the package lists that are here.");
   return (await apt("install", "-y", "--no-install-recommends", ...packages)) === 0;
@@ -28,7 +28,7 @@ export function isOnPath(command: string): boolean {
   return SYSTEM_PATH.split(delimiter).some((directory) => existsSync(join(directory, command)));
 }
 
-/** True where packages may be installed: as root on Debian or Ubuntu. */
+/** True if packages may be installed: as root on Debian or Ubuntu. */
 export function isDebianRoot(): boolean {
   const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   return process.getuid?.() === 0 && /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) && isOnPath("apt-get");

@@ -3,14 +3,14 @@ import { DEFAULT_IRIS_IMAGE } from "../src/iris/image.ts";
 import { ensureStandin } from "./build-standin.ts";
 import { runCommand } from "./run-command.ts";
 
-/** How long a registry may take to say that it has the image. */
+/** How long the image's registry may take to answer whether it has the image. */
 const ANSWER_TIMEOUT_MS = 15_000;
 const PULL_TIMEOUT_MS = 15 * 60_000;
 
-/** What plays IRIS in the demo. */
+/** The image that the demo uses as IRIS. */
 export type DemoImage = { readonly name: string; readonly isStandin: boolean; readonly why: string };
 
-/** Real IRIS where the engine has it or can pull it, else the stand-in. `IRIS_IMAGE` names another image. */
+/** Real IRIS if the engine has it or can pull it, else the stand-in. `IRIS_IMAGE` names another image. */
 export async function findDemoImage(): Promise<DemoImage> {
   const name = process.env.IRIS_IMAGE || DEFAULT_IRIS_IMAGE;
   const isHere = (await runCommand("docker", ["image", "inspect", name])).exitCode === 0;
@@ -21,7 +21,7 @@ export async function findDemoImage(): Promise<DemoImage> {
   return { name: await ensureStandin(), isStandin: true, why };
 }
 
-/** Undefined when it worked; otherwise what went wrong. */
+/** Undefined if it worked; otherwise the reason why not. */
 function pull(name: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn("docker", ["pull", name], { stdio: ["ignore", "pipe", "pipe"] });

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { IrisRegistryContainer } from "../src/index.ts";
 
-/** What a demo process tells of its container. */
+/** What a demo process reports about its container. */
 export type DemoReport = { readonly id: string; readonly name: string; readonly port: number };
 
 /** A process of its own that starts its project's IRIS, as a test run would, and uses it until it is told to stop. */
@@ -19,7 +19,7 @@ export class DemoProcess {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#report = this.#read();
-    // It is reported where it is waited for.
+    // The failure is reported where the result is awaited.
     this.#report.catch(() => undefined);
   }
 
@@ -27,7 +27,7 @@ export class DemoProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** @throws Error with what the process said instead */
+  /** @throws Error with what the process printed instead */
   started(): Promise<DemoReport> {
     return this.#report;
   }

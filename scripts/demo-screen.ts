@@ -2,19 +2,19 @@ import { styleText } from "node:util";
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_MS = 80;
-/** Where nothing can be redrawn, a line says now and then that it goes on. */
+/** How often a line reports that the demo still waits, if the output is not a terminal. */
 const REMINDER_MS = 10_000;
 
 const { stdout } = process;
 type Format = Parameters<typeof styleText>[0];
 const paint = (format: Format, text: string) => styleText(format, text, { stream: stdout });
 
-/** What the demo prints: steps, what is waited for, and claims, each of which is checked. */
+/** The output of the demo: steps, waits, and claims, each of which is checked. */
 export class DemoScreen {
   #step = 0;
   #held = 0;
   #broken: string[] = [];
-  /** A line that is redrawn stands where the next one goes. */
+  /** The cursor is on the line of the spinner, which must be cleared before the next output. */
   #isSpinning = false;
 
   title(text: string): void {
@@ -34,19 +34,19 @@ export class DemoScreen {
     this.#write(`   ${text}`);
   }
 
-  /** A text that stands out. */
+  /** Emphasised text. */
   strong(text: string | number): string {
     return paint(["bold", "cyan"], String(text));
   }
 
-  /** States something and marks whether it is so. */
+  /** Prints a claim, marked as true or false. */
   claim(text: string, isTrue: boolean): void {
     if (isTrue) this.#held++;
     else this.#broken.push(text);
     this.#write(`   ${isTrue ? paint("green", "✔") : paint(["bold", "red"], "✘")} ${text}`);
   }
 
-  /** Shows that something is waited for, and for how long. */
+  /** Shows what is awaited, and for how long. */
   async waitFor<T>(what: string, work: Promise<T>): Promise<T> {
     const startedAt = performance.now();
     const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
@@ -67,7 +67,7 @@ export class DemoScreen {
     }
   }
 
-  /** The sum of the claims; false when one does not hold. */
+  /** Prints how many claims hold; false if one does not. */
   finish(): boolean {
     const isGood = this.#broken.length === 0;
     const sum = isGood ? `All ${this.#held} claims hold.` : `${this.#broken.length} claims do not hold:`;

@@ -17,7 +17,7 @@ const screen = new DemoScreen();
 const directory = realpathSync(mkdtempSync(join(tmpdir(), "iris-ports-demo-")));
 const processes: DemoProcess[] = [];
 
-/** The demo has a registry of its own; what other projects of this machine have is not touched. */
+/** The demo uses its own registry and does not touch what other projects of this machine have. */
 const registryPath = join(directory, "port-registry.json");
 process.env.IRIS_PORT_REGISTRY = registryPath;
 for (const variable of ["IRIS_PORTS_PROJECT", "IRIS_PORTS_INSTANCE"]) delete process.env[variable];
@@ -75,7 +75,7 @@ async function demo(): Promise<void> {
 
 let cleaning: Promise<void> | undefined;
 
-/** Once, also when Ctrl-C comes amid it; from then on nothing is started any more. */
+/** Runs once, even if Ctrl-C arrives meanwhile; nothing is started after it has begun. */
 function cleanUp(): Promise<void> {
   cleaning ??= removeAll();
   return cleaning;
@@ -117,7 +117,10 @@ async function reported(name: string, launched: DemoProcess): Promise<DemoReport
   return report;
 }
 
-/** The stand-in says on its port who it is; real IRIS is asked in a session for the namespace that only it has. */
+/**
+ * The stand-in sends its identity on its port; in real IRIS, a session checks for the namespace that only this IRIS
+ * has.
+ */
 async function identify({ isStandin }: DemoImage, { id, port }: DemoReport, name: string) {
   if (isStandin) {
     const words = (await text(connect({ host: "127.0.0.1", port }))).trim();
@@ -141,7 +144,7 @@ async function listedPorts(): Promise<readonly number[]> {
   return assignments.map(({ port }) => port);
 }
 
-/** In a terminal the command line prints for itself: it knows its width and colours. */
+/** In a terminal the command line prints directly, so that it knows the terminal's width and colours. */
 async function showList(): Promise<void> {
   if (process.stdout.isTTY) await runCommand(process.execPath, [CLI, "list"], { isShown: true });
   else for (const line of (await cli("list")).stdout.trimEnd().split("\n")) screen.line(line);

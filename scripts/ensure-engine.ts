@@ -14,7 +14,7 @@ const START_TIMEOUT_MS = 60_000;
 /**
  * Makes sure that a container engine answers, and returns its version: one that runs is used as it is; as root on
  * Debian or Ubuntu one is installed and started. Says on stderr what it does to the machine.
- * @throws ContainerEngineError with what to do, where it may not or cannot start one
+ * @throws ContainerEngineError with what to do, if it may not or cannot start one
  */
 export async function ensureEngine(): Promise<string> {
   const { version, problem } = await askVersion();
@@ -30,7 +30,7 @@ async function askVersion(): Promise<{ version?: string; problem: string }> {
   return exitCode === 0 && version !== "" ? { version, problem: "" } : { problem: stderr.trim() };
 }
 
-/** Never a second engine beside one that was asked for, or that runs and only cannot be reached. */
+/** Never start a second engine if one is configured, or if one runs but cannot be reached. */
 async function refuseToStart(problem: string): Promise<void> {
   const fail = (what: string, remedy: string) => {
     throw new ContainerEngineError({ what, state: problem, remedy });
@@ -76,7 +76,7 @@ async function start(): Promise<string> {
     await runCommand("systemctl", ["start", "docker"], { isShown: true });
     return await answer("journalctl -u docker", () => undefined);
   }
-  // In a directory of its own: root must not write to a name in a shared directory that somebody else could plant.
+  // In a directory of its own: root must not write to a name in a shared directory that another user could plant.
   const logPath = join(await mkdtemp(join(tmpdir(), "iris-ports-dockerd-")), "dockerd.log");
   say(`Starting the container engine: dockerd, detached; its log is ${logPath}.`);
   const log = openSync(logPath, "w", 0o600);
@@ -95,7 +95,7 @@ async function start(): Promise<string> {
 async function answer(logPath: string, endOfEngine: () => string | undefined): Promise<string> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline) {
-    // Asked before the answer: an engine that somebody else started a moment earlier is as good as ours.
+    // The process state is read before the answer: an engine that another process has just started is as good as ours.
     const end = endOfEngine();
     const { version } = await askVersion();
     if (version !== undefined) {

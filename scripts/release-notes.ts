@@ -1,4 +1,4 @@
-/** `node scripts/release-notes.ts v1.2.3` prints what CHANGELOG.md says of that version, for its GitHub Release. */
+/** `node scripts/release-notes.ts v1.2.3` prints that version's notes from CHANGELOG.md, for its GitHub Release. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 
-/** How a command ended; `exitCode` is 127 where it could not be started. */
+/** How a command ended; `exitCode` is 127 if it could not be started. */
 export type CommandResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 /** Runs a command without a shell, with `input` on its stdin, and never throws for what the command does. */
 export function runCommand(
   command: string,
   args: readonly string[],
-  options: { input?: string; isShown?: boolean; env?: Record<string, string>; cwd?: string } = {},
+  options: { input?: string; isShown?: boolean; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const output = options.isShown ? "inherit" : "pipe";

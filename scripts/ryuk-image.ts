@@ -3,7 +3,10 @@ import { runCommand } from "./run-command.ts";
 /** The default of the Testcontainers version that is installed. */
 const RYUK_IMAGE = "testcontainers/ryuk:0.14.0";
 
-/** Testcontainers would fail to start anything where its reaper's image is neither here nor to be had: then it goes without. */
+/**
+ * Disables Ryuk if its image is not on the engine and cannot be pulled, because Testcontainers could start nothing
+ * then.
+ */
 export async function goWithoutRyukWhereItIsMissing(): Promise<void> {
   if (process.env.TESTCONTAINERS_RYUK_DISABLED !== undefined) return;
   const isHere = (await runCommand("docker", ["image", "inspect", RYUK_IMAGE])).exitCode === 0;

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Measurement } from "../bench/measure.ts";
 
-/** What `npm run bench` leaves. */
+/** The results file of `npm run bench`. */
 type Results = {
   readonly at: string;
   readonly machine: { readonly cpu?: string; readonly cores: number; readonly node: string; readonly platform: string };

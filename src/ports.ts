@@ -2,7 +2,8 @@
 export { DockerodeEngine, type DockerodeEngineOptions } from "./docker/dockerode-engine.ts";
 export type { ContainerEngine, EngineContainer } from "./docker/engine.ts";
 export { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "./iris/ports.ts";
-export type { Acquisition, AssignOptions, ProjectOptions } from "./registry/allocation/acquire.ts";
+export type { Leave } from "./registry/allocation/release.ts";
+export type { Acquisition, AssignOptions, ProjectOptions } from "./registry/allocation/request.ts";
 export type {
   AssignmentStatus,
   AssignmentType,
@@ -11,9 +12,12 @@ export type {
   PortAssignment,
   WaitingProject,
 } from "./registry/assignment.ts";
+export type { RebuildOptions, Rebuilt, SkippedContainer } from "./registry/doctor/rebuild.ts";
 export * from "./registry/errors.ts";
-export type { Liveness } from "./registry/evidence/liveness.ts";
+export type { CleanOptions } from "./registry/evidence/clean.ts";
+export type { Liveness, Verdict } from "./registry/evidence/liveness.ts";
 export {
+  type ContainerIdentity,
   type Holder,
   type JobHolder,
   jobHolder,
@@ -24,9 +28,11 @@ export {
   processHolder,
   uniqueProcessHolder,
 } from "./registry/holder.ts";
+export type { DirectoryIdentity } from "./registry/host/directory-identity.ts";
 export type { PortProbe } from "./registry/host/port-probe.ts";
 export * from "./registry/labels.ts";
+export type { KnownProject } from "./registry/project.ts";
 export { PortRegistry } from "./registry/registry.ts";
 export type { PortRegistryOptions } from "./registry/registry-options.ts";
 export { DEFAULT_PORT_RANGE } from "./settings/config.ts";
-export type { Store } from "./stores/store.ts";
+export type { Cleared, Store, Unreadable } from "./stores/store.ts";

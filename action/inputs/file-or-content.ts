@@ -1,101 +1,70 @@
-import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { namedFiles } from "../../src/settings/files-below.ts";
+import { utf8Text } from "../../src/text/utf8-text.ts";
 import { messageOf } from "../output/log.ts";
 import { invalidInput } from "./input-values.ts";
 
 /**
- * The content of a text file, or the text itself where it has several lines. A relative path counts from the workspace.
+ * The content of a text file, or the text itself if it has several lines. A relative path counts from the workspace.
  * @param options.isSecret the value is not shown in the message
  * @throws InvalidArgumentError when it is one line and not a file that can be read
  */
-export function readFileOrContent(
-  input: string,
-  text: string,
-  options: { readonly workspace: string; readonly isSecret?: boolean },
-): string | undefined {
+export function readFileOrContent(input: string, text: string, options: ReadOptions): string | undefined {
   const value = text.trim();
   if (value === "") return undefined;
   if (/[\r\n]/.test(value)) return `${value.replaceAll("\r\n", "\n")}\n`;
-  return readFile(input, value, options);
+  return readFile(input, value, { ...options, orContent: ", or the content itself, which has several lines" });
 }
 
 /** A file that a list of paths names. */
 export type ListedFile = {
-  /** As the workflow has it, below a directory that it names. */
+  /** The path as the workflow gives it, or below a directory that the workflow gives. */
   readonly shown: string;
   readonly content: string;
 };
 
 /**
- * The files of a list with one path per line; of a directory all files below it, by name.
+ * The files of a list with one path per line; a directory stands for all files below it, sorted by path.
  * @throws InvalidArgumentError when one cannot be read
  */
 export function readFileList(input: string, text: string, workspace: string): readonly ListedFile[] {
   const paths = text.split(/\r?\n/).map((line) => line.trim());
-  return paths.filter(Boolean).flatMap((path) =>
-    filesAt(input, path, workspace).map((file) => ({
-      shown: file,
-      content: readFile(input, file, { workspace }),
-    })),
-  );
+  const refusal = (path: string, problem: string, remedy: string) => invalidInput(input, path, problem, remedy);
+  return paths
+    .filter(Boolean)
+    .flatMap((path) => namedFiles(path, { base: workspace, refusal }))
+    .map((file) => ({ shown: file, content: readFile(input, file, { workspace }) }));
 }
 
-/** More are a mistake, such as `/`, and reading them would fill the memory. */
-const MOST_FILES = 1_000;
+type ReadOptions = { readonly workspace: string; readonly isSecret?: boolean; readonly orContent?: string };
 
-function filesAt(input: string, path: string, workspace: string): string[] {
-  if (!isDirectory(resolve(workspace, path))) return [path];
-  const files: string[] = [];
-  const directories = [path];
-  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    for (const entry of entriesOf(input, directory, workspace)) {
-      const below = join(directory, entry.name);
-      if (entry.isDirectory()) directories.push(below);
-      else if (entry.isFile()) files.push(below);
-    }
-    if (files.length > MOST_FILES) {
-      const problem = `names a directory with more than ${MOST_FILES} files`;
-      throw invalidInput(input, path, problem, "name the directory that holds the files, or the files.");
-    }
-  }
-  return files.sort();
-}
-
-/** False also where the system cannot tell: reading it as a file then says why. */
-function isDirectory(absolute: string): boolean {
+function readFile(input: string, path: string, options: ReadOptions): string {
+  const bytes = readBytes(input, path, options);
   try {
-    return statSync(absolute).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
-function entriesOf(input: string, directory: string, workspace: string): readonly Dirent[] {
-  try {
-    return readdirSync(resolve(workspace, directory), { withFileTypes: true });
+    return utf8Text(bytes);
   } catch (error) {
-    const problem = `names a directory that cannot be read (${messageOf(error)})`;
-    throw invalidInput(input, directory, problem, "give this user access to it, or name the files.");
+    const problem = `names a file that cannot be read (${messageOf(error)})`;
+    throw invalidInput(input, shown(path, options), problem, "convert it to UTF-8");
   }
 }
 
-function readFile(
-  input: string,
-  path: string,
-  { workspace, isSecret = false }: { readonly workspace: string; readonly isSecret?: boolean },
-): string {
+function readBytes(input: string, path: string, options: ReadOptions): Buffer {
   try {
-    const absolute = resolve(workspace, path);
+    const absolute = resolve(options.workspace, path);
     // A device such as /dev/zero has no end.
     if (!statSync(absolute).isFile()) throw new Error("it is not a regular file");
-    return readFileSync(absolute, "utf8");
+    return readFileSync(absolute);
   } catch (error) {
-    // A message of the system repeats the path, which may be a secret that was pasted in one line.
-    const problem = isSecret
+    // The system's message repeats the path, which may be a secret pasted on one line.
+    const problem = options.isSecret
       ? "names no file that can be read"
       : `names a file that cannot be read (${messageOf(error)})`;
-    const remedy =
-      "give a path, relative to the workspace or absolute, or the content itself, which has several lines.";
-    throw invalidInput(input, isSecret ? "(not shown)" : path, problem, remedy);
+    const remedy = `give a path, relative to the workspace or absolute${options.orContent ?? ""}`;
+    throw invalidInput(input, shown(path, options), problem, remedy);
   }
+}
+
+function shown(path: string, { isSecret = false }: ReadOptions): string {
+  return isSecret ? "(not shown)" : path;
 }

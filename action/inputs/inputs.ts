@@ -1,7 +1,7 @@
 import { getInput } from "@actions/core";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
-import { webPortOf } from "../../src/registry/allocation/web-port.ts";
-import { projectKey } from "../../src/registry/project.ts";
+import { HIGHEST_WITH_WEB_PORT, webPortOf } from "../../src/registry/allocation/web-port.ts";
+import { canonicalProject, projectKey } from "../../src/registry/project.ts";
 import { resolvePortRange, resolveRegistryPath } from "../../src/settings/config.ts";
 import { currentJob, type Job } from "../job/job.ts";
 import {
@@ -18,7 +18,8 @@ import { type IrisInputs, readIris } from "./iris-inputs.ts";
 
 /** The inputs of the step, checked; see action.yml for what they mean. */
 export type Inputs = {
-  readonly project: string | undefined;
+  /** The canonical path. */
+  readonly project: string;
   readonly instance: string | undefined;
   readonly preferredPort: number | undefined;
   readonly portRange: readonly [number, number];
@@ -54,7 +55,7 @@ export function readInputs(): Inputs {
     preferredPort === undefined ? undefined : readInteger("preferred-port", preferredPort, 1, HIGHEST_PORT);
   if (hasWebPort) checkRoomForWebPort(preferred ?? range[1]);
   return {
-    project: line("project"),
+    project: canonicalProject(line("project") ?? ".", job.workspace),
     instance,
     preferredPort: preferred,
     portRange: range,
@@ -72,10 +73,14 @@ export function readInputs(): Inputs {
 }
 
 function checkRoomForWebPort(port: number): void {
-  const highest = HIGHEST_PORT - webPortOf(0);
-  if (port <= highest) return;
-  const problem = `has no port beside port ${port}, because it lies ${webPortOf(0)} above`;
-  throw invalidInput("web-port", "true", problem, `use ports up to ${highest}, or leave \`web-port\` out.`);
+  if (port <= HIGHEST_WITH_WEB_PORT) return;
+  const problem = `gives port ${port} no web port, because ${port} + ${webPortOf(0)} would be above ${HIGHEST_PORT}`;
+  throw invalidInput(
+    "web-port",
+    "true",
+    problem,
+    `use ports up to ${HIGHEST_WITH_WEB_PORT}, or leave \`web-port\` out`,
+  );
 }
 
 /** The job that this step belongs to, by those inputs that tell jobs apart. */
@@ -86,12 +91,14 @@ export function readJob(): Job {
 function readMatrix(text: string): unknown {
   if (text.trim() === "") return null;
   try {
-    return JSON.parse(text);
+    const matrix = JSON.parse(text);
+    // Forgejo's runner puts the matrix into an object of its own.
+    return typeof matrix?.Matrix === "object" ? matrix.Matrix : matrix;
   } catch (cause) {
     throw new InvalidArgumentError({
       what: "Input `matrix` is not JSON.",
       state: "Nothing was assigned.",
-      remedy: "leave the input out: its default is the job's matrix.",
+      remedy: "leave the input out: its default is the job's matrix",
       argument: "matrix",
       value: text.slice(0, 200),
       cause,

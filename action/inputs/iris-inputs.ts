@@ -1,5 +1,11 @@
 import { getInput } from "@actions/core";
-import { DEFAULT_IRIS_USERNAME, IRIS_CPF_MERGE_VARIABLE, IRIS_STARTUP_TIMEOUT_MS } from "../../src/iris/image.ts";
+import {
+  DEFAULT_IRIS_IMAGE,
+  DEFAULT_IRIS_USERNAME,
+  IRIS_CPF_MERGE_VARIABLE,
+  IRIS_STARTUP_TIMEOUT_MS,
+  isImageReference,
+} from "../../src/iris/image.ts";
 import { validNamespace, validPassword, validUsername } from "../../src/iris/names.ts";
 import { IRIS_SUPERSERVER_PORT } from "../../src/iris/ports.ts";
 import { readContainerOptions } from "./container-options.ts";
@@ -32,6 +38,23 @@ export type IrisInputs = {
   readonly startTimeoutMs: number;
 };
 
+/** Inputs without a default that have no effect unless IRIS is started. */
+const NEED_IMAGE = [
+  "container-env",
+  "container-options",
+  "license-key",
+  "cpf-merge",
+  "init-scripts",
+  "username",
+  "password",
+  "namespace",
+] as const;
+
+/** The inputs that are set but have no effect, because `image` is empty: often an expression that yields nothing. */
+export function inputsWithoutImage(): readonly string[] {
+  return line("image") === undefined ? NEED_IMAGE.filter((input) => getInput(input) !== "") : [];
+}
+
 /**
  * The inputs about IRIS; undefined without an image.
  * @throws InvalidArgumentError
@@ -47,7 +70,7 @@ export function readIris(workspace: string): IrisInputs | undefined {
       "username",
       username,
       "comes without a `password`",
-      "give both, or none to keep _SYSTEM and its well-known password.",
+      "give both, or none to keep _SYSTEM and its well-known password",
     );
   }
   const image = line("image");
@@ -71,16 +94,15 @@ export function readIris(workspace: string): IrisInputs | undefined {
   };
   if (iris.cpfMerge !== undefined && iris.containerEnv[IRIS_CPF_MERGE_VARIABLE] !== undefined) {
     const problem = `sets ${IRIS_CPF_MERGE_VARIABLE}, which \`cpf-merge\` needs`;
-    throw invalidInput("container-env", IRIS_CPF_MERGE_VARIABLE, problem, "give only one of the two.");
+    throw invalidInput("container-env", IRIS_CPF_MERGE_VARIABLE, problem, "give only one of the two");
   }
   if (image === undefined) return undefined;
-  // A leading hyphen would be an option of the docker command.
-  if (!/^[A-Za-z0-9][\w.:/@-]{0,499}$/.test(image)) {
+  if (!isImageReference(image)) {
     throw invalidInput(
       "image",
       image,
       "is not a reference to an image",
-      "write it as for `docker pull`, e.g. intersystems/iris-community:latest-em.",
+      `write it as for \`docker pull\`, e.g. ${DEFAULT_IRIS_IMAGE}`,
     );
   }
   return { image, ...iris };
@@ -89,5 +111,5 @@ export function readIris(workspace: string): IrisInputs | undefined {
 function readStartTimeoutMs(text = String(IRIS_STARTUP_TIMEOUT_MS / 1_000)): number {
   const timeoutMs = readDurationMs("start-timeout", text);
   if (timeoutMs > 0) return timeoutMs;
-  throw invalidInput("start-timeout", text, "leaves IRIS no time to start", "write how long it may take, e.g. 180s.");
+  throw invalidInput("start-timeout", text, "leaves IRIS no time to start", "write how long it may take, e.g. 180s");
 }

@@ -5,8 +5,8 @@ const LONGEST = 70;
 
 /**
  * The instance of a job that names none: the values of its matrix and what tells this use of the action from others of
- * the job, e.g. `latest-em_api`. Two legs, or two uses, never get the same: what cannot be written in an instance's
- * letters, or could be read in two ways, is followed by a digest of all.
+ * the job, e.g. `latest-em_api`. Two legs, or two uses, never get the same instance: if the values have characters that an
+ * instance cannot have, or could be read in two ways, a digest of all values is appended.
  * @param action - `GITHUB_ACTION`: `__org_iris-ports`, `__org_iris-ports_2`, or the step's id
  */
 export function defaultInstance(matrix: unknown, action: string): string | undefined {
@@ -18,7 +18,7 @@ export function defaultInstance(matrix: unknown, action: string): string | undef
     .join("_")
     .slice(0, LONGEST)
     .replace(/[-._]+$/, "");
-  // The underscore is what the parts are joined with.
+  // Underscores join the parts, so a part with an underscore in it, or an empty one, would make the name ambiguous.
   const isExact = name === parts.join("_") && !parts.some((part) => part.includes("_") || part === "");
   return isExact ? name : `${name || "leg"}-${digestOf(parts)}`;
 }

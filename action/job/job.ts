@@ -5,14 +5,16 @@ import { isAct } from "./runner.ts";
 
 /** The job of this step, as the runner describes it. */
 export type Job = {
-  /** The same for every step of the job, in main and in post; no other job has it at the same time. */
+  /** Identifies the job: the same in each of its steps, in main and in post, and in no other job at the same time. */
   readonly id: string;
   /** `GITHUB_ACTION`: the name of the step; all steps inside one composite action share it. */
   readonly action: string;
   readonly workspace: string;
   /** A description to print. */
   readonly description: string;
-  /** The job runs in a container (`container:`): HOME, loopback and processes are not the host's. */
+  /** The job runs in a container (`container:`): HOME and processes are not the host's. */
+  readonly hasOwnHome: boolean;
+  /** In such a container its network, and with it the loopback address, is not the host's either, except under act. */
   readonly isInContainer: boolean;
   /** A runner that may serve other jobs after this one, from the same registry. */
   readonly isSelfHosted: boolean;
@@ -38,13 +40,15 @@ export function currentJob(checkRunId: string | undefined, matrix: unknown): Job
     run && `run ${run}`,
     env("RUNNER_NAME") && `on ${env("RUNNER_NAME")}`,
   ];
+  // The parent is outside a job container, and GitHub's runner mounts its directories there.
+  const hasOwnHome = process.ppid === 0 || env("GITHUB_WORKSPACE").startsWith("/__w/");
   return {
     id: `job:${createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 24)}`,
     action: env("GITHUB_ACTION"),
     workspace: env("GITHUB_WORKSPACE") || process.cwd(),
     description: logText(description.filter(Boolean).join(" ")).slice(0, 200),
-    // The runner mounts a job container's directories there; act's containers share the host's network.
-    isInContainer: !isAct() && (process.ppid === 0 || env("GITHUB_WORKSPACE").startsWith("/__w/")),
+    hasOwnHome,
+    isInContainer: hasOwnHome && !isAct(),
     isSelfHosted: env("RUNNER_ENVIRONMENT") !== "github-hosted",
   };
 }

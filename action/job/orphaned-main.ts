@@ -8,15 +8,15 @@ import type { ProcessIdentity } from "../../src/registry/holder.ts";
 import { messageOf, say } from "../output/log.ts";
 import type { Job } from "./job.ts";
 
-/** Main releases by itself what it took, which may include removing a container. */
+/** How long main may take to release what it took, which may include removing a container. */
 const RELEASE_MS = 15_000;
 const KILL_MS = 5_000;
 const POLL_MS = 50;
 
 /**
  * Ends a main that still runs when its post begins. Cancelling a step of a job container ends only the runner's `docker
- * exec`; the process inside runs on, and would take a port and start IRIS after post has looked. Only a process that is
- * provably that main is ended.
+ * exec`; the process inside runs on, and would take a port and start IRIS after post has checked. Only a process that
+ * is provably that main is ended.
  * @returns false when it still runs
  */
 export async function endOrphanedMain(main: ProcessIdentity): Promise<boolean> {
@@ -27,7 +27,7 @@ export async function endOrphanedMain(main: ProcessIdentity): Promise<boolean> {
 
 async function ended(main: ProcessIdentity, signal: NodeJS.Signals, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  if ((await observeProcess(main)) === "alive") process.kill(main.pid, signal);
+  if ((await observeProcess(main)) === "alive") send(signal, main);
   while ((await observeProcess(main)) === "alive") {
     if (performance.now() > deadline) return false;
     await delay(POLL_MS);
@@ -35,14 +35,22 @@ async function ended(main: ProcessIdentity, signal: NodeJS.Signals, timeoutMs: n
   return true;
 }
 
-/** For a main that was cancelled before it had saved what post needs to find it: says that post has run. */
-export function markPostDone(job: Job): void {
-  const path = markPath(job);
-  if (path === undefined) return;
+/** Main may have just ended, or belong to another user. What it took is released in any case. */
+function send(signal: NodeJS.Signals, { pid }: ProcessIdentity): void {
   try {
-    writeFileSync(path, "");
+    process.kill(pid, signal);
   } catch (error) {
-    debug(`${path} could not be written: ${messageOf(error)}`);
+    debug(`${signal} was not sent to process ${pid}: ${messageOf(error)}`);
+  }
+}
+
+/** Records that post has run, for a main that was cancelled before it saved what post needs to find it. */
+export function markPostDone(readJob: () => Job): void {
+  try {
+    const path = markPath(readJob());
+    if (path !== undefined) writeFileSync(path, "");
+  } catch (error) {
+    debug(`the mark that post has run was not written: ${messageOf(error)}`);
   }
 }
 

@@ -13,16 +13,36 @@ export function hasRunnerEnded(): boolean {
   return process.ppid !== PARENT_PID;
 }
 
-/** The runner's worker process, which lives as long as the job; undefined if it cannot be observed. */
+/**
+ * The runner's worker process, which lives as long as the job; undefined if it cannot be observed. That of act lives as
+ * long as all jobs of its run.
+ */
 export async function seenWorker(): Promise<ProcessIdentity | undefined> {
-  // 0 is outside this pid namespace; 1 adopts orphans; act's parent serves all legs of a run.
-  if (PARENT_PID <= 1 || isAct() || isShell(PARENT_PID)) return undefined;
+  // 0 is outside this pid namespace; 1 adopts orphans; Gitea's and Forgejo's runner outlives its jobs.
+  if (PARENT_PID <= 1 || isForge() || isShell(PARENT_PID)) return undefined;
   return identifyProcess(PARENT_PID);
 }
 
-/** True under nektos/act, which runs all legs from one process. */
+/** True under nektos/act, whose job containers share the host's network. */
 export function isAct(): boolean {
-  return process.env["ACT"] === "true";
+  return process.env["ACT"] === "true" && !isForge();
+}
+
+/** True under the runners of Gitea and Forgejo, which build on act but give a job container a network of its own. */
+function isForge(): boolean {
+  return process.env["GITEA_ACTIONS"] === "true" || process.env["FORGEJO_ACTIONS"] === "true";
+}
+
+const LOWEST_NODE = 22;
+
+/** Says that this Node is too old; undefined if it is not. */
+export function nodeProblem(version: string): string | undefined {
+  if (Number.parseInt(version, 10) >= LOWEST_NODE) return undefined;
+  return [
+    `This action needs Node 24, and the runner started it with Node ${version}.`,
+    "act and the runners of Gitea and Forgejo take the `node` of the host or of the job's image, whatever an action asks for.",
+    "To fix: put Node 24 first on the PATH of the runner, or choose a job image that has it",
+  ].join("\n");
 }
 
 /** Kubernetes' container hooks start every step through a shell of its own, which ends with the step, not the job. */

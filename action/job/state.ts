@@ -8,9 +8,9 @@ export type Claim = {
   readonly registryAddress: string;
   readonly portRange: readonly [number, number];
   readonly projectPath: string;
-  /** All that were tried; `null` is the project without one. */
+  /** All instances that were tried; `null` is the project without an instance. */
   readonly instances: readonly (string | null)[];
-  /** Of the holder, and on the label of the container that it creates. */
+  /** The id of the holder, which is also in a label of the container that it creates. */
   readonly holderId: string;
   /** Main itself: in a job container, cancelling ends only its `docker exec`, and main runs on. */
   readonly main: ProcessIdentity;
@@ -23,7 +23,7 @@ export type Claim = {
 /** The result of main, for the job's summary. */
 export type Outcome = { readonly projectKey: string; readonly port: number; readonly startedInMs: number | null };
 
-/** The last one counts. */
+/** May be called again: the claim that was saved last counts. */
 export function saveClaim(claim: Claim): void {
   saveState("claim", JSON.stringify(claim));
 }
@@ -60,7 +60,7 @@ export function readOutcome(): Outcome | undefined {
   return typeof outcome?.port === "number" && typeof outcome.projectKey === "string" ? (outcome as Outcome) : undefined;
 }
 
-/** Steps of the workflow cannot write it, but a runner that was killed may have cut it off. */
+/** Undefined for incomplete text, which a killed runner may leave. Steps of the workflow cannot write it. */
 function parse(text: string): unknown {
   if (text === "") return undefined;
   try {

@@ -11,6 +11,14 @@ import type { IrisInputs } from "../inputs/iris-inputs.ts";
 const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
 const PROJECT_NAME = "IRIS_PORTS_PROJECT";
+const IRIS_NAMES = [
+  "IRIS_HOST",
+  "IRIS_NAMESPACE",
+  "IRIS_USERNAME",
+  "IRIS_PASSWORD",
+  "IRIS_CONTAINER_NAME",
+  "IRIS_CONNECTION_URI",
+] as const;
 
 /** The host of the job's port, and the registry of its assignment. */
 export type Place = { readonly host: string; readonly registryPath: string };
@@ -21,6 +29,8 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at:
   const { port, webPort, projectPath, instance = "", containerName } = assignment;
   exportVariable(inputs.envName, String(port));
   if (webPort !== undefined) exportBeside(inputs.envName, { IRIS_WEB_PORT: String(webPort) });
+  else clearBeside(inputs.envName, ["IRIS_WEB_PORT"]);
+  if (inputs.iris === undefined) clearBeside(inputs.envName, IRIS_NAMES);
   if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
     exportVariable(PROJECT_NAME, projectPath);
     // Empty values override those of an earlier use of the action in this job.
@@ -47,14 +57,15 @@ export function exportIris({ port, containerName }: PortAssignment, { envName, i
   const password = iris.password ?? DEFAULT_IRIS_PASSWORD;
   const namespace = iris.namespace ?? DEFAULT_IRIS_NAMESPACE;
   const uri = connectionUri({ host, port, namespace, username, password });
-  exportBeside(envName, {
+  const variables: Record<(typeof IRIS_NAMES)[number], string> = {
     IRIS_HOST: host,
     IRIS_NAMESPACE: namespace,
     IRIS_USERNAME: username,
     IRIS_PASSWORD: password,
     IRIS_CONTAINER_NAME: containerName,
     IRIS_CONNECTION_URI: uri,
-  });
+  };
+  exportBeside(envName, variables);
   setOutput("username", username);
   setOutput("namespace", namespace);
   setOutput("connection-uri", uri);
@@ -64,25 +75,42 @@ export function exportIris({ port, containerName }: PortAssignment, { envName, i
 function exportBeside(envName: string, variables: Readonly<Record<string, string>>): void {
   const hasPrefix = envName.endsWith(DEFAULT_NAME);
   if (!hasPrefix && !isFirstUse()) return;
-  const prefix = hasPrefix ? envName.slice(0, -DEFAULT_NAME.length) : "";
-  for (const [name, value] of Object.entries(variables)) exportVariable(`${prefix}${name}`, value);
+  for (const [name, value] of Object.entries(variables)) exportVariable(`${prefixOf(envName)}${name}`, value);
+}
+
+/** A second use that takes over the name of the port must not leave the first one's password or URI beside its own port. */
+function clearBeside(envName: string, names: readonly string[]): void {
+  if (!envName.endsWith(DEFAULT_NAME) || isFirstUse()) return;
+  const exported = names.map((name) => `${prefixOf(envName)}${name}`);
+  // Only an earlier use sets the last of them; a workflow may set the others itself.
+  if (!process.env[exported.at(-1) as string]) return;
+  for (const name of exported) exportVariable(name, "");
+}
+
+/** `ORDERS_` of `ORDERS_IRIS_PORT`. */
+function prefixOf(envName: string): string {
+  return envName.endsWith(DEFAULT_NAME) ? envName.slice(0, -DEFAULT_NAME.length) : "";
 }
 
 /** Has the runner hide every secret in the log of the whole job, in every form in which it is handed on. */
 export function maskSecrets({ registryAddress, iris }: Inputs): void {
-  if (isRedisUrl(registryAddress)) maskPassword(parseRedisUrl(registryAddress, "registryPath").password);
+  if (isRedisUrl(registryAddress)) {
+    const { password, writtenPassword } = parseRedisUrl(registryAddress, "registryPath");
+    // Later steps show the URL as it is written, which may escape more or fewer characters than encodeURIComponent().
+    maskPassword(password, writtenPassword);
+  }
   if (iris !== undefined) maskIris(iris);
 }
 
-function maskPassword(password: string | undefined): void {
+/** @param written - the password as it is written in a URL, if it comes from one */
+function maskPassword(password: string | undefined, written?: string): void {
   if (password === undefined) return;
-  setSecret(password);
-  if (encodeURIComponent(password) !== password) setSecret(encodeURIComponent(password));
+  for (const form of new Set([password, encodeURIComponent(password), written ?? password])) setSecret(form);
 }
 
 function maskIris({ password, licenseKey }: IrisInputs): void {
   // Short lines of a key, such as its section's name, are not secret and may occur anywhere.
-  const lines = licenseKey?.split("\n").filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
+  const lines = licenseKey?.split(/\r?\n/).filter((line) => line.length >= SECRET_LINE_LENGTH) ?? [];
   for (const line of lines) setSecret(line);
   // The well-known default password is not a secret, and masking "SYS" would garble every log line with %SYS.
   if (password === DEFAULT_IRIS_PASSWORD) return;
@@ -90,6 +118,6 @@ function maskIris({ password, licenseKey }: IrisInputs): void {
 }
 
 /** True if no earlier use has exported its assignment as the job's. Exports take effect in this step as well. */
-function isFirstUse(): boolean {
+export function isFirstUse(): boolean {
   return !process.env[PROJECT_NAME];
 }

@@ -13,7 +13,7 @@ export type SummaryFacts = {
   readonly cleaned: readonly ListedAssignment[] | undefined;
 };
 
-/** Adds a short table to the summary of the job, where the runner takes one. */
+/** Adds a short table to the summary of the job, if the runner supports summaries. */
 export async function writeSummary(facts: SummaryFacts): Promise<void> {
   if (!process.env["GITHUB_STEP_SUMMARY"]) return;
   try {
@@ -54,7 +54,10 @@ function releasedText({ assignments, removedContainers }: GivenBack): string {
   return `${assignments.some(({ status }) => status === "released") ? "yes" : "no, others hold it"}${removed}`;
 }
 
-/** In code, GitHub makes no links, mentions or pictures of what a path or an image is called; a line is never broken. */
+/**
+ * Formatted as code, so that GitHub turns no part of a path or an image's name into a link, mention or picture, and on
+ * one line.
+ */
 function cell(text: string): string {
   return `<code>${logText(text).replaceAll(/[&<>"'`|]/g, (character) => `&#${character.charCodeAt(0)};`)}</code>`;
 }

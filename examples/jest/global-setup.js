@@ -1,6 +1,6 @@
 const { IrisRegistryContainer } = require("iris-ports");
 
-// One IRIS for the run. What the workers need to know of it, they get through their environment.
+// One IRIS for the run. The workers read its container and login from their environment.
 module.exports = async () => {
   const iris = await new IrisRegistryContainer(process.env.IRIS_IMAGE).start();
   globalThis.iris = iris;

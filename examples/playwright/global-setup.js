@@ -1,6 +1,6 @@
 import { IrisRegistryContainer } from "iris-ports";
 
-// One IRIS for the run. What the workers need to know of it, they get through their environment.
+// One IRIS for the run. The workers read its container and login from their environment.
 export default async function setup() {
   const iris = await new IrisRegistryContainer(process.env.IRIS_IMAGE).start();
   const connection = { host: iris.getHost(), port: iris.getPort(), namespace: iris.getNamespace() };

@@ -4,9 +4,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     globalSetup: "iris-ports/vitest/setup",
-    // An image of your own, and who gets a namespace: "worker", "file" or "test".
+    // The image, "" for the default; and whether each "worker", "file" or "test" gets a namespace.
     provide: { irisOptions: { image: process.env["IRIS_IMAGE"] ?? "", namespacePer: "worker" } },
-    // Making a namespace takes IRIS some seconds.
+    // IRIS takes several seconds to create a namespace.
     testTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -1,8 +1,8 @@
+import { releaseCommand } from "../registry/allocation/assignment-errors.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import type { Holder } from "../registry/holder.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { projectText } from "../report/assignment-table.ts";
-import { commandText, projectWords } from "../settings/command-text.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import { type HoldOptions, holderFor, type RequestOptions, requestOptions } from "./holder-options.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
@@ -28,12 +28,12 @@ export async function assign(
   else terminal.write(assignedText(assignment, holder, registry.registryPath, terminal));
 }
 
-/** The port stays assigned, although nobody reads which. */
+/** The port stays assigned even if its number cannot be printed. */
 export function assignedLoss(
   { port, projectPath, instance, projectKey }: PortAssignment,
   registryPath: string,
 ): OutputLoss {
-  const release = commandText(["release", ...projectWords(projectPath, instance)], registryPath);
+  const release = releaseCommand(projectPath, instance, registryPath);
   return {
     state: `${projectKey} has port ${port}, and keeps it.`,
     remedy: `write the output elsewhere, or release the port: ${release}`,
@@ -43,7 +43,7 @@ export function assignedLoss(
 function assignedText(assignment: PortAssignment, holder: Holder, registryPath: string, terminal: Terminal): string {
   const { port, webPort, projectPath, instance, projectKey } = assignment;
   const web = webPort === undefined ? "" : ` and web port ${terminal.paint("strong", String(webPort))}`;
-  const release = commandText(["release", ...projectWords(projectPath, instance)], registryPath);
+  const release = releaseCommand(projectPath, instance, registryPath);
   const until = untilText(holder);
   return `${projectText(projectKey, terminal)} has port ${terminal.paint("strong", String(port))}${web}${until}. To release it: ${plainText(release)}\n`;
 }

@@ -7,6 +7,7 @@ import { plainJson, plainText } from "../text/plain-text.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
+import { reportStillRunning } from "./still-running.ts";
 import { standardError, standardOutput } from "./terminal.ts";
 
 /**
@@ -21,10 +22,12 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
     const answer = await confirmClearing(await registry.listAll());
     if (answer !== "yes") return answer === "interrupted" ? EXIT_CODES.interrupted : EXIT_CODES.ok;
   }
+  const before = await registry.listAll();
   const cleared = await registry.clearAll();
   if (options.json) terminal.write(`${plainJson(cleared.map(assignmentJson))}\n`);
   else if (cleared.length === 0) terminal.write(`No assignments in ${plainText(registry.registryPath)}.\n`);
   else terminal.write(`Released ${cleared.length === 1 ? "1 port" : `${cleared.length} ports`}.\n`);
+  for (const assignment of before) reportStillRunning(assignment);
   return EXIT_CODES.ok;
 }
 
@@ -39,7 +42,7 @@ async function confirmClearing(assignments: readonly ListedAssignment[]) {
 
 function noTerminal(registryPath: string): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: "clear releases every port and asks first, but there is no terminal to ask on.",
+    what: `\`${commandText(["clear"])}\` asks for confirmation, but there is no terminal to ask on.`,
     state: "Nothing was changed.",
     remedy: `see what would be released (${commandText(["list"], registryPath)}), then: ${commandText(["clear", "--yes"], registryPath)}`,
     argument: "--yes",

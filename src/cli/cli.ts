@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { showWarnings } from "../errors/warning.ts";
+import { nameProgramAsStarted } from "../settings/command-text.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
@@ -7,6 +8,7 @@ import { endWhenOutputEnds } from "./terminal.ts";
 /** Runs the command line and returns the exit code. A command is loaded when it is called, so `--help` loads none. */
 export async function main(args: readonly string[]): Promise<number> {
   const isJson = isJsonWanted(args);
+  nameProgramAsStarted();
   endWhenOutputEnds(isJson);
   showWarnings((message) => void import("./report-error.ts").then(({ reportWarning }) => reportWarning(message)));
   let exitCode: number = EXIT_CODES.ok;
@@ -20,14 +22,20 @@ export async function main(args: readonly string[]): Promise<number> {
     },
   });
   try {
-    if (args[0] === "complete") await (await import("./complete.ts")).addCompletion(program, args);
+    if (args[0] === "complete" && args[1] === "--") {
+      await (await import("./completion/completions.ts")).printCompletions(program, args.slice(2));
+      return exitCode;
+    }
     if (args.includes("run")) (await import("./separator.ts")).checkSeparator(program, args);
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
     const { reportError, reportUsage } = await import("./report-error.ts");
-    return error instanceof CommanderError ? reportUsage(complaint, isJson) : reportError(error, isJson);
+    if (!(error instanceof CommanderError)) return reportError(error, isJson);
+    const [word = ""] = args;
+    const isCommand = program.commands.some((command) => [command.name(), ...command.aliases()].includes(word));
+    return reportUsage(complaint, isCommand ? [word] : [], isJson);
   }
 }
 

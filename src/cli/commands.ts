@@ -31,10 +31,10 @@ export const repeated = (flags: string, description: string) =>
 
 /** Options that several commands have. */
 export const option = {
-  json: () => new Option("--json", "print JSON, errors as well"),
+  json: () => new Option("--json", "print JSON, also for errors"),
   instance: () => new Option("--instance <name>", "a second IRIS of the same project"),
   port: () => new Option("--port <number>", "exactly this port, even outside the range"),
-  webPort: () => new Option("--web-port", "also a port for the web server, always 50801 above the port"),
+  webPort: () => new Option("--web-port", "also assign a port for the web server, always 50801 above the port"),
   wait: () => new Option("--wait <duration>", "queue for a port when all are taken, e.g. 90s, 5m"),
   namespace: () => new Option("--namespace <name>", "the IRIS namespace (default: USER)"),
   username: () => new Option("--username <name>", "the IRIS user (default: _SYSTEM)"),

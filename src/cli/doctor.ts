@@ -26,7 +26,6 @@ const STYLE_OF_VERDICT = { ok: "good", warn: "warning", fail: "bad" } as const s
 >;
 
 const DOCKER_TIMEOUT_MS = 5_000;
-const NEEDS_COMMAND = "Ports and the library work without it; `iris-ports up` and the action's `image` need it.";
 
 /**
  * `iris-ports doctor`: reports problems; with `--repair`, fixes what it can and reports the remaining ones. Returns
@@ -41,7 +40,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   if (!options.yes) {
     const asking = standardError();
     asking.write(findingsText(before, asking));
-    const answer = await confirm("Repair it? What cannot be read is kept beside it. [y/N] ");
+    const answer = await confirm("Repair the registry? Unreadable files are kept beside it. [y/N] ");
     if (answer !== "yes") {
       asking.write("Nothing was changed.\n");
       return answer === "interrupted" ? EXIT_CODES.interrupted : exitCodeFor(before);
@@ -67,7 +66,8 @@ async function checkDockerCommand(): Promise<readonly Finding[]> {
     return [];
   } catch (error) {
     if (!(error instanceof ContainerEngineError)) throw error;
-    return [warn("docker", `${error.what} ${NEEDS_COMMAND}`, error.remedy)];
+    const needed = `\`${commandText(["up"])}\` and the action's \`image\` need it`;
+    return [warn("docker", `${error.what} Ports and the library work without it; ${needed}.`, error.remedy)];
   }
 }
 
@@ -100,7 +100,7 @@ function findingsText(findings: readonly Finding[], terminal: Terminal): string 
 
 function noTerminal(registryPath: string): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: "doctor --repair asks before it changes anything, but there is no terminal to ask on.",
+    what: `\`${commandText(["doctor", "--repair"])}\` asks for confirmation, but there is no terminal to ask on.`,
     state: "Nothing was changed.",
     remedy: `see what is wrong (${commandText(["doctor"], registryPath)}), then: ${commandText(["doctor", "--repair", "--yes"], registryPath)}`,
     argument: "--yes",

@@ -46,21 +46,21 @@ export function exitCodeOfSignal(signalNumber: number): number {
 export const EXIT_CODES_HELP = `
 Exit codes:
   0    done
-  1    unexpected error; status: not running; session: refused; env --check: out of date
+  1    unexpected error; status: not running or starting; session: refused; open: no browser; env --check: out of date
   2    wrong usage or value
   3    no port is free (PORT_EXHAUSTED)
   4    the port is in use (PORT_CONFLICT)
   5    the registry's lock was not obtained (PORT_ASSIGNMENT_TIMEOUT)
   6    the project has no port (PORT_NOT_ASSIGNED)
   7    the registry cannot be read or written (REGISTRY_*)
-  8    the container engine (CONTAINER_*)
+  8    the container engine or a container failed (CONTAINER_*)
   9    doctor found something that does not work
   10   IRIS refused a script, SQL or a class (IRIS_SESSION)
   130  interrupted (128 + the signal's number)
-  run  the command's own; 126 not executable, 127 not found
+  run  the exit code of its command; 126 not executable, 127 not found
 
 Environment:
   IRIS_PORT_REGISTRY, IRIS_PORT_RANGE       instead of --registry and --range
-  IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   instead of the working directory
-  DOCKER_HOST, NO_COLOR, FORCE_COLOR        as everywhere
+  IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   the project and instance, if none are given
+  DOCKER_HOST, NO_COLOR, FORCE_COLOR        as for other tools
   DEBUG=iris-ports*                         traces, and stack traces of errors`;

@@ -4,7 +4,7 @@ const STAT = "/proc/self/stat";
 
 /**
  * True if Ctrl-C reaches this process from the terminal, and with it every process that it started: the terminal
- * sends it to its foreground process group, whatever the standard streams are redirected to. Where the system does not
+ * sends it to its foreground process group, whatever the standard streams are redirected to. If the system does not
  * tell the groups, a stream that is a terminal stands for it. @see proc_pid_stat(5), fields 5 (pgrp) and 8 (tpgid)
  */
 export function isInForeground(): boolean {

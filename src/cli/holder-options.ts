@@ -3,8 +3,9 @@ import { InvalidArgumentError } from "../errors/errors.ts";
 import { PortConflictError } from "../registry/errors.ts";
 import { type Holder, holderOf, manualHolder } from "../registry/holder.ts";
 import { identifyDirectory } from "../registry/host/directory-identity.ts";
-import { ENDED, identifyProcess, UNKNOWN } from "../registry/host/process-identity.ts";
-import { checkPort } from "../settings/config.ts";
+import { identifyProcess } from "../registry/host/process-identity.ts";
+import { ENDED, UNKNOWN } from "../registry/host/start-time.ts";
+import { checkPort } from "../settings/checks.ts";
 import { durationOption } from "./duration-option.ts";
 import { waitOptions } from "./wait.ts";
 
@@ -40,18 +41,18 @@ export function webPortRefusal(error: unknown, preferredPort: number | undefined
 export async function holderFor({ forPid, ttl }: HoldOptions, projectPath: string): Promise<Holder> {
   if (forPid !== undefined) {
     if (ttl === undefined) return processFor(forPid);
-    throw invalid("--ttl", ttl, "--for-pid and --ttl exclude each other.", "give only one of them.");
+    throw invalid("--ttl", ttl, "--for-pid and --ttl exclude each other.", "give only one of them");
   }
   const directory = await identifyDirectory(projectPath);
   return manualHolder({
-    ...(ttl !== undefined && { expiresAt: new Date(Date.now() + durationOption("--ttl", ttl)) }),
+    ...(ttl !== undefined && { expiresAt: new Date(Date.now() + durationOption("--ttl", ttl, { shortestMs: 1 })) }),
     ...(directory !== undefined && { directory }),
   });
 }
 
 async function processFor(text: string): Promise<Holder> {
   const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
-  const example = "give the id of a running process; in a shell script, $$ is the script's own.";
+  const example = "give the id of a running process; in a shell script, $$ is the script's own";
   if (pid === undefined)
     throw invalid("--for-pid", text, `--for-pid is not a process id: ${JSON.stringify(text)}.`, example);
   const identity = await identifyProcess(pid);

@@ -1,3 +1,4 @@
+import { warn } from "../errors/warning.ts";
 import type { ListedAssignment } from "../registry/assignment.ts";
 import { describeHolder } from "../registry/evidence/staleness.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
@@ -6,7 +7,8 @@ import { formatAge } from "../text/age.ts";
 import { plainJson, plainText } from "../text/plain-text.ts";
 import { addressesOf, endpointOf } from "./connection.ts";
 import { notAssigned } from "./not-assigned.ts";
-import { type GlobalOptions, openRegistry } from "./open-registry.ts";
+import type { GlobalOptions } from "./open-registry.ts";
+import { openRegistryAndEngine, servedWebPort } from "./served-web-port.ts";
 import { standardOutput, type Terminal } from "./terminal.ts";
 
 /** `iris-ports inspect [project]` @throws PortNotAssignedError */
@@ -15,14 +17,21 @@ export async function inspect(
   options: GlobalOptions & { instance?: string; json?: boolean },
 ): Promise<void> {
   const { instance } = options;
-  const registry = openRegistry(options);
+  const open = openRegistryAndEngine(options);
+  const { registry } = open;
   const assignment = await registry.inspect(project, { instance });
-  if (!assignment) throw notAssigned(registry, project, instance);
+  if (!assignment) throw await notAssigned(registry, project, instance);
   const terminal = standardOutput();
-  const addresses = addressesOf(assignment, endpointOf(registry.engine, {}));
+  const served = await servedWebPort(open, assignment);
+  const { webPort: assigned, ...withoutWebPort } = assignment;
+  const webPort = served.container === undefined ? assigned : served.webPort;
+  const shown = webPort === undefined ? withoutWebPort : { ...assignment, webPort };
+  const addresses = addressesOf(shown, endpointOf(registry.engine, {}));
+  if (served.warning !== undefined) warn(served.warning);
+  const isPortalChecked = served.warning === undefined;
   terminal.write(
     options.json
-      ? `${plainJson({ ...assignmentJson(assignment), addresses })}\n`
+      ? `${plainJson({ ...assignmentJson(assignment), ...addresses, isPortalChecked })}\n`
       : describe(assignment, addresses, terminal, new Date()),
   );
 }

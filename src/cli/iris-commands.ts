@@ -15,13 +15,13 @@ export function addIrisCommands(context: Program): void {
   })
     .argument(...PROJECT)
     .addOption(option.instance())
-    .option("--force", "also while processes or jobs use it")
+    .option("--force", "shut it down even while processes or jobs use it")
     .action(async (project, _, command: Command) =>
       (await import("./iris/down.ts")).down(project, command.optsWithGlobals()),
     );
   addCommand(context, {
     name: "status",
-    summary: "show whether the project's IRIS runs, and where; exit code 1 where it does not",
+    summary: "show whether the project's IRIS runs, and its addresses; exit code 1 if it does not run",
     examples: [
       ["iris-ports status", "the working directory's"],
       ["iris-ports status --json", "for a script"],
@@ -45,8 +45,8 @@ export function addIrisCommands(context: Program): void {
   })
     .argument(...PROJECT)
     .addOption(option.instance())
-    .option("-f, --follow", "go on with what it writes, until Ctrl-C")
-    .option("--tail <lines>", "only so many lines")
+    .option("-f, --follow", "keep showing new output, until Ctrl-C")
+    .option("--tail <lines>", "number of lines to show from the end")
     .action(async (project, _, command: Command) =>
       onExitCode(await (await import("./iris/logs.ts")).logs(project, command.optsWithGlobals())),
     );
@@ -55,7 +55,7 @@ export function addIrisCommands(context: Program): void {
     summary: "open a session in the project's IRIS, or run the script on standard input up to its first error",
     examples: [
       ["iris-ports session SHOP", "interactive"],
-      ["iris-ports session SHOP < setup.script", "exit code 1 where IRIS refuses a line"],
+      ["iris-ports session SHOP < setup.script", "exit code 1 if IRIS refuses a line"],
     ],
   })
     .argument("[namespace]", "the namespace (default: USER)")
@@ -76,7 +76,7 @@ export function addIrisCommands(context: Program): void {
     .addOption(option.instance())
     .option("--print", "only print the address")
     .action(async (project, _, command: Command) =>
-      (await import("./iris/open.ts")).open(project, command.optsWithGlobals()),
+      onExitCode(await (await import("./iris/open.ts")).open(project, command.optsWithGlobals())),
     );
 }
 
@@ -90,7 +90,7 @@ function addUp(context: Program): void {
     ],
   })
     .argument("[image]", "the image (default: InterSystems IRIS Community Edition)")
-    .option("--image <image>", "the same as an option")
+    .option("--image <image>", "the image, as an option instead of an argument")
     .addOption(option.project())
     .addOption(option.instance())
     .addOption(option.port())
@@ -99,9 +99,20 @@ function addUp(context: Program): void {
     .option("--username <name>", "the user to log in as; created with the role %ALL unless it exists")
     .option("--password-file <file>", "the file with that user's password; - is standard input")
     .option("--namespace <name>", "the namespace; created with its database unless it exists")
-    .option("--license-key <file>", "the licence key")
-    .option("--cpf-merge <file>", "a merge file for the configuration")
-    .addOption(repeated("--env <name=value>", "the container's environment; NAME alone takes the value from here"))
+    .option("--license-key <file>", "the licence key of IRIS")
+    .option("--cpf-merge <file>", "a configuration merge file of IRIS")
+    .addOption(
+      repeated(
+        "--env <name=value>",
+        "a variable for the container; NAME alone takes the value that it has here; may be repeated",
+      ),
+    )
+    .addOption(
+      repeated(
+        "--container-option <option>",
+        "a further option of `docker create`, such as --memory=4g; may be repeated",
+      ),
+    )
     .option("--data <directory>", "keep the data in this directory of the host")
     .option("--pull <when>", "missing (the default), always or never")
     .option("--start-timeout <duration>", "how long IRIS may take to start (default: 180s)")

@@ -58,7 +58,7 @@ function parse(text: string) {
       `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale.`,
     );
   const { matches, value: [pattern, description] = [/^/, ""] } = known;
-  if (!pattern.test(value)) throw invalid(text, `${key}=VALUE, where VALUE is ${description}.`);
+  if (!pattern.test(value)) throw invalid(text, `${key}=VALUE, where VALUE is ${description}`);
   return { key, value, matches };
 }
 

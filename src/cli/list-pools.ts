@@ -17,7 +17,7 @@ export async function listPools(options: ListOptions): Promise<void> {
   const terminal = standardOutput();
   const pools = [];
   for (const { name, url: registryPath } of await poolsAt(url)) {
-    // The containers of another pool are on another engine, which this one knows nothing of.
+    // The containers of another pool are on another engine, which is not queried.
     const pool = new PortRegistry({ registryPath, engine: false, portRange: range });
     pools.push({ name, assignments: (await pool.listAll()).filter(matches) });
   }

@@ -17,8 +17,8 @@ export function addPortCommands(context: Program): void {
     .addOption(option.webPort())
     .addOption(option.instance())
     .addOption(option.wait())
-    .option("--for-pid <pid>", "hold it until that process ends, e.g. $$")
-    .option("--ttl <duration>", "hold it for so long, e.g. 2h")
+    .option("--for-pid <pid>", "hold the port until this process ends, e.g. $$")
+    .option("--ttl <duration>", "hold the port for this long at most, e.g. 2h")
     .addOption(option.json())
     .option("-q, --quiet", "print only the port")
     .action(async (project, _, command: Command) =>
@@ -29,13 +29,13 @@ export function addPortCommands(context: Program): void {
     summary: "print the port that a project has",
     examples: [
       ["iris-ports port", "the working directory's"],
-      ["iris-ports port -q /srv/shop || echo none", "by the exit code whether there is one"],
+      ["iris-ports port -q /srv/shop || echo none", "the exit code says whether there is one"],
     ],
   })
     .argument(...PROJECT)
     .addOption(option.instance())
     .addOption(option.json())
-    .option("-q, --quiet", "print only the port, and nothing where there is none")
+    .option("-q, --quiet", "print only the port, or nothing if there is none")
     .action(async (project, _, command: Command) =>
       onExitCode(await (await import("./port.ts")).port(project, command.optsWithGlobals())),
     );
@@ -68,7 +68,7 @@ export function addPortCommands(context: Program): void {
   })
     .argument(...PROJECT)
     .addOption(option.instance())
-    .option("--force", "also while processes or jobs use it")
+    .option("--force", "release it even while processes or jobs use it")
     .addOption(option.json())
     .action(async (project, _, command: Command) =>
       (await import("./release.ts")).release(project, command.optsWithGlobals()),
@@ -86,12 +86,14 @@ function addEnv(context: Program): void {
   })
     .argument(...PROJECT)
     .addOption(new Option("--format <format>", "shell (the default), dotenv, json, vscode or toml"))
-    .addOption(repeated("--write <file>", "write only our lines into this file; may be repeated"))
-    .option("--check", "change nothing; exit code 1 where a file is out of date")
-    .option("--force", "turn lines that set our names elsewhere in the file into comments")
+    .addOption(
+      repeated("--write <file>", "write the variables into this file, and keep its other lines; may be repeated"),
+    )
+    .option("--check", "change nothing; exit code 1 if a file, by default .env, is out of date")
+    .option("--force", "turn other lines of the file that set the same names into comments")
     .addOption(option.port())
     .addOption(option.webPort())
-    .option("--no-web-port", "no port for the web server (default: one where possible)")
+    .option("--no-web-port", "assign no port for the web server (default: assign one if possible)")
     .addOption(option.instance())
     .addOption(option.wait())
     .addOption(option.namespace())

@@ -21,5 +21,5 @@ export async function port(
     return EXIT_CODES.ok;
   }
   if (options.quiet) return EXIT_CODES.notAssigned;
-  throw notAssigned(registry, project, instance);
+  throw await notAssigned(registry, project, instance);
 }

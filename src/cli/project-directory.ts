@@ -51,7 +51,7 @@ function lookAt(path: string): "directory" | keyof typeof PROBLEMS {
     if (stat === undefined) return "missing";
     return stat.isDirectory() ? "directory" : "other";
   } catch {
-    // Whatever the system says, its path leads nowhere for this user.
+    // Whatever the system's error, this user cannot use the path.
     return "unreadable";
   }
 }
@@ -61,7 +61,7 @@ async function noteProjectAbove(registry: PortRegistry, path: string): Promise<v
     const assignment = await registry.getAssignment(above);
     if (assignment === undefined) continue;
     const command = commandText(["port", above], registry.registryPath);
-    const text = `${path} gets a port of its own; it is inside project ${above}, which has port ${assignment.port} (${command}).`;
+    const text = `${path} is a project of its own, inside project ${above}, which has port ${assignment.port} (${command}).`;
     process.stderr.write(`iris-ports: ${plainText(text)}\n`);
     return;
   }

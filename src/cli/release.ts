@@ -1,9 +1,9 @@
-import type { ListedAssignment } from "../registry/assignment.ts";
 import { assignmentJson } from "../report/assignment-json.ts";
 import { projectText } from "../report/assignment-table.ts";
-import { plainJson, plainText } from "../text/plain-text.ts";
+import { plainJson } from "../text/plain-text.ts";
 import { type GlobalOptions, openRegistry } from "./open-registry.ts";
-import { standardError, standardOutput } from "./terminal.ts";
+import { reportStillRunning } from "./still-running.ts";
+import { standardOutput } from "./terminal.ts";
 
 /**
  * `iris-ports release [project]`: releases the port; with `--force` also while processes or jobs hold it.
@@ -21,13 +21,5 @@ export async function release(
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
   else terminal.write(`Released port ${assignment.port} (${projectText(assignment.projectKey, terminal)}).\n`);
-  if (before !== undefined) for (const line of stillRunning(before)) standardError().write(`${plainText(line)}\n`);
-}
-
-/** Containers that still use the released port. */
-function stillRunning({ evidence, port }: ListedAssignment): readonly string[] {
-  return evidence
-    .filter(({ kind, verdict }) => verdict === "alive" && (kind === "container" || kind === "holder"))
-    .filter(({ text }) => !text.startsWith("manual"))
-    .map(({ text }) => `Still there, and may use port ${port}: ${text}`);
+  if (before !== undefined) reportStillRunning(before);
 }

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import createDebug from "debug";
 import { IrisPortsError } from "../errors/base.ts";
+import { commandText } from "../settings/command-text.ts";
 import { plainJson, plainLines } from "../text/plain-text.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import type { OutputLoss } from "./terminal.ts";
@@ -22,18 +23,23 @@ export function reportWarning(message: string): void {
   process.stderr.write(`${mark} ${plainLines(message)}\n`);
 }
 
-/** Prints what is wrong with the arguments, unless the help was printed instead. */
-export function reportUsage(complaint: string, isJson = false): number {
+/** Prints what is wrong with the arguments, and which help explains them, unless the help was printed instead. */
+export function reportUsage(complaint: string, words: readonly string[], isJson = false): number {
   const what = complaint.replace(/^error: /, "").trimEnd();
   if (what === "") return EXIT_CODES.usage;
-  const error = { code: "INVALID_ARGUMENT", what, state: undefined, remedy: "see `iris-ports --help`." };
+  const remedy = `see \`${commandText([...words, "--help"])}\``;
+  const error = { code: "INVALID_ARGUMENT", what, state: undefined, remedy };
   if (isJson) writeJson(error);
   else process.stderr.write(`iris-ports: ${plainLines(textOf(error))}\n`);
   return EXIT_CODES.usage;
 }
 
-/** Prints why the output could not be written, and what stays nevertheless. */
-export function reportOutputLoss(error: Error, { state, remedy }: OutputLoss, isJson: boolean): void {
+/** Prints why the output could not be written, and what the command has changed nevertheless. */
+export function reportOutputLoss(error: Error, loss: OutputLoss | undefined, isJson: boolean): void {
+  const { state, remedy } = loss ?? {
+    state: "What the command has changed stays changed.",
+    remedy: `write the output elsewhere, and see \`${commandText(["list"])}\``,
+  };
   const what = `The output could not be written: ${error.message}`;
   if (isJson) writeJson({ code: "UNEXPECTED", what, state, remedy });
   else writeText(`${what}\n${state}\nTo fix: ${remedy}`);
@@ -45,9 +51,9 @@ function unexpected(error: unknown): Report {
   const message = error instanceof Error ? error.message : String(error);
   return {
     code: "UNEXPECTED",
-    what: `Something unexpected happened: ${message}`,
+    what: `Unexpected failure: ${message}`,
     state: undefined,
-    remedy: "run it again with DEBUG=iris-ports* and report what it prints.",
+    remedy: "run the command again with DEBUG=iris-ports* and report what it prints",
   };
 }
 
@@ -61,6 +67,7 @@ function writeText(text: string): void {
   );
 }
 
+/** In one line, because notes and warnings may come before it. */
 function writeJson({ code, what, state, remedy }: Report): void {
-  process.stderr.write(`${plainJson({ error: { code, message: what, state, remedy } })}\n`);
+  process.stderr.write(`${plainJson({ error: { code, message: what, state, remedy } }, 0)}\n`);
 }

@@ -1,8 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import { uniqueProcessHolder } from "../registry/holder.ts";
+import type { PortAssignment } from "../registry/assignment.ts";
+import { holderOf, type ProcessHolder, uniqueProcessHolder } from "../registry/holder.ts";
+import { identifyProcess } from "../registry/host/process-identity.ts";
+import { ENDED, UNKNOWN } from "../registry/host/start-time.ts";
+import type { PortRegistry } from "../registry/registry.ts";
 import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
+import { commandText } from "../settings/command-text.ts";
+import { isRedisUrl } from "../settings/config.ts";
 import { plainText, truncate } from "../text/plain-text.ts";
 import type { AssignCommandOptions } from "./assign.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "./exit-codes.ts";
@@ -34,8 +40,12 @@ export async function run(
   const holder = await uniqueProcessHolder({ description: command.slice(0, 200) });
   const project = await requireProject(registry, options.project, options.instance);
   const assignment = await registry.assignPort(project, { ...requestOptions(options), holder });
+  let handedOver: Promise<unknown> | undefined;
+  const handOver = (pid: number) => {
+    handedOver = handOverTo(pid, registry, assignment, holder).catch(reportError);
+  };
   try {
-    return await runToItsEnd(command, args, {
+    return await runToItsEnd(command, args, handOver, {
       IRIS_PORT: String(assignment.port),
       ...(assignment.webPort === undefined ? {} : { IRIS_WEB_PORT: String(assignment.webPort) }),
       // Containers that the command starts use this assignment.
@@ -45,14 +55,28 @@ export async function run(
       IRIS_PORT_RANGE: registry.portRange.join("-"),
     });
   } finally {
+    await handedOver;
     // The exit code of the command matters more than this failure.
     await releaseIfAssigned(registry, assignment, { holder }).catch(reportError);
   }
 }
 
+/**
+ * Lets the command itself hold the port, because it lives on if this process is killed. On a server the holder has to be
+ * renewed, which only this process does.
+ */
+async function handOverTo(pid: number, registry: PortRegistry, assignment: PortAssignment, holder: ProcessHolder) {
+  if (isRedisUrl(registry.registryAddress)) return;
+  const command = await identifyProcess(pid);
+  if (command.startTime === UNKNOWN || command.startTime === ENDED) return;
+  const { id, description = "" } = holder;
+  await registry.assignPort(assignment, { holder: holderOf(command, { id, description }) });
+}
+
 async function runToItsEnd(
   command: string,
   args: readonly string[],
+  onStarted: (pid: number) => void,
   variables: Record<string, string>,
 ): Promise<number> {
   let child: ChildProcess | undefined;
@@ -65,6 +89,7 @@ async function runToItsEnd(
   try {
     // biome-ignore lint/style/noProcessEnv: the command inherits the whole environment; nothing is read from it here
     child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...variables } });
+    if (child.pid !== undefined) onStarted(child.pid);
     return await exitCode(child);
   } catch (error) {
     return reportNotStarted(command, error as NodeJS.ErrnoException);
@@ -83,8 +108,8 @@ function reportNotStarted(command: string, error: NodeJS.ErrnoException): number
   const what = isMissing ? "was not found" : `could not be started: ${error.message}`;
   const remedy =
     process.platform === "win32"
-      ? "give a program's name; a .cmd or .bat file needs `cmd /c`, e.g. `iris-ports run -- cmd /c npm test`."
-      : "check the command's spelling and PATH; what needs a shell goes through one, e.g. `iris-ports run -- sh -c '...'`.";
+      ? `give a program's name; a .cmd or .bat file needs \`cmd /c\`, e.g. \`${commandText(["run", "--", "cmd", "/c", "npm", "test"])}\``
+      : `check the command's spelling and PATH; for shell syntax, run a shell: \`${commandText(["run", "--", "sh", "-c"])} '...'\``;
   process.stderr.write(
     `iris-ports: the command ${truncate(plainText(JSON.stringify(command)), 200, "end")} ${plainText(what)}.\nTo fix: ${remedy}\n`,
   );

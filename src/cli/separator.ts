@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "../errors/errors.ts";
-import { shown } from "../settings/config.ts";
+import { shown } from "../settings/checks.ts";
+import { commandText } from "../settings/command-text.ts";
 
 /**
  * Without `--`, the options of the command would be read as options of `run`: `run echo --version` would print the version
@@ -12,7 +13,7 @@ export function checkSeparator(program: Command, args: readonly string[]): void 
   throw new InvalidArgumentError({
     what: `run needs \`--\` before its command, but ${shown(word)} comes before it.`,
     state: "Nothing was run, and no port was taken.",
-    remedy: "put `--` between the options of run and the command, e.g. `iris-ports run --port 1975 -- npm test`.",
+    remedy: `put \`--\` between the options of run and the command, e.g. \`${commandText(["run", "--port", "1975", "--", "npm", "test"])}\``,
     argument: "command",
     value: word,
   });

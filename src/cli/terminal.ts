@@ -34,13 +34,10 @@ function terminalOn(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** What stays when the output cannot be written, and what to do about it. */
+/** What the command has changed, if its output cannot be written, and what to do about it. */
 export type OutputLoss = { readonly state: string; readonly remedy: string };
 
-let loss: OutputLoss = {
-  state: "What the command has changed stays changed.",
-  remedy: "write the output elsewhere, and see `iris-ports list`.",
-};
+let loss: OutputLoss | undefined;
 
 /** For commands whose output says what they have changed. */
 export function explainOutputLoss(explained: OutputLoss): void {

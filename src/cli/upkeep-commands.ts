@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { addCommand, option, PROJECT, type Program, repeated } from "./commands.ts";
 
 /** The commands that show the registry. */
@@ -12,10 +12,15 @@ export function addReadingCommands(context: Program): void {
       ["iris-ports list --filter status=stale --json", "for a script"],
     ],
   })
-    .option("--wide", "also web port, image and all holders")
-    .addOption(repeated("--filter <key=value>", "project, instance, port, type, status, holder or container"))
-    .option("--watch", "show it again every second, until Ctrl-C")
-    .option("--all", "every pool of a Redis server, one for each container engine")
+    .option("--wide", "also show web port, image and all holders")
+    .addOption(
+      repeated(
+        "--filter <key=value>",
+        "show only matches; keys: project, instance, port, type, status, holder, container; may be repeated",
+      ),
+    )
+    .option("--watch", "refresh the list every second, until Ctrl-C")
+    .option("--all", "show every pool of a Redis server, one for each container engine")
     .option("-q, --quiet", "print only the ports")
     .addOption(option.json())
     .action(async (_, command: Command) => {
@@ -75,7 +80,7 @@ export function addUpkeepCommands(context: Program): void {
     ],
   })
     .option("--repair", "repair what can be repaired")
-    .option("--without-engine", "repair even where no container engine answers")
+    .option("--without-engine", "repair even if no container engine answers")
     .option("--force", "replace even a file that never was a registry; its bytes are kept")
     .addOption(option.yes())
     .addOption(option.json())
@@ -86,8 +91,10 @@ export function addUpkeepCommands(context: Program): void {
     name: "complete",
     summary: "print the completion script of a shell",
     examples: [
-      ["source <(iris-ports complete bash)", "in ~/.bashrc; zsh alike"],
+      ["source <(iris-ports complete bash)", "in ~/.bashrc"],
       ["iris-ports complete fish | source", "in config.fish"],
     ],
-  }).argument("<shell>", "bash, zsh, fish or powershell");
+  })
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish", "powershell"]))
+    .action(async (shell) => (await import("./completion/complete.ts")).complete(shell));
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { InspectResult, StartedTestContainer, WaitStrategy } from "testcontainers";
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { joinCpfMerges } from "../iris/cpf-merge.ts";
@@ -9,30 +8,32 @@ import {
   DEFAULT_IRIS_USERNAME,
   IRIS_CPF_MERGE_PATH,
   IRIS_CPF_MERGE_VARIABLE,
+  IRIS_DATA_DIRECTORY,
   IRIS_DATA_DIRECTORY_VARIABLE,
+  IRIS_DURABLE_MOUNT,
   IRIS_LICENSE_KEY_PATH,
 } from "../iris/image.ts";
-import { diagnoseLog, type LogDiagnosis } from "../iris/log-lines.ts";
+import { diagnoseLog } from "../iris/log-lines.ts";
 import { validNamespace, validPassword, validUsername } from "../iris/names.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
+import { advised, LIBRARY_ADVICE } from "../lifecycle/advice.ts";
 import type { Part } from "../lifecycle/fingerprint.ts";
 import { loginPart } from "../lifecycle/login-part.ts";
-import { fullPath } from "../settings/config.ts";
+import type { Diagnosis } from "../lifecycle/start-failure.ts";
+import { checkText } from "../settings/checks.ts";
+import { fullPath } from "../settings/working-directory.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
-import { checkFile } from "./options/copied-sources.ts";
-import {
-  DURABLE_MOUNT,
-  durableDirectory,
-  giveVolumeToIris,
-  IRIS_DATA_DIRECTORY,
-  volumeName,
-} from "./options/durable-data.ts";
+import { checkFile, readText } from "./options/copied-sources.ts";
+import { durableDirectory, giveVolumeToIris, volumeName } from "./options/durable-data.ts";
 import { RegistryContainer } from "./registry-container.ts";
 import { INIT_MARK_PATH, initScriptsDone, markOf, readInitScripts, runInitScripts } from "./session/init-scripts.ts";
 import { StartedIrisRegistryContainer } from "./started-iris-registry-container.ts";
 import { IrisWaitStrategy } from "./wait/iris-wait-strategy.ts";
+
+/** An environment variable that a method sets. */
+type OwnVariable = { readonly name: string; readonly value: string; readonly method: string };
 
 /**
  * An InterSystems IRIS container on its project's host port. `start()` resolves once IRIS accepts sessions and the user
@@ -54,6 +55,7 @@ export class IrisRegistryContainer extends RegistryContainer {
   #durableVolume: string | undefined;
   readonly #cpfMerges: string[] = [];
   readonly #initScripts: InitScript[] = [];
+  readonly #ownVariables: OwnVariable[] = [];
 
   /** @param image an image of InterSystems, or one based on it. Default: the current Community Edition */
   constructor(image?: string) {
@@ -84,7 +86,7 @@ export class IrisRegistryContainer extends RegistryContainer {
    * @throws InvalidArgumentError when there is no such file, or it cannot be read
    */
   withLicenseKey(path: string): this {
-    const source = fullPath(path);
+    const source = fullPath(checkText(path, "licenseKey"));
     checkFile(source, "licenseKey");
     return this.withCopyFilesToContainer([{ source, target: IRIS_LICENSE_KEY_PATH, mode: 0o644 }]);
   }
@@ -96,9 +98,9 @@ export class IrisRegistryContainer extends RegistryContainer {
    * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ACMF
    */
   withCpfMerge(merge: string): this {
-    if (!merge.includes("\n")) checkFile(merge, "cpfMerge");
-    this.#cpfMerges.push(merge.includes("\n") ? merge : readFileSync(merge, "utf8"));
-    this.withEnvironment({ [IRIS_CPF_MERGE_VARIABLE]: IRIS_CPF_MERGE_PATH });
+    checkText(merge, "cpfMerge");
+    this.#cpfMerges.push(merge.includes("\n") ? merge : readText(merge, "cpfMerge"));
+    this.#setVariable({ name: IRIS_CPF_MERGE_VARIABLE, value: IRIS_CPF_MERGE_PATH, method: "withCpfMerge()" });
     return this.#copyInstead({ content: joinCpfMerges(this.#cpfMerges), target: IRIS_CPF_MERGE_PATH });
   }
 
@@ -109,9 +111,9 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * Scripts that prepare a new container, run in order in its namespace: `.sql`; classes and routines
-   * (`.cls`, `.mac`, `.inc`, `.int`, `.xml`); everything else is ObjectScript. A start that joins a container does not run
-   * them, and waits until they are done.
+   * Scripts that prepare a new container, run in order in its namespace: `.sql`; classes and routines (`.cls`, `.mac`,
+   * `.inc`, `.int`, `.xml`); everything else is ObjectScript. A directory stands for all files below it, sorted by
+   * path. A start that joins a container does not run them, but waits until they have run.
    * @throws InvalidArgumentError when there is no such file, or it cannot be read; `start()` throws IrisSessionError
    */
   withInitScripts(...paths: readonly string[]): this {
@@ -127,20 +129,20 @@ export class IrisRegistryContainer extends RegistryContainer {
    */
   withDurableData(directoryOrVolume: string): this {
     this.#durableVolume = volumeName(directoryOrVolume);
-    this.withEnvironment({ [IRIS_DATA_DIRECTORY_VARIABLE]: IRIS_DATA_DIRECTORY });
+    this.#setVariable({ name: IRIS_DATA_DIRECTORY_VARIABLE, value: IRIS_DATA_DIRECTORY, method: "withDurableData()" });
     const source = this.#durableVolume ?? durableDirectory(directoryOrVolume);
-    return this.withBindMounts([{ source, target: DURABLE_MOUNT, mode: "rw" }]);
+    return this.withBindMounts([{ source, target: IRIS_DURABLE_MOUNT, mode: "rw" }]);
   }
 
   override async start(): Promise<StartedIrisRegistryContainer> {
     this.#checkLogin();
+    for (const variable of this.#ownVariables) this.#checkVariable(variable);
+    const use = await this.startUse();
+    return new StartedIrisRegistryContainer(use, { namespace: this.#effectiveNamespace, ...this.#login });
+  }
+
+  protected override async beforeContainerCreated(): Promise<void> {
     if (this.#durableVolume !== undefined) await giveVolumeToIris(this.imageName.string, this.#durableVolume);
-    const started = new StartedIrisRegistryContainer(await this.startUse(), {
-      namespace: this.#effectiveNamespace,
-      ...this.#login,
-    });
-    await initScriptsDone(started, this.startupTimeoutMs);
-    return started;
   }
 
   protected override async containerStarted(
@@ -153,6 +155,10 @@ export class IrisRegistryContainer extends RegistryContainer {
     await runInitScripts(container, this.#initScripts, place);
   }
 
+  protected override async containerJoined(container: StartedTestContainer): Promise<void> {
+    await initScriptsDone(container, this.startupTimeoutMs);
+  }
+
   /** The user's own wait strategy replaces the wait for the log line; the session is tried after it. */
   protected override readiness(host: TestcontainersHost, waitStrategy: WaitStrategy | undefined): WaitStrategy {
     return new IrisWaitStrategy(host, this.#setup, waitStrategy);
@@ -162,8 +168,8 @@ export class IrisRegistryContainer extends RegistryContainer {
     return true;
   }
 
-  protected override diagnose(log: string): LogDiagnosis | undefined {
-    return diagnoseLog(log);
+  protected override diagnose(log: string): Diagnosis | undefined {
+    return advised(diagnoseLog(log), LIBRARY_ADVICE);
   }
 
   protected override configuration(): readonly Part[] {
@@ -179,6 +185,24 @@ export class IrisRegistryContainer extends RegistryContainer {
       remedy: "call withPassword() as well, or leave withUsername() out",
       argument: "password",
       value: undefined,
+    });
+  }
+
+  #setVariable(variable: OwnVariable): void {
+    this.#checkVariable(variable);
+    this.#ownVariables.push(variable);
+    this.withEnvironment({ [variable.name]: variable.value });
+  }
+
+  /** Another merge file or data directory would silently take the place of the one that a method was given. */
+  #checkVariable({ name, value, method }: OwnVariable): void {
+    const set = this.environment[name];
+    if (set === undefined || set === value) return;
+    throw new InvalidArgumentError({
+      what: `withEnvironment() sets ${name} to ${JSON.stringify(set)}, but ${method} needs it to be ${value}.`,
+      remedy: `leave ${name} or ${method} out`,
+      argument: name,
+      value: set,
     });
   }
 

@@ -7,7 +7,7 @@ import { type InspectedContainer, tcpKey } from "../docker/inspected-container.t
 import { InvalidArgumentError } from "../errors/errors.ts";
 import { IRIS_STARTUP_TIMEOUT_MS } from "../iris/image.ts";
 import { LIBRARY_ADVICE } from "../lifecycle/advice.ts";
-import { findProjectContainer } from "../lifecycle/find-container.ts";
+import { findProjectContainer, isSureToStay } from "../lifecycle/find-container.ts";
 import { fingerprint, type Part } from "../lifecycle/fingerprint.ts";
 import { Lease } from "../lifecycle/lease.ts";
 import type { ExposedPort, WantedContainer } from "../lifecycle/match.ts";
@@ -21,6 +21,7 @@ import { identifyProject } from "../registry/project.ts";
 import { PortRegistry } from "../registry/registry.ts";
 import { environment } from "../settings/config.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./engine/container-image.ts";
+import { OpenRequests } from "./engine/open-requests.ts";
 import { RyukSession } from "./engine/ryuk-session.ts";
 import { checkConfigured, engineOfTestcontainers, registryOn } from "./engine/testcontainers-engine.ts";
 import { TestcontainersHost } from "./engine/testcontainers-host.ts";
@@ -74,6 +75,16 @@ export abstract class ProjectContainer extends PublishedContainer {
   }
 
   async #start(): Promise<ContainerUse> {
+    const requests = new OpenRequests();
+    try {
+      return await requests.during(() => this.#startWith(requests));
+    } catch (error) {
+      requests.close();
+      throw error;
+    }
+  }
+
+  async #startWith(requests: OpenRequests): Promise<ContainerUse> {
     const configured = this.settings.isRegistryUsed ? this.#openRegistry() : undefined;
     let engine: ContainerEngine = configured?.engine ?? new DockerodeEngine();
     try {
@@ -90,9 +101,10 @@ export abstract class ProjectContainer extends PublishedContainer {
       await checkConfigured(startEngine);
       const registry = configured && (await registryOn(startEngine, configured));
       const context = await this.#lookAround(client, engine, registry);
-      return await (registry === undefined
+      const use = await (registry === undefined
         ? this.#startAlone(engine, context)
         : this.#startInRegistry(registry, context));
+      return { ...use, requests };
     } catch (error) {
       throw await typedStartError(error, engine, this.imageName.string);
     }
@@ -104,8 +116,8 @@ export abstract class ProjectContainer extends PublishedContainer {
       return new PortRegistry({ portRange, registryPath: registry });
     if (portRange === undefined) return registry;
     throw new InvalidArgumentError({
-      what: "The registry that was given has a range of ports already.",
-      remedy: "give it its range when it is made: new PortRegistry({ portRange }), and leave withPortRange() out",
+      what: "withPortRange() cannot change the range of the registry that withRegistry() was given.",
+      remedy: "give the range to the registry, new PortRegistry({ portRange }), and leave withPortRange() out",
       argument: "portRange",
       value: portRange,
     });
@@ -117,7 +129,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     registry: PortRegistry | undefined,
   ): Promise<StartContext> {
     const host = new TestcontainersHost(client, engine.endpoint);
-    if (!(await this.#isAnyRunning(host, registry)))
+    if (!(await this.#isImageSuperfluous(host, registry)))
       await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
     const { bindAddress, isWebPortWanted } = this.settings;
     const { host: knownHost, hostIps } = client.info.containerRuntime;
@@ -132,18 +144,22 @@ export abstract class ProjectContainer extends PublishedContainer {
     return { host, reach, containerPort, addresses: bindAddresses(reach, bindAddress) };
   }
 
-  /** True if no image must be pulled, because the caller named none and a container of the project runs already. */
-  async #isAnyRunning(host: TestcontainersHost, registry: PortRegistry | undefined): Promise<boolean> {
-    if (!this.isAnyImageFine || registry === undefined) return false;
-    const { project, instance } = this.settings;
+  /**
+   * True if no image must be pulled, because a container of the project runs already: it is joined, or refused for its
+   * other image. The image is needed to find out the container's port if none was named.
+   */
+  async #isImageSuperfluous(host: TestcontainersHost, registry: PortRegistry | undefined): Promise<boolean> {
+    const { project, instance, containerPort } = this.settings;
+    if (registry === undefined || containerPort === undefined) return false;
+    if (!this.isAnyImageFine && this.pullPolicy.shouldPull() === true) return false;
     const assignment = await registry.getAssignment(project, { instance });
-    return (
-      assignment !== undefined &&
-      (await findProjectContainer(host, registry.registryPath, assignment))?.isRunning === true
-    );
+    if (assignment === undefined) return false;
+    const found = await findProjectContainer(host, registry.registryPath, assignment);
+    if (found === undefined) return false;
+    return this.isAnyImageFine ? found.isRunning : isSureToStay(found, registry.registryPath, assignment);
   }
 
-  async #startInRegistry(registry: PortRegistry, context: StartContext): Promise<ContainerUse> {
+  async #startInRegistry(registry: PortRegistry, context: StartContext): Promise<Omit<ContainerUse, "requests">> {
     const { host, reach, containerPort, addresses } = context;
     const { project, instance, preferredPort, isReused, isWebPortWanted } = this.settings;
     const lease = await Lease.begin(registry, { project, instance, preferredPort, hasWebPort: isWebPortWanted });
@@ -152,7 +168,9 @@ export abstract class ProjectContainer extends PublishedContainer {
     const join = async (running: InspectedContainer): Promise<StartedTestContainer> => {
       session?.close();
       session = await RyukSession.keep(host.client, running.labels);
-      return this.joinRunning(context, running, this.#servedPorts(containerPort));
+      const joined = await this.joinRunning(context, running, this.#servedPorts(containerPort));
+      await this.containerJoined(joined);
+      return joined;
     };
     const wanted = this.#wanted(containerPort);
     const timeoutMs = this.startupTimeoutMs ?? IRIS_STARTUP_TIMEOUT_MS;
@@ -168,12 +186,16 @@ export abstract class ProjectContainer extends PublishedContainer {
       const published = joined === undefined ? addresses : publishedAddresses(joined.bindings[tcpKey(containerPort)]);
       const isOthersToKeep = joined?.labels[LABEL_LIFETIME] === "kept" && !isKept;
       const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
-      return { container: use, containerPort, host, address: hostsOf(reach, published)[0] as string, lease, ...end };
+      const address = hostsOf(reach, published)[0] as string;
+      return { container: use, containerPort, host, address, lease, ...end };
     } catch (error) {
       session?.close();
       throw error;
     }
   }
+
+  /** Waits until the process that made a joined container has prepared it. */
+  protected async containerJoined(_container: StartedTestContainer): Promise<void> {}
 
   async #createFor(lease: Lease, context: StartContext, isKept: boolean): Promise<StartedTestContainer> {
     const { port, webPort, containerName } = lease.assignment;
@@ -199,7 +221,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     };
   }
 
-  async #startAlone(engine: ContainerEngine, context: StartContext): Promise<ContainerUse> {
+  async #startAlone(engine: ContainerEngine, context: StartContext): Promise<Omit<ContainerUse, "requests">> {
     const { host, reach, containerPort, addresses } = context;
     const { preferredPort, isWebPortWanted, isReused } = this.settings;
     const hostPort = preferredPort ?? containerPort;
@@ -212,12 +234,14 @@ export abstract class ProjectContainer extends PublishedContainer {
       const container = await this.create(context, { publications, labels, isReused });
       const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
       const address = hostsOf(reach, addresses)[0] as string;
+      // Testcontainers does not tell whether it found a container to reuse.
+      if (isReused) await this.containerJoined(container);
       return { container, containerPort, host, address, lease: undefined, ...end };
     } catch (error) {
       await this.removeCreated(host, creator);
       if (!(await isPortRefused(error, [hostPort, webPort ?? hostPort], engine))) throw error;
       throw new PortConflictError({
-        what: `Port ${hostPort} is taken, and without a registry the container goes to no other.`,
+        what: `Port ${hostPort} is taken, and a container without a registry does not move to another port.`,
         state: `The engine reports: ${engineWords(error)}`,
         remedy:
           "leave withoutPortRegistry() out, so that every project gets a port of its own, or stop what listens there",

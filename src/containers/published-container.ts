@@ -17,6 +17,7 @@ import { removeCreatedBy } from "../lifecycle/end.ts";
 import { environmentParts, type Part } from "../lifecycle/fingerprint.ts";
 import { hostsOf, publishedAddresses } from "../lifecycle/reach.ts";
 import { type Diagnosis, endFailure } from "../lifecycle/start-failure.ts";
+import { checkDurationMs } from "../settings/checks.ts";
 import { runningOnly } from "./engine/running-only.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { withinTime } from "./engine/time-limit.ts";
@@ -43,6 +44,14 @@ export abstract class PublishedContainer extends GenericContainer {
   #context: StartContext | undefined;
   #liftLimit: () => void = () => undefined;
   #awaitedPorts: readonly PortWithOptionalBinding[] = [];
+
+  /**
+   * How long the container may take to become ready, in milliseconds. @default 180,000
+   * @throws InvalidArgumentError unless it is a number from 0 to 2,147,483,647 (24 days)
+   */
+  override withStartupTimeout(startupTimeoutMs: number): this {
+    return super.withStartupTimeout(checkDurationMs(startupTimeoutMs, "startupTimeoutMs"));
+  }
 
   /**
    * Checks the files to copy before anything is created, and reads streams, which can be read only once.

@@ -1,6 +1,6 @@
 import { identifyProject } from "../registry/project.ts";
-import type { PortRegistry } from "../registry/registry.ts";
-import { checkPort } from "../settings/config.ts";
+import { PortRegistry } from "../registry/registry.ts";
+import { checkPort, checkText } from "../settings/checks.ts";
 import { bindAddress } from "./options/option-checks.ts";
 import { ProjectContainer } from "./project-container.ts";
 import { StartedRegistryContainer } from "./started-registry-container.ts";
@@ -19,7 +19,7 @@ import { StartedRegistryContainer } from "./started-registry-container.ts";
 export class RegistryContainer extends ProjectContainer {
   /** @param containerPort the port inside the container; default: the only one that the image exposes */
   constructor(image: string, containerPort?: number) {
-    super(image);
+    super(checkText(image, "image"));
     if (containerPort !== undefined) this.settings.containerPort = checkPort(containerPort, "containerPort");
   }
 
@@ -46,7 +46,8 @@ export class RegistryContainer extends ProjectContainer {
 
   /** The registry, or the path of its document. @default `IRIS_PORT_REGISTRY`, else the one of this user */
   withRegistry(registry: PortRegistry | string): this {
-    this.settings.registry = registry;
+    const isRegistry = registry === undefined || registry instanceof PortRegistry;
+    this.settings.registry = isRegistry ? registry : checkText(registry, "registry");
     return this;
   }
 

@@ -1,5 +1,6 @@
-import type { CommitOptions } from "testcontainers";
+import type { CommitOptions, RestartOptions } from "testcontainers";
 import { ContainerMismatchError } from "../errors/errors.ts";
+import { IRIS_DATA_DIRECTORY_VARIABLE } from "../iris/image.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
 import type { SqlParameter } from "../iris/session/sql-parameters.ts";
 import type { SqlRow } from "../iris/session/sql-rows.ts";
@@ -12,9 +13,10 @@ import {
   portalUrl,
   webUrl,
 } from "../iris/urls.ts";
+import { checkOptions } from "../settings/checks.ts";
 import { IrisNamespace } from "./session/iris-namespace.ts";
 import { shutDown } from "./session/shut-down.ts";
-import { type ContainerUse, StartedRegistryContainer } from "./started-registry-container.ts";
+import { type ContainerUse, StartedRegistryContainer, whileRestarting } from "./started-registry-container.ts";
 
 /** The login and the namespace of an IRIS. */
 export type IrisLogin = Pick<IrisConnection, "namespace" | "username" | "password">;
@@ -27,18 +29,23 @@ export type SessionOptions = {
 
 /** A started IRIS container on its project's port. */
 export class StartedIrisRegistryContainer extends StartedRegistryContainer {
+  readonly #use: ContainerUse;
   readonly #login: IrisLogin;
 
   /** Made by `IrisRegistryContainer.start()`. */
   constructor(use: ContainerUse, login: IrisLogin) {
     // A killed IRIS loses what it wrote last; that matters only where the data is kept.
-    super(use, () => shutDown(use.container, { isForDurableData: true }));
+    super(use, async (isRemoved) => {
+      if (!isRemoved || (await hasDurableData(use))) await shutDown(use.container);
+    });
+    this.#use = use;
     this.#login = login;
   }
 
   /**
-   * The host port of the web server: a random one, or the registry's with `withWebPort()`. Only Community editions have
-   * a web server.
+   * The host port of the web server: the registry's with `withWebPort()`, else a random one. A random one changes with every
+   * start of the container; if another user restarts it, this object does not learn of it. Only Community editions have a
+   * web server.
    * @throws ContainerMismatchError when the joined container does not publish the web port
    */
   getWebPort(): number {
@@ -126,17 +133,29 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     await this.#in({}).dropNamespace(namespace);
   }
 
+  /** Shuts IRIS down, so that it loses nothing, and starts it again, for all of its users. */
+  override async restart(options: Partial<RestartOptions> = {}): Promise<void> {
+    checkOptions(options);
+    await whileRestarting(this.#use, async () => {
+      await shutDown(this);
+      await super.restart(options);
+    });
+  }
+
   /**
    * Makes an image of the container, without the registry's labels. IRIS is shut down before, so that its databases are
-   * whole, and started again after.
+   * whole, and started again after; starts of the project wait until it runs.
    */
   override async commit(options: CommitOptions): Promise<string> {
-    await shutDown(this);
-    try {
-      return await super.commit(options);
-    } finally {
-      await this.restart();
-    }
+    checkOptions(options);
+    return await whileRestarting(this.#use, async () => {
+      await shutDown(this);
+      try {
+        return await super.commit(options);
+      } finally {
+        await super.restart();
+      }
+    });
   }
 
   /** The namespace; `USER` unless `withNamespace()` set another. */
@@ -186,7 +205,13 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     return this.getName().replace(/^\//, "");
   }
 
-  #in({ namespace = this.getNamespace() }: SessionOptions): IrisNamespace {
+  #in(options: SessionOptions): IrisNamespace {
+    const { namespace = this.getNamespace() } = checkOptions(options);
     return new IrisNamespace(this, { ...this.#connection, namespace }, this.#containerName);
   }
+}
+
+async function hasDurableData({ host, container }: ContainerUse): Promise<boolean> {
+  const found = await host.find(container.getId());
+  return found?.environment.some((entry) => entry.startsWith(`${IRIS_DATA_DIRECTORY_VARIABLE}=`)) ?? false;
 }

@@ -2,19 +2,26 @@ import type { Readable } from "node:stream";
 import {
   AbstractStartedContainer,
   type CommitOptions,
+  type ExecOptions,
+  type ExecResult,
+  type RestartOptions,
   type StartedTestContainer,
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
 import { engineError, engineTimeoutError } from "../docker/engine-error.ts";
 import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
+import { IrisPortsError } from "../errors/base.ts";
 import { removeProjectContainer } from "../lifecycle/end.ts";
 import type { Lease } from "../lifecycle/lease.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { BLANK_LABELS } from "../registry/container-labels.ts";
+import { checkOptions } from "../settings/checks.ts";
+import type { OpenRequests } from "./engine/open-requests.ts";
 import type { RyukSession } from "./engine/ryuk-session.ts";
 import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
 import { withinTime } from "./engine/time-limit.ts";
+import { wholeCharacters } from "./engine/whole-characters.ts";
 
 /** How long the engine may take in addition to the container's time to end. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -35,17 +42,24 @@ export type ContainerUse = {
   readonly session: RyukSession | undefined;
   /** The log stream of the user's log consumer. */
   readonly log: Readable | undefined;
+  /** The open requests of the start, such as for that log, and of later calls. */
+  readonly requests: OpenRequests;
 };
+
+/** Runs work during which the container does not run; starts of the project wait for it. */
+export function whileRestarting<T>({ lease }: ContainerUse, work: () => Promise<T>): Promise<T> {
+  return lease === undefined ? work() : lease.whileRestarting(work);
+}
 
 /** A started container on its project's port. Any number of these, in any number of processes, may share a container. */
 export class StartedRegistryContainer extends AbstractStartedContainer {
   readonly #use: ContainerUse;
-  /** Run before the last user stops the container. */
-  readonly #beforeEnd: (() => Promise<void>) | undefined;
+  /** Run before the last user stops the container; told whether the container is removed after that. */
+  readonly #beforeEnd: ((isRemoved: boolean) => Promise<void>) | undefined;
   #stopped: Promise<StoppedTestContainer> | undefined;
 
   /** Made by `RegistryContainer.start()`. */
-  constructor(use: ContainerUse, beforeEnd?: () => Promise<void>) {
+  constructor(use: ContainerUse, beforeEnd?: (isRemoved: boolean) => Promise<void>) {
     super(use.container);
     this.#use = use;
     this.#beforeEnd = beforeEnd;
@@ -79,26 +93,70 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
   /**
    * Stops using the container. The last user removes it and releases the port; while others use it, it stays. With
    * `remove: false` the last user only stops it, and the project keeps the port as long as the container exists. A port
-   * that cannot be released is reported as a process warning, not thrown.
+   * that cannot be released is reported as a process warning, not thrown. Calls that the engine has not answered by then fail.
    * @throws ContainerEngineError when the engine does not answer, or refuses to stop it
    */
   override stop(options: Partial<StopOptions> = {}): Promise<StoppedTestContainer> {
-    this.#stopped ??= this.#leave(options).catch((error: unknown) => {
-      this.#stopped = undefined;
-      throw error;
-    });
+    this.#stopped ??= this.#leave(options).then(
+      (stopped) => {
+        this.#use.requests.close();
+        return stopped;
+      },
+      (error: unknown) => {
+        this.#stopped = undefined;
+        throw error;
+      },
+    );
     return this.#stopped;
   }
 
-  /** Makes an image of the container, without the registry's labels. */
-  override commit(options: CommitOptions): Promise<string> {
+  /** Runs a command in the container. A command that is one text is split at its spaces. */
+  override async exec(command: string | string[], options?: Partial<ExecOptions>): Promise<ExecResult> {
+    const client = wholeCharacters(this.#use.host.client.container);
+    const words = typeof command === "string" ? command.split(" ") : command;
+    const { requests } = this.#use;
+    return await requests.during(() => client.exec(client.getById(this.getId()), words, options));
+  }
+
+  /** The log of the container, which goes on until it ends. */
+  override logs(options?: Parameters<AbstractStartedContainer["logs"]>[0]): Promise<Readable> {
+    return this.#use.requests.during(() => super.logs(options));
+  }
+
+  /**
+   * Restarts the container for all of its users, and waits until it is ready. Its port stays; random host ports change, which
+   * the objects of other users do not learn.
+   * @throws ContainerStartError when it does not become ready again
+   * @throws ContainerEngineError when the engine does not answer, or there is no such container any more
+   */
+  override async restart(options: Partial<RestartOptions> = {}): Promise<void> {
+    checkOptions(options);
+    await whileRestarting(this.#use, () => this.#ask(() => super.restart(options)));
+  }
+
+  /**
+   * Makes an image of the container, without the registry's labels.
+   * @throws ContainerEngineError when the engine does not answer, or refuses to make it
+   */
+  override async commit(options: CommitOptions): Promise<string> {
     // Otherwise containers made from the image would count as the project's container and be removed as such.
     const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
-    return super.commit({ ...options, changes: [...blanks, ...(options.changes ?? [])] });
+    const changes = [...blanks, ...(checkOptions(options).changes ?? [])];
+    // The engine pauses the container for it.
+    return await whileRestarting(this.#use, () => this.#ask(() => super.commit({ ...options, changes })));
+  }
+
+  async #ask<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      throw error instanceof IrisPortsError ? error : engineError(this.#use.host.endpoint, error);
+    }
   }
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
     const { lease, isKept, isRemovedByStop, session, log } = this.#use;
+    checkOptions(options);
     if (lease === undefined) return this.#end(undefined, options);
     const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
     try {
@@ -127,10 +185,11 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     const timeoutMs = (options.timeout ?? 0) + STOP_TIMEOUT_MS;
     try {
       const late = () => engineTimeoutError(host.endpoint, timeoutMs);
-      await this.#beforeEnd?.();
+      await this.#beforeEnd?.(options.remove ?? this.#use.isRemovedByStop);
       return await withinTime({ timeoutMs, late }, () => super.stop(options));
     } catch (error) {
-      // Another process has removed it, or is doing so. It may have been replaced by one that all its users have left.
+      // Another process has removed the container or is removing it. The container that replaced it may have lost its
+      // users.
       if (isMissing(error) || isInTheWay(error)) {
         if (lease !== undefined) await removeProjectContainer(host, lease);
         return this.#left();

@@ -7,9 +7,9 @@ export type CallLimits = { readonly timeoutMs?: number | undefined; readonly sig
 export type ExecResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 /**
- * A host that runs containers, as far as the life cycle of a project's container needs one. What the engine refuses is
- * thrown as the engine worded it, with its status; see `engine-error-kinds.ts`. An engine that does not answer within the
- * limits of a call is a ContainerEngineError.
+ * The operations of a container engine that the life cycle of a project's container needs. A refusal is thrown with the
+ * engine's own words and status; see `engine-error-kinds.ts`. If the engine does not answer within the limits of a
+ * call, a ContainerEngineError is thrown.
  */
 export type ContainerHost = {
   /** Where the engine is, normalised. */
@@ -22,9 +22,9 @@ export type ContainerHost = {
   remove(id: string, limits?: CallLimits): Promise<void>;
   /** The ids of the containers in any state that carry the label with this value. */
   labelled(label: string, value: string, limits?: CallLimits): Promise<readonly string[]>;
-  /** What the container has written so far, both streams as they came; with `tail`, its last lines. */
+  /** The container's output so far, both streams in their order; with `tail`, only the last lines. */
   log(id: string, tail?: number, limits?: CallLimits): Promise<string>;
-  /** Hands on the lines of the log until the container ends, or the signal is aborted. */
+  /** Passes on the lines of the log until the container ends, or the signal is aborted. */
   followLog(id: string, options: LogOptions): Promise<void>;
   /** Runs a command inside the container, with `input` on its stdin. */
   exec(id: string, command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
@@ -37,5 +37,5 @@ export type LogOptions = {
   readonly onLine: (line: string) => void;
 };
 
-/** What a command inside a container gets. */
+/** The input of a command inside a container. */
 export type ExecOptions = CallLimits & { readonly input?: string | undefined };

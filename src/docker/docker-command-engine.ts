@@ -1,4 +1,5 @@
 import { ContainerEngineError } from "../errors/errors.ts";
+import { dockerState } from "./container-state.ts";
 import { DockerCommand, refusal } from "./docker-command.ts";
 import { DockerCommandHost } from "./docker-command-host.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
@@ -6,44 +7,44 @@ import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
 import { engineError } from "./engine-error.ts";
 import { isMissing } from "./engine-error-kinds.ts";
 import { toInspectedContainer } from "./inspected-container.ts";
-import { engineIdAt, incarnationOf } from "./known-ids.ts";
+import { dockerId, engineIdAt, incarnationOf, podmanId } from "./known-ids.ts";
 import { boundPorts, portsInText } from "./published-ports.ts";
 
 const LIST_TIMEOUT_MS = 2_000;
 const INSPECT_TIMEOUT_MS = 1_000;
+const DOCKER_FIELDS = [".ID", ".Name", ".DockerRootDir", ".IndexServerAddress", ".ProductLicense"];
 
-type Row = Omit<EngineContainer, "hostPorts"> & { readonly ports: string };
+type Row = Omit<EngineContainer, "hostPorts"> & { readonly ports: string; readonly networks: string };
 type PortsById = ReadonlyMap<string, readonly number[]>;
 
 /** How the docker command is used to list containers. */
 export type DockerCommandEngineOptions = {
-  /** The labels to read: `docker ps` joins all of them with commas, which their values may have, too. */
+  /** The labels to read: `docker ps` joins all of them with commas, which their values may contain as well. */
   readonly labels: readonly string[];
   /** False if published ports do not open in the network of this process. @default true */
   readonly isHostShared?: boolean | undefined;
-  /** The engine, where it is known already: the environment may name another by now. */
+  /** The engine's address if it is known already: the environment may name another by now. */
   readonly address?: EngineAddress | undefined;
 };
 
-/** The container engine asked through the docker command line: dockerode cannot be bundled into an action. */
+/** The container engine, queried through the docker command, because dockerode cannot be bundled into an action. */
 export class DockerCommandEngine implements ContainerEngine {
   readonly #options: DockerCommandEngineOptions;
-  /** The bindings of a container never change after its creation, so that one inspection is enough for its life. */
+  /** The bindings of a container never change after its creation, so one inspection of each is enough. */
   #boundPorts: PortsById = new Map();
   #host: DockerCommandHost | undefined;
-  #id: string | undefined;
 
   constructor(options: DockerCommandEngineOptions) {
     this.#options = options;
   }
 
-  /** For starting containers. @throws ContainerEngineError when what is configured names no engine */
+  /** For starting containers. @throws ContainerEngineError when the configured address is invalid */
   get host(): DockerCommandHost {
     this.#host ??= new DockerCommandHost(new DockerCommand(this.#options.address));
     return this.#host;
   }
 
-  /** How the engine is reached; undefined if what is configured names no engine. */
+  /** How the engine is reached; undefined if the configured address is invalid. */
   get knownAddress(): EngineAddress | undefined {
     return this.#address();
   }
@@ -59,8 +60,7 @@ export class DockerCommandEngine implements ContainerEngine {
   async identify(known?: ReadonlyMap<string, string>): Promise<string> {
     const address = this.#address();
     const ask = () => this.#readId();
-    this.#id ??= await (address === undefined ? ask() : engineIdAt(address, ask, known));
-    return this.#id;
+    return address === undefined ? ask() : engineIdAt(address, ask, known);
   }
 
   incarnation(): string | undefined {
@@ -77,13 +77,23 @@ export class DockerCommandEngine implements ContainerEngine {
     }
   }
 
+  async imageLabels(id: string): Promise<Readonly<Record<string, string>> | undefined> {
+    try {
+      const limits = { timeoutMs: LIST_TIMEOUT_MS };
+      const found = await this.host.find(id, limits);
+      return found && (await this.host.findImage(found.imageId, limits))?.labels;
+    } catch (error) {
+      throw engineError(this.endpoint, error, this.#address()?.source);
+    }
+  }
+
   async listContainers(): Promise<readonly EngineContainer[]> {
     try {
       const rows = await this.#list();
-      const bound = await this.#inspect(rows.filter(({ state }) => !isPublishing(state)).map(({ id }) => id));
+      const bound = await this.#inspect(rows.filter((row) => !isPublishing(row)).map(({ id }) => id));
       return rows
-        .filter(({ id, state }) => isPublishing(state) || bound.has(id))
-        .map(({ ports, ...row }) => ({ ...row, hostPorts: bound.get(row.id) ?? portsInText(ports) }));
+        .filter((row) => isPublishing(row) || bound.has(row.id))
+        .map(({ ports, networks: _, ...row }) => ({ ...row, hostPorts: bound.get(row.id) ?? portsInText(ports) }));
     } catch (error) {
       throw engineError(this.endpoint, error, this.#address()?.source);
     }
@@ -99,7 +109,15 @@ export class DockerCommandEngine implements ContainerEngine {
 
   async #list(): Promise<readonly Row[]> {
     const { labels } = this.#options;
-    const fields = [".ID", ".Names", ".Image", ".State", ".Ports", ...labels.map((name) => `(.Label "${name}")`)];
+    const fields = [
+      ".ID",
+      ".Names",
+      ".Image",
+      ".State",
+      ".Ports",
+      ".Networks",
+      ...labels.map((name) => `(.Label "${name}")`),
+    ];
     const format = `[${fields.map((field) => `{{json ${field}}}`).join(",")}]`;
     const args = ["ps", "--all", "--no-trunc", "--format", format];
     const listed = await this.host.command.ask(args, { timeoutMs: LIST_TIMEOUT_MS });
@@ -108,7 +126,7 @@ export class DockerCommandEngine implements ContainerEngine {
       return lines.map((line) => toRow(JSON.parse(line), labels));
     } catch (cause) {
       throw new ContainerEngineError({
-        what: `The docker command did not list the containers of ${this.endpoint} as Docker does.`,
+        what: `The docker command listed the containers of ${this.endpoint} in an unknown format.`,
         remedy: "check with `docker ps --all` which program `docker` is",
         cause,
       });
@@ -116,8 +134,8 @@ export class DockerCommandEngine implements ContainerEngine {
   }
 
   /**
-   * The ports of containers that do not run: these publish nothing now, but take their ports when they are started. One
-   * that is gone by now is left out; one that the engine cannot describe in time must not hide the others.
+   * The ports that stopped containers will take when they are started. A container that has been removed meanwhile is
+   * left out; one that the engine cannot describe in time must not hide the others.
    */
   async #inspect(ids: readonly string[]): Promise<PortsById> {
     const known = new Map([...this.#boundPorts].filter(([id]) => ids.includes(id)));
@@ -143,15 +161,36 @@ export class DockerCommandEngine implements ContainerEngine {
     return new Map((await Promise.all(each)).flatMap((ports) => [...ports]));
   }
 
-  /** Podman's `docker` has no such field: there the address has to do. */
   async #readId(): Promise<string> {
     try {
-      const id = await this.host.command.ask(["info", "--format", "{{.ID}}"], { timeoutMs: LIST_TIMEOUT_MS });
-      return id.trim() || this.endpoint;
+      return (await this.#dockerId()) || this.endpoint;
+    } catch (error) {
+      if (isRefusedField(error)) return this.#idOfPodmansDocker();
+      throw engineError(this.endpoint, error, this.#address()?.source);
+    }
+  }
+
+  async #dockerId(): Promise<string> {
+    const [id, name, root, index, licence] = await this.#describeHost(DOCKER_FIELDS);
+    // Docker's command does not pass on that the socket is podman's, but podman's answer has these values.
+    const isPodman = licence === "Apache-2.0" && index === "";
+    return isPodman ? podmanId(name, root) : dockerId(String(id), root);
+  }
+
+  /** Podman's own `docker` has other fields; if these are missing as well, the address identifies the engine. */
+  async #idOfPodmansDocker(): Promise<string> {
+    try {
+      const [name, root] = await this.#describeHost([".Host.Hostname", ".Store.GraphRoot"]);
+      return podmanId(name, root);
     } catch (error) {
       if (isRefusedField(error)) return this.endpoint;
       throw engineError(this.endpoint, error, this.#address()?.source);
     }
+  }
+
+  async #describeHost(fields: readonly string[]): Promise<readonly unknown[]> {
+    const format = `[${fields.map((field) => `{{json ${field}}}`).join(",")}]`;
+    return JSON.parse(await this.host.command.ask(["info", "--format", format], { timeoutMs: LIST_TIMEOUT_MS }));
   }
 
   #address() {
@@ -160,7 +199,7 @@ export class DockerCommandEngine implements ContainerEngine {
     try {
       return resolveEngineAddress();
     } catch (error) {
-      // Asking the engine throws it; a name alone decides nothing.
+      // The next request to the engine reports this error.
       if (error instanceof ContainerEngineError) return undefined;
       throw error;
     }
@@ -171,18 +210,27 @@ function isRefusedField(error: unknown): boolean {
   return error instanceof Error && /can't evaluate field|template/i.test(error.message);
 }
 
-/** Of a container that the engine cannot describe; not to be remembered. */
+/** For a container that the engine cannot describe; not cached. */
 const UNKNOWN_PORTS: readonly number[] = [];
 
-function isPublishing(state: string): boolean {
-  return state === "running" || state === "paused";
+/** False also for a container that was disconnected from every network: it takes its ports back when it is connected. */
+function isPublishing({ state, ports, networks }: Row): boolean {
+  return (state === "running" || state === "paused") && (networks !== "" || portsInText(ports).length > 0);
 }
 
 function toRow(fields: readonly string[], labels: readonly string[]): Row {
-  const [id, names, image, state, ports, ...values] = fields;
+  const [id, names, image, state, ports, networks, ...values] = fields;
   if (!id || !/^[\w.-]+$/.test(id) || !state) throw new Error("something that is not a container");
-  // Links of other containers come as names with a slash.
+  // Links of other containers are listed as names with a slash.
   const name = (names ?? "").split(",").find((candidate) => !candidate.includes("/")) ?? "";
   const carried = labels.map((label, index) => [label, values[index] ?? ""]).filter(([, value]) => value !== "");
-  return { id, name, image: image ?? "", state, ports: ports ?? "", labels: Object.fromEntries(carried) };
+  return {
+    id,
+    name,
+    image: image ?? "",
+    state: dockerState(state),
+    ports: ports ?? "",
+    networks: networks ?? "",
+    labels: Object.fromEntries(carried),
+  };
 }

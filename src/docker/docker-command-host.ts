@@ -1,8 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { CallLimits, ContainerHost, ExecOptions, ExecResult, LogOptions } from "./container-host.ts";
 import { type DockerCommand, type DockerInput, type DockerResult, refusal } from "./docker-command.ts";
-import { engineTimeoutError } from "./engine-error.ts";
-import { isInTheWay, isMissing } from "./engine-error-kinds.ts";
+import { isMissing } from "./engine-error-kinds.ts";
 import { EnvFile } from "./env-file.ts";
 import { type ContainerFile, fileArchive } from "./file-archive.ts";
 import {
@@ -11,11 +9,13 @@ import {
   toImageDetails,
   toInspectedContainer,
 } from "./inspected-container.ts";
+import { removeUntilGone } from "./remove-until-gone.ts";
 
 const ASK_TIMEOUT_MS = 30_000;
-const REMOVAL_POLL_MS = 50;
+/** Podman loses the output of a command that ends before it has read its input, such as a session that is refused. */
+const READ_ALL_INPUT = '"$@"; code=$?; cat >/dev/null; exit $code';
 
-/** What `docker create` is asked to make. */
+/** The container that `docker create` makes. */
 export type ContainerRecipe = {
   readonly image: string;
   readonly name: string;
@@ -28,7 +28,7 @@ export type ContainerRecipe = {
   readonly options?: readonly string[] | undefined;
 };
 
-/** A host of containers that is asked through the docker command line. */
+/** A container engine that is used through the docker command. */
 export class DockerCommandHost implements ContainerHost {
   readonly command: DockerCommand;
 
@@ -60,17 +60,8 @@ export class DockerCommandHost implements ContainerHost {
   }
 
   async remove(id: string, { timeoutMs = ASK_TIMEOUT_MS, signal }: CallLimits = {}): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    try {
-      await this.#ask(["rm", "--force", "--volumes", id], { timeoutMs, signal });
-    } catch (error) {
-      if (isMissing(error)) return;
-      if (!isInTheWay(error)) throw error;
-      while ((await this.find(id, { timeoutMs, signal })) !== undefined) {
-        if (performance.now() > deadline) throw engineTimeoutError(this.endpoint, timeoutMs);
-        await delay(REMOVAL_POLL_MS, undefined, { signal });
-      }
-    }
+    const remove = () => this.#ask(["rm", "--force", "--volumes", id], { timeoutMs, signal });
+    await removeUntilGone(remove, { endpoint: this.endpoint, timeoutMs, signal });
   }
 
   async labelled(label: string, value: string, limits?: CallLimits): Promise<readonly string[]> {
@@ -81,7 +72,7 @@ export class DockerCommandHost implements ContainerHost {
   async log(id: string, tail?: number, limits?: CallLimits): Promise<string> {
     const lines: string[] = [];
     const args = ["logs", ...(tail === undefined ? [] : ["--tail", String(tail)]), id];
-    // By lines, because only so both streams stay in the order in which they were written.
+    // Line by line, because only then both streams stay in the order in which they were written.
     const result = await this.#run(args, { ...limits, onLine: (line) => lines.push(line) });
     if (result.exitCode !== 0) throw refusal(result);
     return lines.join("\n");
@@ -97,12 +88,13 @@ export class DockerCommandHost implements ContainerHost {
   }
 
   exec(id: string, command: readonly string[], { input, ...limits }: ExecOptions = {}): Promise<ExecResult> {
-    return this.#run(["exec", "--interactive", id, ...command], { ...limits, input });
+    const run = input === undefined ? command : ["sh", "-c", READ_ALL_INPUT, "sh", ...command];
+    return this.#run(["exec", "--interactive", id, ...run], { ...limits, input });
   }
 
   /**
-   * Puts files into a container, running or not, and makes the directories that they need. They are copied, not mounted:
-   * the engine may run on another host.
+   * Puts files into a container, running or not, and creates their directories. The files are copied, not mounted,
+   * because the engine may run on another host.
    */
   async copyFiles(id: string, files: readonly ContainerFile[], limits?: CallLimits): Promise<void> {
     // From stdin, so that no secret gets onto a disk.
@@ -114,7 +106,7 @@ export class DockerCommandHost implements ContainerHost {
     await this.#run(["exec", "--user", "root", id, "rm", "-rf", directory], limits);
   }
 
-  /** Pulls an image, and hands on what the docker command prints. */
+  /** Pulls an image, and passes on what the docker command prints. */
   pull(image: string, input: Pick<DockerInput, "signal" | "onLine"> = {}): Promise<DockerResult> {
     return this.command.run(["pull", image], input);
   }
@@ -142,7 +134,7 @@ export class DockerCommandHost implements ContainerHost {
   }
 }
 
-/** The command for a public log, without labels and values of the environment. */
+/** The command as a public log may show it, without labels and environment values. */
 export function shownCreate({ environment, ...recipe }: ContainerRecipe): string {
   const names = Object.keys(environment).flatMap((name) => ["--env", name]);
   return ["docker", ...createArguments({ ...recipe, environment, labels: {} }, names)].join(" ");

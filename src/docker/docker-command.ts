@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { startDeadline } from "../errors/deadline.ts";
 import { ContainerEngineError } from "../errors/errors.ts";
 import type { CallLimits } from "./container-host.ts";
 import { type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
@@ -9,7 +10,7 @@ import { engineTimeoutError } from "./engine-error.ts";
 
 const KEPT_LINES = 20;
 
-/** Commands that this process no longer waits for must not outlive it: their time-outs end with it. */
+/** Killed when this process exits, because their time-outs end with it. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
@@ -18,23 +19,23 @@ process.once("exit", () => {
 /** How a docker command ended. */
 export type DockerResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
-/** What a docker command gets besides its arguments. */
+/** The input of a docker command besides its arguments. */
 export type DockerInput = CallLimits & {
   /** Written to its stdin. */
   readonly input?: string | Buffer | undefined;
-  /** Secrets go here, never into the arguments, which every user of the host can read; the command obeys some names. */
+  /** Secrets go here, not into the arguments, which every user of the host can read. Docker itself obeys some names. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Is handed every line as it comes; then the result has the last lines only. */
+  /** Receives every line as it arrives; the result then has only the last lines. */
   readonly onLine?: ((line: string) => void) | undefined;
 };
 
 /** The docker command line, directed to the engine that the library would use. Nothing passes through a shell. */
 export class DockerCommand {
   readonly address: EngineAddress;
-  /** What a docker command has to find in its environment. */
+  /** The variables that a docker command needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
 
-  /** @throws ContainerEngineError when what is configured names no engine */
+  /** @throws ContainerEngineError when the configured address is invalid */
   constructor(address: EngineAddress = resolveEngineAddress()) {
     this.address = address;
     this.env = environmentFor(address);
@@ -50,9 +51,11 @@ export class DockerCommand {
   ): Promise<DockerResult> {
     signal?.throwIfAborted();
     const child = spawn("docker", args, { env: { ...this.env, ...env }, stdio: "pipe", windowsHide: true });
-    running.add(child);
     const ended = Promise.withResolvers<number>();
     child.once("error", (cause) => ended.reject(commandMissing(cause)));
+    // Without free file descriptors, Node makes no streams and reports only the error.
+    if (!hasStreams(child)) return { exitCode: await ended.promise, stdout: "", stderr: "" };
+    running.add(child);
     child.once("close", (code) => {
       running.delete(child);
       ended.resolve(code ?? 1);
@@ -63,26 +66,25 @@ export class DockerCommand {
     const give = (up: unknown) => {
       ended.reject(up);
       child.kill("SIGKILL");
-      // What the command has started may still hold the other ends.
+      // Processes that the command has started may still hold the other ends of its pipes.
       child.stdout.destroy();
       child.stderr.destroy();
     };
     const abort = () => give(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     const late = () => give(engineTimeoutError(this.address.endpoint, timeoutMs ?? 0));
-    const timer = timeoutMs === undefined ? undefined : setTimeout(late, Math.max(0, timeoutMs));
+    using _ = timeoutMs === undefined ? undefined : startDeadline(Math.max(0, timeoutMs), late);
     try {
       const output = Promise.all([read(child.stdout, onLine), read(child.stderr, onLine)]);
       const [exitCode, [stdout, stderr]] = await Promise.all([ended.promise, output]);
       return { exitCode, stdout, stderr };
     } finally {
-      clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
     }
   }
 
   /**
-   * Runs a command that has to work, and returns its output.
+   * Runs a command that must succeed, and returns its output.
    * @throws what {@link run} throws, and the engine's refusal with its status
    */
   async ask(args: readonly string[], input: DockerInput = {}): Promise<string> {
@@ -92,7 +94,7 @@ export class DockerCommand {
   }
 }
 
-/** The words of a command that failed, as an error with the status that the engine's API would have answered with. */
+/** The message of a failed command, as an error with the status that the engine's API would have returned. */
 export function refusal({ stderr, exitCode }: DockerResult): Error {
   const words = stderr.split(/\n\s*Usage:|\nSee '/)[0]?.trim() || `exit code ${exitCode}`;
   const [, details] = REFUSALS.find(([pattern]) => pattern.test(words)) ?? [undefined, { statusCode: 500 }];
@@ -119,32 +121,40 @@ async function read(stream: Readable, onLine: DockerInput["onLine"]): Promise<st
     }
     return last.join("\n");
   } catch (error) {
-    // It was destroyed because the command is given up, which is the failure that counts.
+    // The stream was destroyed because the command was given up; that failure is reported instead.
     if (stream.destroyed) return "";
     throw error;
   }
 }
 
-function commandMissing(cause: Error): ContainerEngineError {
+/** False if Node could not make the streams, although its types say that they exist. */
+function hasStreams({ stdin }: Partial<ChildProcess>): boolean {
+  return Boolean(stdin);
+}
+
+function commandMissing(cause: NodeJS.ErrnoException): ContainerEngineError {
+  const isOutOfFiles = cause.code === "EMFILE" || cause.code === "ENFILE";
   return new ContainerEngineError({
     what: "The docker command cannot be run.",
     state: cause.message,
-    remedy: "install Docker's command line and put it on PATH; a job with `container:` needs it in its image, too",
+    remedy: isOutOfFiles
+      ? "close files, or raise the limit of open files (ulimit -n)"
+      : "install Docker's command line and put it on PATH; a job with `container:` needs it in its image, too",
     cause,
   });
 }
 
-/** The command line must ask the very engine that `address` names, however that one was found. */
+/** The variables that direct the docker command to the engine of `address`, however it was found. */
 function environmentFor({ endpoint, socketPath, tcp }: EngineAddress): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^DOCKER_(HOST|CONTEXT|TLS|TLS_VERIFY|CERT_PATH)$/.test(name),
   );
   const env = Object.fromEntries(inherited) as Record<string, string>;
-  // `DOCKER_CONTEXT` comes before `DOCKER_HOST`, so it must not be there at all.
+  // `DOCKER_CONTEXT` comes before `DOCKER_HOST`, so it must be unset.
   env["DOCKER_HOST"] =
     socketPath === undefined ? endpoint : `${endpoint.slice(0, endpoint.indexOf("://"))}://${socketPath}`;
   if (tcp?.isTls) env[tcp.isTlsVerified ? "DOCKER_TLS_VERIFY" : "DOCKER_TLS"] = "1";
   if (tcp?.certDirectory !== undefined) env["DOCKER_CERT_PATH"] = tcp.certDirectory;
-  // The messages are matched, and shown in the log.
+  // In English, because the messages are matched and shown in the log.
   return { ...env, LC_ALL: "C" };
 }

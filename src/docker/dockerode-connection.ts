@@ -11,7 +11,7 @@ const MAX_CONNECTIONS = 8;
 
 /**
  * A client that keeps its connections open between requests; idle connections do not keep the process running.
- * What it takes is loaded here, at the first question, because loading dockerode takes longer than most commands.
+ * Dockerode is loaded here, at the first request, because loading it takes longer than most commands.
  */
 export async function connectDockerode(address: EngineAddress): Promise<Dockerode> {
   const [{ default: Docker }, http, https] = await Promise.all([

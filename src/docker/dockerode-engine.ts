@@ -1,14 +1,20 @@
-import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type Dockerode from "dockerode";
+import { inTime } from "../errors/deadline.ts";
 import { ContainerEngineError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
+import { dockerState } from "./container-state.ts";
 import { connectDockerode } from "./dockerode-connection.ts";
 import type { ContainerEngine, EngineContainer } from "./engine.ts";
 import { clientAddress, type EngineAddress, resolveEngineAddress } from "./engine-address.ts";
-import { engineError, engineTimeoutError, statusOf, systemCodeOf } from "./engine-error.ts";
+import { engineError, engineTimeoutError, statusOf } from "./engine-error.ts";
+import { isMissing } from "./engine-error-kinds.ts";
 import { findEngine, findOtherEngine } from "./find-engine.ts";
-import { engineIdAt, incarnationOf } from "./known-ids.ts";
-import { boundPorts, type ListedPort, publishedPorts } from "./published-ports.ts";
+import { tcpKey, toImageDetails, toInspectedContainer, toTargets } from "./inspected-container.ts";
+import { dockerId, engineIdAt, incarnationOf, podmanId } from "./known-ids.ts";
+import { isListedContainer, isPublishing, type ListedContainer, nameOf } from "./listed-container.ts";
+import { boundPorts, publishedPorts } from "./published-ports.ts";
+import { removeUntilGone } from "./remove-until-gone.ts";
 
 const debug = createDebug("iris-ports:docker");
 
@@ -28,16 +34,6 @@ export type DockerodeEngineOptions = {
 /** Over ssh, every request starts a session. */
 const SSH_TIMEOUT_MS = 15_000;
 
-/** The reliable fields of a row of the engine's list. */
-type Row = {
-  readonly Id: string;
-  readonly State: string;
-  readonly Names?: readonly string[] | null;
-  readonly Image?: string;
-  readonly Labels?: Readonly<Record<string, string>> | null;
-  readonly Ports?: readonly ListedPort[] | null;
-};
-
 /** The types of dockerode lack the abort signal of `info()`. */
 type Informant = { info(options: { readonly abortSignal: AbortSignal }): Promise<unknown> };
 
@@ -49,7 +45,6 @@ export class DockerodeEngine implements ContainerEngine {
   readonly #timeoutMs: number;
   /** Kept only after an engine has answered, because one that starts later may listen on another socket. */
   #connection: Connection | undefined;
-  #id: string | undefined;
   /** Cached, because the port bindings of a container never change after its creation. */
   readonly #boundPorts = new Map<string, readonly number[]>();
 
@@ -77,14 +72,13 @@ export class DockerodeEngine implements ContainerEngine {
    * @throws ContainerEngineError when the engine does not answer
    */
   async identify(known?: ReadonlyMap<string, string>): Promise<string> {
-    this.#id ??= await this.#ask(this.#timeoutMs, (docker, abortSignal, address) => {
+    return this.#ask(this.#timeoutMs, (docker, abortSignal, address) => {
       const ask = () => onceMoreIfHungUp(() => (docker as Informant).info({ abortSignal })).then(engineId);
       return engineIdAt(address, ask, known);
     });
-    return this.#id;
   }
 
-  /** Undefined for an engine whose start does not show on this host. */
+  /** Undefined for an engine whose starts cannot be observed on this host. */
   incarnation(): string | undefined {
     const address = this.#findAddress();
     return address && incarnationOf(address);
@@ -96,8 +90,31 @@ export class DockerodeEngine implements ContainerEngine {
    */
   async startedAt(id: string): Promise<string | undefined> {
     return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
-      const inspected = await found(docker.getContainer(encodeURIComponent(id)).inspect({ abortSignal }));
+      const inspected = await inspectionOf(docker, id, abortSignal);
       return inspected?.State.Running ? inspected.State.StartedAt : undefined;
+    });
+  }
+
+  /**
+   * The host port on which a container publishes one of its TCP ports now; undefined if it publishes none.
+   * @throws ContainerEngineError when the engine does not answer
+   */
+  async publishedPort(id: string, containerPort: number): Promise<number | undefined> {
+    return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
+      const inspected = await inspectionOf(docker, id, abortSignal);
+      return inspected && toInspectedContainer(inspected).published[tcpKey(containerPort)]?.[0]?.hostPort;
+    });
+  }
+
+  /**
+   * The labels of a container's image; undefined if one of them does not exist.
+   * @throws ContainerEngineError when the engine does not answer
+   */
+  async imageLabels(id: string): Promise<Readonly<Record<string, string>> | undefined> {
+    return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
+      const container = await inspectionOf(docker, id, abortSignal);
+      const image = container && (await found(docker.getImage(container.Image).inspect()));
+      return image && toImageDetails(image).labels;
     });
   }
 
@@ -109,7 +126,8 @@ export class DockerodeEngine implements ContainerEngine {
   async listContainers(): Promise<readonly EngineContainer[]> {
     return this.#ask(this.#timeoutMs, async (docker, abortSignal) => {
       const rows: unknown = await onceMoreIfHungUp(() => docker.listContainers({ all: true, abortSignal }));
-      if (!Array.isArray(rows) || !rows.every(isRow)) throw new Error("something that is not a list of containers");
+      if (!Array.isArray(rows) || !rows.every(isListedContainer))
+        throw new Error("something that is not a list of containers");
       const containers = await Promise.all(rows.map((row) => this.#describe(docker, row, abortSignal)));
       this.#forgetAllBut(new Set(rows.map((row) => row.Id)));
       return containers.filter((container) => container !== undefined);
@@ -121,29 +139,26 @@ export class DockerodeEngine implements ContainerEngine {
    * @throws ContainerEngineError when the engine refuses
    */
   async removeContainer(id: string): Promise<void> {
-    await this.#ask(REMOVE_TIMEOUT_MS, async (docker, abortSignal) => {
+    await this.#ask(REMOVE_TIMEOUT_MS, async (docker, signal, { endpoint }) => {
       const container = docker.getContainer(encodeURIComponent(id));
-      try {
-        await container.remove({ force: true, v: true, abortSignal });
-      } catch (error) {
-        if (isMissing(error)) return;
-        if (!isBeingRemoved(error)) throw error;
-        while (await found(container.inspect({ abortSignal }))) await delay(20, undefined, { signal: abortSignal });
-      }
+      const remove = () => container.remove({ force: true, v: true, abortSignal: signal });
+      await removeUntilGone(remove, { endpoint, timeoutMs: REMOVE_TIMEOUT_MS, signal });
     });
   }
 
   /** Undefined if the container vanished after it was listed. */
-  async #describe(docker: Dockerode, row: Row, abortSignal: AbortSignal): Promise<EngineContainer | undefined> {
-    // A container that does not run is listed without ports, but takes its ports back when it is started.
-    const isListedWithPorts = row.State === "running" || row.State === "paused";
-    const hostPorts = isListedWithPorts ? publishedPorts(row.Ports) : await this.#inspect(docker, row.Id, abortSignal);
+  async #describe(
+    docker: Dockerode,
+    row: ListedContainer,
+    abortSignal: AbortSignal,
+  ): Promise<EngineContainer | undefined> {
+    const hostPorts = isPublishing(row) ? publishedPorts(row.Ports) : await this.#inspect(docker, row.Id, abortSignal);
     if (hostPorts === undefined) return undefined;
     return {
       id: row.Id,
-      name: (row.Names?.[0] ?? "").replace(/^\//, ""),
+      name: nameOf(row),
       image: row.Image ?? "",
-      state: row.State,
+      state: dockerState(row.State),
       labels: row.Labels ?? {},
       hostPorts,
     };
@@ -152,10 +167,10 @@ export class DockerodeEngine implements ContainerEngine {
   async #inspect(docker: Dockerode, id: string, abortSignal: AbortSignal): Promise<readonly number[] | undefined> {
     const known = this.#boundPorts.get(id);
     if (known) return known;
-    const inspected = await found(docker.getContainer(id).inspect({ abortSignal }));
+    const inspected = await inspectionOf(docker, id, abortSignal);
     if (!inspected) return undefined;
     if (typeof inspected.HostConfig !== "object") throw new Error("something that is not a container");
-    const ports = boundPorts(inspected.HostConfig.PortBindings);
+    const ports = boundPorts(toTargets(inspected.HostConfig.PortBindings));
     this.#boundPorts.set(id, ports);
     return ports;
   }
@@ -173,32 +188,26 @@ export class DockerodeEngine implements ContainerEngine {
     const { address, docker } = connection;
     const timeoutMs = address.ssh ? Math.max(limitMs, SSH_TIMEOUT_MS) : limitMs;
     const controller = new AbortController();
-    // docker-modem never settles if an answer is cut off, so it cannot provide the time-out.
-    const timeout = Promise.withResolvers<never>();
-    const timer = setTimeout(() => timeout.reject(engineTimeoutError(address.endpoint, timeoutMs)), timeoutMs);
     try {
-      const answer = await Promise.race([question(docker, controller.signal, address), timeout.promise]);
+      // docker-modem never settles if an answer is cut off, so it cannot provide the time-out.
+      const late = () => engineTimeoutError(address.endpoint, timeoutMs);
+      const answer = await inTime(question(docker, controller.signal, address), timeoutMs, late);
       this.#connection = connection;
       return answer;
     } catch (error) {
       controller.abort();
       throw await this.#failure(address, error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
   /** Names both engines if the configured one does not answer and another one does. */
   async #failure(address: EngineAddress, cause: unknown): Promise<ContainerEngineError> {
-    const error = engineError(address.endpoint, cause);
+    const error = engineError(address.endpoint, cause, address.source);
     if (address.source === undefined || statusOf(cause) !== undefined) return error;
     const other = await findOtherEngine(address);
-    const { what, state, remedy } = error;
-    const states = [
-      `Its address comes from ${address.source}.`,
-      state,
-      other && `An engine answers at ${other.endpoint}.`,
-    ];
+    const { what, state = "", remedy } = error;
+    const source = `Its address comes from ${address.source}.`;
+    const states = [state.startsWith(source) ? "" : source, state, other && `An engine answers at ${other.endpoint}.`];
     return new ContainerEngineError({ what, state: states.filter(Boolean).join("\n"), remedy, cause });
   }
 
@@ -223,19 +232,11 @@ export class DockerodeEngine implements ContainerEngine {
   }
 }
 
-/**
- * The engine's own ID. Podman gives a new one in every answer, so its host name and storage path are used instead.
- */
+/** The engine's own ID. */
 function engineId(info: unknown): string {
   const { ID, Name, DockerRootDir, BuildahVersion } = (info ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof ID !== "string" || ID === "") throw new Error("something that is not the description of an engine");
-  return typeof BuildahVersion === "string" ? `podman:${Name}:${DockerRootDir}` : ID;
-}
-
-/** Ids must be strings without special characters, because they become part of request paths. */
-function isRow(value: unknown): value is Row {
-  const row = value as Partial<Row> | null;
-  return typeof row?.Id === "string" && /^[\w.-]+$/.test(row.Id) && typeof row.State === "string";
+  return typeof BuildahVersion === "string" ? podmanId(Name, DockerRootDir) : dockerId(ID, DockerRootDir);
 }
 
 /** Repeats a request once, because an engine may close an idle connection at the moment it is reused. */
@@ -243,9 +244,13 @@ async function onceMoreIfHungUp<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    if (!["ECONNRESET", "EPIPE"].includes(systemCodeOf(error) ?? "")) throw error;
+    if (!["ECONNRESET", "EPIPE"].includes(osCode(error))) throw error;
     return request();
   }
+}
+
+function inspectionOf(docker: Dockerode, id: string, abortSignal: AbortSignal) {
+  return found(docker.getContainer(encodeURIComponent(id)).inspect({ abortSignal }));
 }
 
 async function found<T>(inspection: Promise<T>): Promise<T | undefined> {
@@ -255,12 +260,4 @@ async function found<T>(inspection: Promise<T>): Promise<T | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return statusOf(error) === 404;
-}
-
-function isBeingRemoved(error: unknown): boolean {
-  return statusOf(error) === 409 && /already in progress/.test(String(error));
 }

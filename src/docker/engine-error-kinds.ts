@@ -10,14 +10,14 @@ export function engineWords(error: unknown): string {
     .trim();
 }
 
-/** True if the container, image or exec does not exist. */
+/** True if the container, image or exec does not exist. Podman answers with status 500 if it was removed during the request. */
 export function isMissing(error: unknown): boolean {
-  return statusOf(error) === 404;
+  return statusOf(error) === 404 || says(error, /: no such container$/);
 }
 
-/** True if the container is being removed, or is not in the right state for the request. */
+/** True if the container is being removed, or is not in the right state for the request, for which podman has status 500. */
 export function isInTheWay(error: unknown): boolean {
-  return statusOf(error) === 409;
+  return statusOf(error) === 409 || says(error, /: container state improper\b/);
 }
 
 /** True if another process has just started the container. */
@@ -43,6 +43,10 @@ export function saysPortRefused(error: unknown, hostPorts: readonly number[]): b
   if (!REFUSALS.some((refusal) => refusal.test(words))) return false;
   const named = [...words.matchAll(/:(\d{1,5})(?=\D|$)/g)].map(([, port]) => Number(port));
   return named.length === 0 || named.some((port) => hostPorts.includes(port));
+}
+
+function says(error: unknown, words: RegExp): boolean {
+  return statusOf(error) === 500 && words.test(engineWords(error));
 }
 
 const REFUSALS: readonly RegExp[] = [

@@ -1,15 +1,10 @@
 import { ContainerEngineError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
 
 /** The HTTP status of the engine's answer, if `error` comes from one. */
 export function statusOf(error: unknown): number | undefined {
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   return typeof status === "number" ? status : undefined;
-}
-
-/** The system's error code, for example `ECONNREFUSED`. */
-export function systemCodeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" ? code : undefined;
 }
 
 /** No engine is configured, and none of the default sockets exists: there are no containers on this machine. */
@@ -18,7 +13,7 @@ export class EngineAbsentError extends ContainerEngineError {
     super({
       what: "No container engine was found.",
       state: "DOCKER_HOST is not set, there is no Docker context, and none of the default sockets exists.",
-      remedy: "install or start Docker (`docker info` must answer), or set DOCKER_HOST to the engine's address.",
+      remedy: "install or start Docker (`docker info` must answer), or set DOCKER_HOST to the engine's address",
     });
   }
 }
@@ -39,7 +34,7 @@ export function engineError(endpoint: string, error: unknown, source?: string): 
       cause: error,
     });
   }
-  switch (systemCodeOf(error)) {
+  switch (osCode(error)) {
     case "EACCES":
     case "EPERM":
       return new ContainerEngineError({
@@ -59,7 +54,15 @@ export function engineError(endpoint: string, error: unknown, source?: string): 
         remedy:
           source === undefined
             ? "start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to its address"
-            : `start it, or correct ${source}.`,
+            : `start it, or correct ${source}`,
+        cause: error,
+      });
+    case "ECONNRESET":
+    case "EPIPE":
+      return new ContainerEngineError({
+        what: `The container engine at ${endpoint} closed the connection.`,
+        state: words,
+        remedy: "see whether it runs, with `docker info`; if another program listens there, correct DOCKER_HOST",
         cause: error,
       });
     default:

@@ -23,11 +23,11 @@ export type ContainerEngine = {
   /**
    * The engine's own ID: the same whatever address the engine is reached at. Evidence counts per engine. An
    * implementation without this method is identified by its `endpoint`.
-   * @param known IDs by {@link ContainerEngine.incarnation}; the engine is not asked where it is among them
+   * @param known IDs by {@link ContainerEngine.incarnation}; the engine is not asked if its ID is among them
    * @throws ContainerEngineError when the engine does not answer
    */
   identify?(known?: ReadonlyMap<string, string>): Promise<string>;
-  /** Changes whenever an engine starts at the address; undefined where that does not show. */
+  /** Changes whenever an engine starts at the address; undefined if that cannot be observed. */
   incarnation?(): string | undefined;
   /**
    * When the container was last started, as the engine writes it; undefined when it does not exist or does not run.
@@ -41,6 +41,12 @@ export type ContainerEngine = {
    * @throws ContainerEngineError when the engine does not answer within 2 s, or sends an unexpected response
    */
   listContainers(): Promise<readonly EngineContainer[]>;
+  /**
+   * The labels of a container's image, which the container has inherited; undefined when one of them is gone. Without this
+   * method, a label counts as the container's own.
+   * @throws ContainerEngineError when the engine does not answer
+   */
+  imageLabels?(id: string): Promise<Readonly<Record<string, string>> | undefined>;
   /**
    * Kills and removes a container with its anonymous volumes. A container that does not exist is not an error.
    * @throws ContainerEngineError when the engine refuses

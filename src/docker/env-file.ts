@@ -3,26 +3,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { environment } from "../settings/config.ts";
 
-/** What docker reads as one line of such a file is at most 64 KiB. */
+/** Docker reads lines of at most 64 KiB from such a file. */
 const LONGEST_LINE_BYTES = 60_000;
 
 /**
- * A container's environment on its way to the docker command: not among the arguments, which every user of the host can
- * read, nor in the command's own environment, where the container's HTTP_PROXY would send the command elsewhere.
+ * Passes a container's environment to the docker command in a file: every user of the host can read arguments, and in
+ * the command's own environment the container's HTTP_PROXY would redirect the command.
  */
 export class EnvFile implements Disposable {
   /** For `docker create`. */
   readonly args: readonly string[];
-  /** What no line of a file can carry, for the environment of the command after all. */
+  /**
+   * Variables whose values do not fit on one line of a file; they are passed in the environment of the docker command.
+   */
   readonly env: Readonly<Record<string, string>>;
   readonly #directory: string | undefined;
 
   constructor(values: Readonly<Record<string, string>>) {
-    const lines = Object.entries(values).map(([name, value]) => ({ name, value, line: `${name}=${value}` }));
-    const filed = lines.filter(({ line }) => isFit(line));
-    const others = lines.filter(({ line }) => !isFit(line));
-    this.env = Object.fromEntries(others.map(({ name, value }) => [name, value]));
-    const names = others.flatMap(({ name }) => ["--env", name]);
+    const filed = Object.entries(values).filter((entry) => fitsEnvFile(...entry));
+    const others = Object.entries(values).filter((entry) => !fitsEnvFile(...entry));
+    this.env = Object.fromEntries(others);
+    const names = others.flatMap(([name]) => ["--env", name]);
     if (filed.length === 0) {
       this.args = names;
       return;
@@ -30,8 +31,14 @@ export class EnvFile implements Disposable {
     // The runner empties its own directory, also after a job that was killed.
     this.#directory = mkdtempSync(join(environment().runnerTemp ?? tmpdir(), "iris-ports-env-"));
     const path = join(this.#directory, "env");
-    writeFileSync(path, filed.map(({ line }) => `${line}\n`).join(""), { mode: 0o600, flag: "wx" });
     this.args = ["--env-file", path, ...names];
+    try {
+      writeFileSync(path, filed.map(([name, value]) => `${name}=${value}\n`).join(""), { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      // On a full disk, part of it may be written.
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
@@ -39,6 +46,7 @@ export class EnvFile implements Disposable {
   }
 }
 
-function isFit(line: string): boolean {
-  return !/[\r\n]/.test(line) && Buffer.byteLength(line) <= LONGEST_LINE_BYTES;
+/** False for a variable that has to go through the environment of the docker command, which may obey it. */
+export function fitsEnvFile(name: string, value: string): boolean {
+  return !/[\r\n]/.test(value) && Buffer.byteLength(`${name}=${value}`) <= LONGEST_LINE_BYTES;
 }

@@ -5,7 +5,7 @@ const LONGEST_PATH_BYTES = 100;
 /** A text file and its absolute path in the container. */
 export type ContainerFile = { readonly path: string; readonly content: string };
 
-/** A tar archive of files only: with entries for directories, those of the container would change owner and mode. */
+/** A tar archive of files only, because entries for directories would change the owner and mode of the container's. */
 export function fileArchive(files: readonly ContainerFile[]): string {
   const entries = files.map(({ path, content }) => {
     const size = Buffer.byteLength(content);
@@ -18,7 +18,7 @@ export function fileArchive(files: readonly ContainerFile[]): string {
 function header(name: string, size: number): string {
   if (Buffer.byteLength(name) > LONGEST_PATH_BYTES) throw new RangeError(`${name} is too long for an archive`);
   const octal = (value: number, length: number) => `${value.toString(8).padStart(length - 1, "0")}\0`;
-  // They belong to root, and IRIS runs as another user.
+  // Readable by all, because the files belong to root and IRIS runs as another user.
   const [mode, uid, gid, mtime] = [0o644, 0, 0, Math.floor(Date.now() / 1_000)];
   const before =
     name.padEnd(LONGEST_PATH_BYTES, "\0") +

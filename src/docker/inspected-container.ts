@@ -1,10 +1,15 @@
-/** A host address and port to which a container's port goes; an empty address stands for all. */
+import { dockerState } from "./container-state.ts";
+
+/**
+ * A host address and port on which a container's port is published. An empty address stands for all; port 0 for one that the
+ * engine chooses when it starts the container.
+ */
 export type PortTarget = { readonly hostIp: string; readonly hostPort: number };
 
-/** Where the ports of a container go, by the engine's name for a port, such as `1972/tcp`. */
+/** The bindings of a container's ports, by the engine's name for a port, such as `1972/tcp`. */
 export type PortTargets = Readonly<Record<string, readonly PortTarget[]>>;
 
-/** What an engine tells about one container, normalised. */
+/** The engine's description of a container, normalised. */
 export type InspectedContainer = {
   readonly id: string;
   /** Without the engine's leading slash. */
@@ -18,14 +23,18 @@ export type InspectedContainer = {
   readonly isRunning: boolean;
   readonly exitCode: number;
   readonly isOutOfMemory: boolean;
-  /** In the engine's words; another one after every start. */
+  /** True if the health check of its image fails. */
+  readonly isUnhealthy: boolean;
+  /** The time of the start as the engine writes it; different after every start. */
   readonly startedAt: string;
   /** When it ended last; undefined for one that never has. */
   readonly finishedAt: Date | undefined;
   readonly labels: Readonly<Record<string, string>>;
-  /** Where its ports go whenever it runs. */
+  /** Its environment and that of its image, as `NAME=value`. */
+  readonly environment: readonly string[];
+  /** The configured bindings of its ports. */
   readonly bindings: PortTargets;
-  /** Where its ports go now. */
+  /** The present bindings of its ports. */
   readonly published: PortTargets;
   readonly networks: readonly ContainerNetwork[];
 };
@@ -39,12 +48,17 @@ export type ContainerNetwork = {
   readonly gateway: string;
 };
 
-/** What an engine tells about an image. */
-export type ImageDetails = { readonly id: string; readonly exposedPorts: readonly string[] };
+/** The engine's description of an image. */
+export type ImageDetails = {
+  readonly id: string;
+  readonly exposedPorts: readonly string[];
+  /** A container of the image has them as well, unless it sets its own. */
+  readonly labels: Readonly<Record<string, string>>;
+};
 
 type RawTargets = Readonly<Record<string, readonly { HostIp?: string; HostPort?: string }[] | null>> | null;
 
-/** As far as the engine's description of a container is relied upon. */
+/** The fields of the engine's description of a container that are used here. */
 type RawContainer = {
   readonly Id: string;
   readonly Name: string;
@@ -54,21 +68,33 @@ type RawContainer = {
     readonly Running?: boolean;
     readonly ExitCode?: number;
     readonly OOMKilled?: boolean;
+    readonly Health?: { readonly Status?: string } | null;
     readonly StartedAt?: string;
     readonly FinishedAt?: string;
   };
-  readonly Config: { readonly Image: string; readonly Labels?: Readonly<Record<string, string>> | null };
-  readonly HostConfig: { readonly PortBindings?: RawTargets };
-  readonly NetworkSettings?: {
-    readonly Ports?: RawTargets;
-    readonly Networks?: Readonly<
-      Record<string, { NetworkID?: string; Aliases?: readonly string[] | null; Gateway?: string }>
-    > | null;
+  readonly Config: {
+    readonly Image: string;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Env?: readonly string[] | null;
   };
+  readonly HostConfig: { readonly PortBindings?: RawTargets; readonly NetworkMode?: string };
+  readonly NetworkSettings?: { readonly Ports?: RawTargets; readonly Networks?: RawNetworks | null };
+};
+
+type RawNetworks = Readonly<
+  Record<string, { NetworkID?: string; Aliases?: readonly string[] | null; Gateway?: string }>
+>;
+
+type RawImage = {
+  readonly Id: string;
+  readonly Config?: {
+    readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+  } | null;
 };
 
 /**
- * Reads the engine's description of a container, which its API and `docker inspect` give alike.
+ * Reads the engine's description of a container, which is the same in its API and in `docker inspect`.
  * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect
  */
 export function toInspectedContainer(raw: unknown): InspectedContainer {
@@ -79,29 +105,41 @@ export function toInspectedContainer(raw: unknown): InspectedContainer {
     name: Name.replace(/^\//, ""),
     imageName: Config.Image,
     imageId: Image,
-    state: State.Status,
+    state: dockerState(State.Status),
     isRunning: State.Running ?? false,
     exitCode: State.ExitCode ?? 0,
     isOutOfMemory: State.OOMKilled ?? false,
+    isUnhealthy: State.Health?.Status === "unhealthy",
     startedAt: State.StartedAt ?? "",
     // The engine notes the year 1 for one that has never ended.
     finishedAt: finishedAt.getTime() > 0 ? finishedAt : undefined,
     labels: Config.Labels ?? {},
+    environment: Config.Env ?? [],
     bindings: toTargets(HostConfig.PortBindings),
     published: toTargets(NetworkSettings?.Ports),
-    networks: Object.entries(NetworkSettings?.Networks ?? {}).map(([name, { NetworkID, Aliases, Gateway }]) => ({
-      name,
-      id: NetworkID ?? "",
-      aliases: Aliases ?? [],
-      gateway: Gateway ?? "",
-    })),
+    networks: Object.entries(networksOf(NetworkSettings, HostConfig)).map(
+      ([name, { NetworkID, Aliases, Gateway }]) => ({
+        name,
+        id: NetworkID ?? "",
+        aliases: Aliases ?? [],
+        gateway: Gateway ?? "",
+      }),
+    ),
   };
 }
 
 /** Reads the engine's description of an image. */
 export function toImageDetails(raw: unknown): ImageDetails {
-  const { Id, Config } = raw as { Id: string; Config?: { ExposedPorts?: Record<string, unknown> | null } | null };
-  return { id: Id, exposedPorts: Object.keys(Config?.ExposedPorts ?? {}) };
+  const { Id, Config } = raw as RawImage;
+  return { id: Id, exposedPorts: Object.keys(Config?.ExposedPorts ?? {}), labels: Config?.Labels ?? {} };
+}
+
+/** Docker calls the host's network `host`; podman has only the mode. */
+function networksOf(
+  settings: RawContainer["NetworkSettings"],
+  { NetworkMode }: RawContainer["HostConfig"],
+): RawNetworks {
+  return NetworkMode === "host" ? { host: {} } : (settings?.Networks ?? {});
 }
 
 /** The engine's name for a TCP port of a container. */
@@ -109,10 +147,17 @@ export function tcpKey(containerPort: number): string {
   return `${containerPort}/tcp`;
 }
 
-function toTargets(raw: RawTargets | undefined): PortTargets {
+/** Reads the engine's bindings, `HostConfig.PortBindings` or `NetworkSettings.Ports`. */
+export function toTargets(raw: RawTargets | undefined): PortTargets {
   const targets = Object.entries(raw ?? {}).map(([key, bindings]) => [
     key,
-    (bindings ?? []).map(({ HostIp, HostPort }) => ({ hostIp: HostIp ?? "", hostPort: Number(HostPort ?? 0) })),
+    (bindings ?? []).map(({ HostIp, HostPort }) => ({ hostIp: HostIp ?? "", hostPort: singlePort(HostPort ?? "") })),
   ]);
   return Object.fromEntries(targets);
+}
+
+/** 0 for no port and for a range, from which the engine chooses. */
+function singlePort(text: string): number {
+  const [first = "", last = first] = text.split("-");
+  return first === last && /^\d+$/.test(first) ? Number(first) : 0;
 }

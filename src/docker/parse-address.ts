@@ -44,7 +44,7 @@ export function parseAddress(text: string, tls: Tls, source = "DOCKER_HOST"): En
   if (address !== undefined) return address;
   throw new ContainerEngineError({
     what: `${JSON.stringify(text)} (${source}) is not the address of a container engine.`,
-    remedy: `set ${source} to an address such as unix:///var/run/docker.sock or tcp://build-host:2376, or unset it.`,
+    remedy: `set ${source} to an address such as unix:///var/run/docker.sock or tcp://build-host:2376, or unset it`,
   });
 }
 

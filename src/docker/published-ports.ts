@@ -1,10 +1,7 @@
+import type { PortTargets } from "./inspected-container.ts";
+
 /** The fields of a listed port that are used here. */
 export type ListedPort = { readonly PublicPort?: number; readonly Type?: string };
-
-/** `HostConfig.PortBindings` of an inspected container. */
-type PortBindings = Readonly<
-  Record<string, readonly { readonly HostPort?: string; readonly hostPort?: number }[] | null>
->;
 
 /** The TCP host ports that a running container publishes. */
 export function publishedPorts(ports: readonly ListedPort[] | null | undefined): number[] {
@@ -22,21 +19,11 @@ export function portsInText(text: string): number[] {
 }
 
 /**
- * The TCP host ports that a container will publish when it is started, without empty ports, `0` and ranges, for which the
- * engine chooses a free port at that time.
+ * The TCP host ports that a container will publish when it is started, without those that the engine chooses at that time.
  */
-export function boundPorts(bindings: PortBindings | null | undefined): number[] {
-  const tcp = Object.entries(bindings ?? {}).filter(([port]) => !/\/(udp|sctp)$/.test(port));
-  return unique(
-    tcp.flatMap(([, targets]) =>
-      (targets ?? []).map((target) => singlePort(String(target.hostPort ?? target.HostPort ?? ""))),
-    ),
-  );
-}
-
-function singlePort(text: string): number {
-  const [first = "", last = first] = text.split("-");
-  return first === last && /^\d+$/.test(first) ? Number(first) : 0;
+export function boundPorts(bindings: PortTargets): number[] {
+  const tcp = Object.entries(bindings).filter(([port]) => !/\/(udp|sctp)$/.test(port));
+  return unique(tcp.flatMap(([, targets]) => targets.map(({ hostPort }) => hostPort)));
 }
 
 /** The engine lists a port once for IPv4 and once for IPv6. */

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Agent } from "node:http";
 import { Duplex } from "node:stream";
 import type { EngineAddress } from "./engine-address.ts";
@@ -24,6 +24,8 @@ export class SshAgent extends Agent {
 
   override createConnection(): Duplex {
     const child = spawn("ssh", this.#args, { stdio: ["pipe", "pipe", "pipe"] });
+    // Without free file descriptors, Node makes no streams and reports only the error.
+    if (!(child as Partial<ChildProcess>).stdin) return failing(child);
     const connection = Duplex.from({ readable: child.stdout, writable: child.stdin });
     let words = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -36,4 +38,11 @@ export class SshAgent extends Agent {
     connection.once("close", () => child.kill());
     return connection;
   }
+}
+
+/** A connection that ends with the error of a process that could not be started. */
+function failing(child: ChildProcess): Duplex {
+  const connection = new Duplex({ read: () => undefined, write: () => undefined });
+  child.once("error", (error) => connection.destroy(error));
+  return connection;
 }

@@ -17,6 +17,7 @@ export type IrisPortsErrorCode =
 export type ErrorText = {
   readonly what: string;
   readonly state?: string | undefined;
+  /** Without a full stop at its end, where a command can be copied. */
   readonly remedy: string;
   readonly cause?: unknown;
 };
@@ -41,7 +42,7 @@ export abstract class IrisPortsError<Fields extends object = object> extends Err
   readonly what: string;
   /** What was found, or what the failure left behind, in one or more lines. */
   readonly state: string | undefined;
-  /** How to fix it, naming real commands. */
+  /** How to fix it, naming real commands; without a full stop at its end. */
   readonly remedy: string;
 
   /** For subclasses. */

@@ -5,12 +5,12 @@ type Show = (message: string, code: string | undefined) => void;
 let show: Show = (message, code) =>
   process.emitWarning(message, { type: "IrisPortsWarning", ...(code !== undefined && { code }) });
 
-/** Reports a problem that fails nothing. */
+/** Reports a problem that does not make a call fail. */
 export function warn(message: string, code?: string): void {
   show(message, code);
 }
 
-/** Shows the warnings of this process in another way, as the command line and the action do. */
+/** Replaces how this process shows warnings, as the command line and the action do. */
 export function showWarnings(by: Show): void {
   show = by;
 }

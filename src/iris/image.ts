@@ -5,6 +5,11 @@
  */
 export const DEFAULT_IRIS_IMAGE = "containers.intersystems.com/intersystems/iris-community:latest-em";
 
+/** True for a reference to an image. A leading hyphen would be an option of the docker command. */
+export function isImageReference(text: string): boolean {
+  return /^[A-Za-z0-9][\w.:/@-]{0,499}$/.test(text);
+}
+
 /** The predefined administrator of every image, and its well-known password. */
 export const DEFAULT_IRIS_USERNAME = "_SYSTEM";
 export const DEFAULT_IRIS_PASSWORD = "SYS";
@@ -20,6 +25,10 @@ export const IRIS_CPF_MERGE_PATH = "/tmp/iris-ports-merge.cpf";
 
 /** The environment variable that names the directory for databases and configuration inside the container. */
 export const IRIS_DATA_DIRECTORY_VARIABLE = "ISC_DATA_DIRECTORY";
+/** Where a directory or volume for IRIS's data is mounted. */
+export const IRIS_DURABLE_MOUNT = "/durable";
+/** Created by IRIS; the mounted directory itself must exist. */
+export const IRIS_DATA_DIRECTORY = `${IRIS_DURABLE_MOUNT}/iris`;
 /** The user that IRIS runs as in its images. */
 export const IRIS_UID = 51773;
 

@@ -10,6 +10,8 @@ export const START_LINE = "[INFO] Starting InterSystems IRIS instance";
 export type LogDiagnosis = {
   readonly what: string;
   readonly remedy: string;
+  /** The licence may have been refused because the container has too many cores. */
+  readonly mayBeTooManyCores?: true;
 };
 
 /**
@@ -20,7 +22,11 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const lines = lastStart(log);
   const license = lines.find((line) => /Invalid Community Edition license/.test(line));
   if (license !== undefined)
-    return { what: `IRIS refuses its licence: "${wordsOf(license)}".`, remedy: LICENSE_REMEDY };
+    return {
+      what: `IRIS refuses its licence: "${wordsOf(license)}".`,
+      remedy: LICENSE_REMEDY,
+      mayBeTooManyCores: true,
+    };
   const fatal = lines.find((line) => line.includes("[FATAL]"));
   if (fatal === undefined) return undefined;
   const causes = lines.filter((line) => line.includes("[ERROR]")).map(wordsOf);
@@ -31,8 +37,8 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
 }
 
 const LICENSE_REMEDY =
-  "the licence inside a Community image expires about 150 days after its publication, and it covers at most 20 cores; " +
-  `use a current image ("docker pull ${DEFAULT_IRIS_IMAGE}"), and on a host with more cores "--cpuset-cpus 0-19"`;
+  "use a current image, because the licence in a Community image expires about 150 days after its publication " +
+  `("docker pull ${DEFAULT_IRIS_IMAGE}")`;
 const OTHER_REMEDY = "fix what the last lines of its log report";
 
 /** @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ADOCK_iris_iscmain */

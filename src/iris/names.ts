@@ -1,7 +1,5 @@
 import { InvalidArgumentError } from "../errors/errors.ts";
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+import { hasControlCharacter, shown } from "../settings/checks.ts";
 
 /**
  * The namespace in capitals, as IRIS keeps it.
@@ -35,19 +33,16 @@ export function validUsername(username: string): string {
 
 /**
  * The password, unchanged. IRIS itself checks its length, because the policy can be configured.
- * @throws InvalidArgumentError when it is empty, longer than 128 characters, not well-formed or contains control characters; the error does not show it
+ * @throws InvalidArgumentError when it is empty, longer than 128 characters, not well-formed or contains control
+ * characters; the error does not show it
  */
 export function validPassword(password: string): string {
   const isUsable = typeof password === "string" && password !== "" && password.length <= 128 && password.isWellFormed();
-  if (isUsable && !CONTROL_CHARACTER.test(password)) return password;
+  if (isUsable && !hasControlCharacter(password) && !/[\u2028\u2029]/.test(password)) return password;
   throw new InvalidArgumentError({
     argument: "password",
     value: "(not shown)",
     what: "The password for the IRIS user is empty, too long, or contains control characters.",
     remedy: "use 1 to 128 characters without line breaks or other control characters (IRIS itself asks for 3 to 32)",
   });
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }

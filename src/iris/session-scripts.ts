@@ -5,16 +5,6 @@ import { objectScriptString } from "./objectscript.ts";
 /** The command that reads a session script on stdin. `docker exec` runs it as the instance's owner, without a password. */
 export const SESSION_COMMAND: readonly string[] = ["iris", "session", "IRIS", "-U", "%SYS"];
 
-/** The variable that holds the script for {@link SHELL_SESSION_COMMAND}. */
-export const SCRIPT_VARIABLE = "IRIS_PORTS_SCRIPT";
-
-/** {@link SESSION_COMMAND} for callers that cannot write to its stdin: it reads the script from its environment. */
-export const SHELL_SESSION_COMMAND: readonly string[] = [
-  "sh",
-  "-c",
-  `printf %s "$${SCRIPT_VARIABLE}" | ${SESSION_COMMAND.join(" ")}`,
-];
-
 /** The steps of a session script; each one writes its own marker line. */
 export type SetupStep = "ping" | "passwords" | "user" | "namespace" | "end";
 

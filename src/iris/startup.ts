@@ -1,7 +1,7 @@
 import { diagnoseLog, type LogDiagnosis, READY_LINE, START_LINE } from "./log-lines.ts";
 import { parseSetupOutput, type SetupFailure } from "./setup-output.ts";
 
-/** Something that was seen of an IRIS that starts. */
+/** An observation of an IRIS that is starting. */
 export type StartupEvent =
   | { readonly kind: "log"; readonly line: string }
   /** The log has come to its end, or cannot be read. */
@@ -11,7 +11,7 @@ export type StartupEvent =
   /** There is no `iris` command in the container. */
   | { readonly kind: "no-iris" };
 
-/** What has to be done next, or how it came out. */
+/** The next thing to do, or the result. */
 export type StartupStep =
   | { readonly kind: "read-log" }
   | { readonly kind: "run-session" }
@@ -21,7 +21,7 @@ export type StartupStep =
   | { readonly kind: "refused"; readonly refusals: readonly SetupFailure[] }
   | { readonly kind: "no-iris" };
 
-/** How far an IRIS is with its start. */
+/** The progress of an IRIS's start. */
 export type Startup = {
   readonly next: StartupStep;
   /** What is missing, for the message of a time-out. */
@@ -34,8 +34,8 @@ export type Startup = {
 
 /**
  * The beginning of a start.
- * @param isLogAwaited - false if something else tells that sessions are worth trying
- * @param hasRunBefore - its log may begin with the last words of an earlier run, which bear a time after that run's end
+ * @param isLogAwaited - false if sessions can be tried without waiting for the log
+ * @param hasRunBefore - true if the log may begin with the last lines of an earlier run, written after that run's end
  */
 export function beginStartup({
   isLogAwaited,
@@ -52,7 +52,7 @@ const SESSION = { next: { kind: "run-session" }, missing: "no session has answer
 const KEPT_COMPLAINTS = 100;
 
 /**
- * What an event makes of a start. Ready is an IRIS that has said so in its log, lets a session in, and has carried out the
+ * The state of a start after an event. IRIS is ready when its log says so, it accepts a session, and it has run the
  * session's script: the port opens long before that, and the image's health check runs once a minute.
  */
 export function advanceStartup(startup: Startup, event: StartupEvent): Startup {
@@ -62,7 +62,7 @@ export function advanceStartup(startup: Startup, event: StartupEvent): Startup {
       return afterLine(startup, event.line);
     case "log-ended":
       if (!event.isRunning) return failed(startup, diagnoseLog(startup.complaints.join("\n")));
-      // Some logging drivers cannot be read; then the session alone tells.
+      // The logs of some logging drivers cannot be read; then only the session shows whether IRIS is ready.
       return startup.next.kind === "read-log" ? { ...startup, ...SESSION } : startup;
     case "session":
       return afterSession(startup, event.output);

@@ -24,7 +24,7 @@ export type AnswerOptions = {
 };
 
 /**
- * Waits until the engine publishes the port and it answers from here, and returns the host where it does.
+ * Waits until the engine publishes the port and the port answers from here, and returns the host at which it answers.
  * @throws ContainerStartError which says which of both failed
  */
 export async function awaitAnswer(
@@ -57,7 +57,7 @@ function unpublished(containerPort: number, hostPort: number) {
   return {
     what: `The container runs, but the engine does not publish its port ${containerPort} on host port ${hostPort}.`,
     state: "Nothing outside the container can connect to it.",
-    remedy: "connect the container to its network again (docker network connect), or remove it and start it anew",
+    remedy: "connect the container to its network again (docker network connect), or remove it and start it again",
   };
 }
 
@@ -66,6 +66,6 @@ function unreachable(hosts: readonly string[], hostPort: number) {
     what: `The container runs, but ${hosts.map((host) => `${host}:${hostPort}`).join(" and ")} does not answer from here.`,
     state: "The engine publishes the port.",
     remedy:
-      "see what stands between: a firewall, or a port forward that is missing; TESTCONTAINERS_HOST_OVERRIDE names another host of the engine",
+      "check for a firewall or a missing port forward; TESTCONTAINERS_HOST_OVERRIDE can name another host of the engine",
   };
 }

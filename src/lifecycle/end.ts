@@ -1,7 +1,7 @@
 import createDebug from "debug";
 import type { CallLimits, ContainerHost } from "../docker/container-host.ts";
 import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME } from "../registry/labels.ts";
-import { findProjectContainer } from "./find-container.ts";
+import { findProjectContainer, isCommitted } from "./find-container.ts";
 import type { Lease } from "./lease.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
@@ -51,5 +51,10 @@ export async function removeProjectContainer(host: ContainerHost, lease: Lease, 
 /** Removes the containers that a holder created, running or not. */
 export async function removeCreatedBy(host: ContainerHost, holderId: string, limits?: CallLimits): Promise<void> {
   const ids = await host.labelled(LABEL_CREATOR, holderId, limits);
-  await Promise.all(ids.map((id) => host.remove(id, limits)));
+  await Promise.all(
+    ids.map(async (id) => {
+      const found = await host.find(id, limits);
+      if (found !== undefined && !(await isCommitted(host, found, limits))) await host.remove(id, limits);
+    }),
+  );
 }

@@ -4,7 +4,7 @@ import { engineError } from "../docker/engine-error.ts";
 import type { Advice } from "./advice.ts";
 import { missingImage } from "./start-failure.ts";
 
-/** How to make sure of an image before a container is made from it. */
+/** How to make sure that the engine has an image. */
 export type ImageRequest = {
   readonly image: string;
   readonly pull: "missing" | "always" | "never";
@@ -16,7 +16,7 @@ export type ImageRequest = {
 
 /**
  * Makes sure that the engine has the image, before any port is taken for it.
- * @throws ContainerStartError when it has not, and it cannot be pulled
+ * @throws ContainerStartError when the engine does not have the image and cannot pull it
  * @throws ContainerEngineError when the engine does not answer
  */
 export async function ensureImage(

@@ -5,8 +5,10 @@ import { IRIS_CPF_MERGE_PATH, IRIS_LICENSE_KEY_PATH } from "../iris/image.ts";
 
 /** One part of a container's configuration. */
 export type Part = {
-  /** A name to print: `environment`, `password of _SYSTEM`. */
+  /** Its key in the labels of containers, which must stay the same in later versions: `network`, `login as _system`. */
   readonly name: string;
+  /** How messages call it: `login (user _system)`. @default its name */
+  readonly displayName?: string;
   readonly value: unknown;
   /** The value that the image has anyway; such a part is not noted. */
   readonly isDefault?: boolean;
@@ -41,7 +43,7 @@ export async function fingerprint(parts: readonly Part[]): Promise<string | unde
 }
 
 /**
- * The names of the requested parts that differ from a container with this label. Parts that are not requested are not
+ * The display names of the requested parts that differ from a container with this label. Parts that are not requested are not
  * compared, so a request for less than the container has is fulfilled.
  */
 export async function differingParts(label: string | undefined, parts: readonly Part[]): Promise<readonly string[]> {
@@ -53,7 +55,7 @@ export async function differingParts(label: string | undefined, parts: readonly 
       return has === undefined ? !isDefault : has !== (await digest(value, salt));
     }),
   );
-  return parts.filter((_, index) => differs[index]).map(({ name }) => name);
+  return parts.filter((_, index) => differs[index]).map(({ name, displayName = name }) => displayName);
 }
 
 async function digest(value: unknown, salt: Buffer): Promise<string> {

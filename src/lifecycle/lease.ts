@@ -1,15 +1,17 @@
 import createDebug from "debug";
 import { warn } from "../errors/warning.ts";
-import type { Acquisition, AssignOptions } from "../registry/allocation/acquire.ts";
+import type { Acquisition, AssignOptions } from "../registry/allocation/request.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { containerLabels } from "../registry/container-labels.ts";
+import { observeMaker } from "../registry/evidence/makers.ts";
 import { isRemovableBy } from "../registry/evidence/ownership.ts";
-import { observeMaker } from "../registry/evidence/survey.ts";
 import { type Holder, uniqueProcessHolder } from "../registry/holder.ts";
 import type { PortRegistry } from "../registry/registry.ts";
 import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
+/** Longer than IRIS takes to shut down, be copied into an image and start; after that, a restart counts as abandoned. */
+const LONGEST_RESTART_MS = 600_000;
 
 /** How a start acquires its assignment. */
 export type LeaseOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
@@ -26,6 +28,7 @@ export class Lease {
   #acquisition: Acquisition;
   #isFailureReported = false;
   #isRecorded = true;
+  #restarts = 0;
 
   private constructor(
     registry: PortRegistry,
@@ -131,6 +134,32 @@ export class Lease {
     }
   }
 
+  /** True if another user was restarting the container at the last {@link renew}. */
+  get isBeingRestarted(): boolean {
+    return this.#acquisition.isBeingRestarted;
+  }
+
+  /** Runs work that ends the container and starts it again; other starts wait until it runs. */
+  async whileRestarting<T>(work: () => Promise<T>): Promise<T> {
+    this.#restarts += 1;
+    try {
+      await this.#announceRestart(new Date(Date.now() + LONGEST_RESTART_MS));
+      return await work();
+    } finally {
+      this.#restarts -= 1;
+      if (this.#restarts === 0) await this.#announceRestart(undefined);
+    }
+  }
+
+  /** A failure is reported, not thrown: without the announcement, a start at the same time may replace the container. */
+  async #announceRestart(until: Date | undefined): Promise<void> {
+    try {
+      await this.registry.announceRestart(this.assignment, { holder: this.#options.holder, until });
+    } catch (error) {
+      report(`Announcing the restart of the container of ${this.assignment.projectKey}`, error);
+    }
+  }
+
   /** Releases the port. A failure is reported, not thrown, so that it does not replace a test's own result. */
   async release(): Promise<void> {
     const { holder } = this.#options;
@@ -146,7 +175,7 @@ export class Lease {
       const listed = await this.registry.inspect(this.assignment);
       return (listed?.holders ?? []).some(({ id, usesContainer }) => usesContainer && id !== this.holderId);
     } catch (error) {
-      debug("the holders of %s cannot be told: %o", this.assignment.projectKey, error);
+      debug("the holders of %s are unknown: %o", this.assignment.projectKey, error);
       return false;
     }
   }

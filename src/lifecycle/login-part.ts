@@ -6,5 +6,5 @@ export function loginPart(username: string, password: string): Part {
   // User names of IRIS are not case-sensitive.
   const name = username.toLowerCase();
   const isDefault = name === DEFAULT_IRIS_USERNAME.toLowerCase() && password === DEFAULT_IRIS_PASSWORD;
-  return { name: `login as ${name}`, value: password, isDefault };
+  return { name: `login as ${name}`, displayName: `login (user ${name})`, value: password, isDefault };
 }

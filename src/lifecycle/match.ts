@@ -2,7 +2,8 @@ import type { ContainerHost } from "../docker/container-host.ts";
 import { type InspectedContainer, tcpKey } from "../docker/inspected-container.ts";
 import { ContainerMismatchError } from "../errors/errors.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
-import { LABEL_FINGERPRINT, LABEL_WEB_PORT } from "../registry/labels.ts";
+import { LABEL_FINGERPRINT, LABEL_LIFETIME, LABEL_REGISTRY, LABEL_WEB_PORT } from "../registry/labels.ts";
+import { commandText, projectWords } from "../settings/command-text.ts";
 import type { Advice } from "./advice.ts";
 import { differingParts, type Part } from "./fingerprint.ts";
 
@@ -31,7 +32,7 @@ export async function checkMatch(
   found: InspectedContainer,
   wanted: WantedContainer,
 ): Promise<void> {
-  const { projectKey, port } = assignment;
+  const { projectKey, projectPath, instance, port } = assignment;
   const differences = [
     ...(await otherImage(host, found, wanted.image)),
     ...(await differingParts(found.labels[LABEL_FINGERPRINT], wanted.parts)),
@@ -39,12 +40,19 @@ export async function checkMatch(
     ...unknownAliases(found, wanted),
   ];
   if (differences.length === 0) return;
+  const { [LABEL_LIFETIME]: lifetime, [LABEL_REGISTRY]: registryPath } = found.labels;
+  // A kept IRIS, such as that of `up`, may have data, which a forced removal could damage. One that is not kept runs only
+  // while it is in use, so that `down` would refuse to stop it.
+  const stop =
+    lifetime === "kept"
+      ? commandText(["down", ...projectWords(projectPath, instance)], registryPath)
+      : `docker rm --force ${found.name}`;
   throw new ContainerMismatchError({
     what: `The project's container ${found.name} exists already, and was started with another ${differences.join(", ")}.`,
     state: `It serves project ${projectKey} on port ${port}. Nothing was changed.`,
     remedy:
       "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +
-      `${wanted.advice.instance}; to replace it, stop it first: docker rm --force ${found.name}`,
+      `${wanted.advice.instance}; to replace it, stop it first: ${stop}`,
     containerName: found.name,
   });
 }

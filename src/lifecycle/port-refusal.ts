@@ -37,7 +37,7 @@ async function isAnyPublished(
         container.hostPorts.some((port) => hostPorts.includes(port)),
     );
   } catch (error) {
-    debug("which container publishes %o cannot be told: %o", hostPorts, error);
+    debug("it is unknown which container publishes %o: %o", hostPorts, error);
     return false;
   }
 }

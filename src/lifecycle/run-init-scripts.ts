@@ -70,13 +70,13 @@ function scriptError({ shown }: InitStep, error: unknown, { advice }: InitOption
   if (!(error instanceof IrisSessionError)) return error;
   return rephrased(error, {
     what: `${shown}: ${error.what}`,
-    remedy: `correct ${shown}, which is among ${advice.initScripts}.`,
+    remedy: `correct ${shown}, which is among ${advice.initScripts}`,
   });
 }
 
 function timeoutError({ shown }: InitStep, { request, advice }: InitOptions): ContainerStartError {
   return new ContainerStartError({
-    what: `The init script ${shown} was not done after ${request.timeoutMs / 1_000} s.`,
-    remedy: `give it more time with ${advice.moreTime}, or look for a statement in it that waits.`,
+    what: `The init script ${shown} did not finish within ${request.timeoutMs / 1_000} s.`,
+    remedy: `give it more time with ${advice.moreTime}, or look for a statement in it that waits`,
   });
 }

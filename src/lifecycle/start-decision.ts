@@ -22,26 +22,37 @@ export type StartView = {
   readonly maker: Verdict;
   /** The ids of the other holders that use the container and are not known to be gone. */
   readonly others: ReadonlySet<string>;
+  /** True while one of them may be restarting the container. */
+  readonly isBeingRestarted: boolean;
 };
 
 /**
  * - `create`: there is no container.
  * - `join`: it runs, and it is the project's.
  * - `restart`: it was kept, and ended.
- * - `wait`: it is being made, restarted or removed.
+ * - `wait`: it is being made, restarted, stopped or removed.
  * - `remove`: it was left behind by a dead process, or has ended.
  * - `move`: it is not known to be this registry's: take another port, and with it another name.
  */
 export type StartStep = "create" | "join" | "restart" | "wait" | "remove" | "move";
 
 /** The next step of a start. */
-export function decideStart({ assignment, generation, registryPath, found, maker, others }: StartView): StartStep {
+export function decideStart({
+  assignment,
+  generation,
+  registryPath,
+  found,
+  maker,
+  others,
+  ...view
+}: StartView): StartStep {
   if (found === undefined) return "create";
   const { labels, state } = found;
   if (state === "removing") return "wait";
   if (!isLabelledFor(found, assignment) || labels[LABEL_REGISTRY] !== registryPath) return "move";
   const isKept = labels[LABEL_LIFETIME] === "kept";
   if (!isKept && labels[LABEL_GENERATION] !== generation) return decideLeftover(found, maker);
+  if (view.isBeingRestarted && state !== "running") return "wait";
   return decideByState(found, isKept, others);
 }
 
@@ -51,7 +62,7 @@ export function decideStart({ assignment, generation, registryPath, found, maker
  */
 function decideLeftover({ state }: FoundContainer, maker: Verdict): StartStep {
   if (maker === "unknown") return "move";
-  // The document was lost or cleared, not the use.
+  // The document was lost or cleared, but the container is still in use.
   return maker === "alive" && state === "running" ? "join" : "remove";
 }
 
@@ -66,9 +77,10 @@ function decideByState(found: FoundContainer, isKept: boolean, others: ReadonlyS
       return isKept ? "restart" : "remove";
     case "dead":
       return "remove";
-    case "restarting":
-      return "wait";
-    default:
+    case "running":
+    case "paused":
       return "join";
+    default:
+      return "wait";
   }
 }

@@ -1,10 +1,11 @@
 import createDebug from "debug";
 import type { ContainerHost } from "../docker/container-host.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
-import { engineError, statusOf, systemCodeOf } from "../docker/engine-error.ts";
+import { engineError, statusOf } from "../docker/engine-error.ts";
 import { engineWords } from "../docker/engine-error-kinds.ts";
 import { type ErrorText, IrisPortsError } from "../errors/base.ts";
 import { ContainerStartError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
 import type { Advice } from "./advice.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
@@ -35,7 +36,9 @@ export async function endFailure(
   return startFailure(host, id, {
     what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
     state: diagnosis && `The engine reports: ${end}.`,
-    remedy: diagnosis?.remedy ?? "fix what the last lines of its log report",
+    remedy:
+      diagnosis?.remedy ??
+      (log === undefined ? "check its command and its entry point" : "fix what the last lines of its log report"),
     cause,
   });
 }
@@ -68,29 +71,37 @@ export async function typedStartError(
 ): Promise<IrisPortsError> {
   if (error instanceof IrisPortsError) return error;
   return (
-    (await absenceOf(engine, error)) ??
+    (engine && (await absenceOf(engine.endpoint, () => engine.listContainers(), error))) ??
     new ContainerStartError({
       what: `A container of the image ${image} could not be started.`,
       state: `The reason: ${engineWords(error)}`,
-      remedy: "fix what the reason names, then start it again",
+      remedy: "fix that, then start it again",
       cause: error,
     })
   );
+}
+
+/** The engine's error, if the failure of a wait for a container is that the engine does not answer any more. */
+export function engineLoss(host: ContainerHost, id: string, error: unknown): Promise<IrisPortsError | undefined> {
+  return absenceOf(host.endpoint, () => host.find(id, { timeoutMs: LOOK_TIMEOUT_MS }), error);
 }
 
 /**
  * The engine's error, if it does not answer any more. A failed connection or a missing file looks the same for the engine, a
  * copied file and the user's own code, so the engine itself is asked.
  */
-async function absenceOf(engine: ContainerEngine | undefined, error: unknown): Promise<IrisPortsError | undefined> {
-  const isAnswer = statusOf(error) !== undefined;
-  if (isAnswer || systemCodeOf(error) === undefined || engine === undefined) return undefined;
+async function absenceOf(
+  endpoint: string,
+  ask: () => Promise<unknown>,
+  error: unknown,
+): Promise<IrisPortsError | undefined> {
+  if (statusOf(error) !== undefined || osCode(error) === "") return undefined;
   try {
-    await engine.listContainers();
+    await ask();
     return undefined;
   } catch (absence) {
     debug("the start failed without an engine: %o", error);
-    return absence instanceof IrisPortsError ? absence : engineError(engine.endpoint, absence);
+    return absence instanceof IrisPortsError ? absence : engineError(endpoint, absence);
   }
 }
 
@@ -111,7 +122,7 @@ export function missingImage({ image, words, isPulled, advice, cause }: MissingI
     what: `The image ${image} is not on the container engine${isPulled ? " and could not be pulled" : ""}.`,
     state: `The reason: ${words}`,
     remedy: isPulled
-      ? `check its name and the network, log in where its registry asks for it, and try: docker pull ${image}`
+      ? `check its name and the network, log in if its registry requires it, and try: docker pull ${image}`
       : `${advice.pull}, so that it is pulled, or put the image on the engine beforehand (docker load)`,
     cause,
   });

@@ -14,7 +14,7 @@ import type { InitScript } from "../iris/session/init-scripts.ts";
 import type { SetupOptions } from "../iris/session-scripts.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
 import { LABEL_FINGERPRINT } from "../registry/labels.ts";
-import type { Advice } from "./advice.ts";
+import { type Advice, advised } from "./advice.ts";
 import { awaitAnswer } from "./await-answer.ts";
 import { configurationPart, environmentParts, fingerprint, type Part } from "./fingerprint.ts";
 import type { Lease } from "./lease.ts";
@@ -41,6 +41,8 @@ export type IrisRequest = {
   readonly initScripts?: readonly InitScript[] | undefined;
   /** Further options of `docker create`, one word each. */
   readonly containerOptions?: readonly string[] | undefined;
+  /** The same, but a container that is joined need not have been made with them. */
+  readonly optionalOptions?: readonly string[] | undefined;
   readonly isWebPortWanted: boolean;
   /** `holders`: it is removed when its last holder leaves. `kept`: it outlives its holders. */
   readonly lifetime: "holders" | "kept";
@@ -117,7 +119,7 @@ function startOrJoin(request: IrisRequest, start: IrisStart): Promise<StartedPro
         return isReady;
       },
       join: ({ id, bindings }) => ready(id, publishedAddresses(bindings[tcpKey(containerPort)])),
-      diagnose: diagnoseLog,
+      diagnose: (log) => advised(diagnoseLog(log), advice),
     },
   ).run();
 }
@@ -151,7 +153,7 @@ async function recipeOf(
   addresses: readonly string[],
   parts: readonly Part[],
 ): Promise<ContainerRecipe> {
-  const { image, containerPort, lifetime, containerOptions } = request;
+  const { image, containerPort, lifetime, containerOptions = [], optionalOptions = [] } = request;
   const { containerName, port, webPort } = lease.assignment;
   const mark = await fingerprint(parts);
   const web = webPort === undefined ? [] : [{ containerPort: IRIS_WEB_PORT, hostPort: webPort }];
@@ -162,6 +164,6 @@ async function recipeOf(
     publications: [{ containerPort, hostPort: port }, ...web],
     addresses,
     environment: environmentOf(request),
-    options: containerOptions,
+    options: [...containerOptions, ...optionalOptions],
   };
 }

@@ -5,11 +5,12 @@ import { engineWords, isInTheWay, isMissing, isNameTaken, isStartedAlready } fro
 import type { InspectedContainer } from "../docker/inspected-container.ts";
 import { ContainerMismatchError, ContainerStartError } from "../errors/errors.ts";
 import { PortConflictError } from "../registry/errors.ts";
+import { observeMaker } from "../registry/evidence/makers.ts";
 import { isLabelledFor } from "../registry/evidence/ownership.ts";
-import { observeMaker } from "../registry/evidence/survey.ts";
 import { LABEL_REGISTRY } from "../registry/labels.ts";
 import { leaveFailedStart, removeCreatedBy } from "./end.ts";
-import { findProjectContainer } from "./find-container.ts";
+import { findProjectContainer, isCommitted } from "./find-container.ts";
+import { keptPortError } from "./kept-port.ts";
 import type { Lease } from "./lease.ts";
 import { checkMatch, type WantedContainer } from "./match.ts";
 import { isPortRefused } from "./port-refusal.ts";
@@ -49,6 +50,14 @@ export type StartedProject<T> = { readonly use: T; readonly joined: InspectedCon
 
 /** The container ended between two checks. */
 export class NotRunningError extends Error {}
+
+/**
+ * True if the container failed and its maker is removing it, with the log that says why; another start will show the
+ * reason.
+ */
+function isBeingRemoved(error: unknown, { isRunning }: InspectedContainer): boolean {
+  return !isRunning && error instanceof ContainerStartError && error.logTail === undefined;
+}
 
 /**
  * Creates or joins the container of a lease. Any number of starts may run at once: the engine gives a name to one container
@@ -96,14 +105,16 @@ export class ProjectStart<T> {
     // The registry is read after the container was seen, so that it knows the container's generation.
     await lease.renew();
     if (lease.assignment.containerName !== assignment.containerName) return undefined;
-    const step = decideStart({
+    const decided = decideStart({
       assignment,
       generation: lease.generation,
       registryPath: lease.registry.registryPath,
       found: { state: found.state, labels: found.labels, isSettled: this.#isSettled(found) },
       maker: await observeMaker(found.labels),
       others: lease.others,
+      isBeingRestarted: lease.isBeingRestarted,
     });
+    const step = decided === "remove" && (await isCommitted(host, found, this.#limits)) ? "move" : decided;
     debug("%s is %s: %s", found.name, found.state, step);
     if (step === "join") return this.#join(found);
     if (step === "restart") await this.#restart(found);
@@ -123,7 +134,7 @@ export class ProjectStart<T> {
     } catch (error) {
       if (isNameTaken(error)) return undefined;
       if (!(await this.#isPortRefused(error, containerName))) throw error;
-      narrate?.(`The engine refuses port ${port}, which something outside the registry has: ${engineWords(error)}`);
+      narrate?.(`The engine refuses port ${port}, which a program outside the registry uses: ${engineWords(error)}`);
       // It was created, but could not be started.
       await removeCreatedBy(host, lease.holderId);
       await lease.move();
@@ -140,9 +151,12 @@ export class ProjectStart<T> {
     try {
       return { use: await this.#actions.join(found), joined: found };
     } catch (error) {
+      await lease.renew();
+      if (lease.isBeingRestarted) return undefined;
       const now = await host.find(found.id, this.#limits);
       const isRestarted = now?.isRunning && now.startedAt !== found.startedAt;
-      if (now !== undefined && !isRestarted && !(error instanceof NotRunningError)) throw error;
+      const isGoing = now === undefined || error instanceof NotRunningError || isBeingRemoved(error, now);
+      if (!isGoing && !isRestarted) throw error;
       debug("%s went away while it was being joined: %o", found.name, error);
       return undefined;
     }
@@ -158,15 +172,7 @@ export class ProjectStart<T> {
     } catch (error) {
       if (isMissing(error) || isInTheWay(error) || isStartedAlready(error)) return;
       if (!(await this.#isPortRefused(error, found.name))) throw error;
-      const { port } = lease.assignment;
-      throw new PortConflictError({
-        what: `Port ${port} of the kept container ${found.name} was taken by another program while it did not run.`,
-        state: engineWords(error),
-        remedy: `stop what listens there, or give the container up: docker rm --force ${found.name}`,
-        port,
-        occupant: { kind: "listener", port, name: "" },
-        cause: error,
-      });
+      throw await keptPortError(found, lease.hostPorts, lease.registry.engine, error);
     }
   }
 
@@ -180,7 +186,7 @@ export class ProjectStart<T> {
     } catch (cause) {
       if (!(cause instanceof PortConflictError)) throw cause;
       throw new ContainerMismatchError({
-        what: `The container ${name} is in the way of project ${lease.assignment.projectKey}: ${reason}.`,
+        what: `The container ${name} blocks the start of project ${lease.assignment.projectKey}: ${reason}.`,
         state: `It is a container of the image ${found.imageName}, ${found.state}. Nothing was changed.`,
         remedy: `remove it (docker rm --force ${name}), or use ${wanted.advice.instance} for a container and port of its own`,
         containerName: name,
@@ -216,16 +222,16 @@ export class ProjectStart<T> {
     const { projectKey } = this.#options.lease.assignment;
     return new ContainerStartError({
       what: `The container ${name} of ${projectKey} is paused.`,
-      state: "It cannot get ready while it is. Nothing was changed.",
-      remedy: `let it go on: docker unpause ${name}`,
+      state: "A paused container does not become ready. Nothing was changed.",
+      remedy: `resume it: docker unpause ${name}`,
     });
   }
 
   #stuckError(): ContainerStartError {
     const name = this.#foundName ?? this.#options.lease.assignment.containerName;
     return new ContainerStartError({
-      what: `The container ${name} did not get into a usable state within ${this.#options.timeoutMs / 1000} s.`,
-      state: "Another process seems to be making, restarting or removing it all the time.",
+      what: `The container ${name} did not reach a usable state within ${this.#options.timeoutMs / 1000} s.`,
+      state: "Another process seems to create, restart or remove it again and again.",
       remedy: `check it (docker inspect ${name}), or remove it: docker rm --force ${name}`,
     });
   }

@@ -2,12 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type { ContainerHost } from "../docker/container-host.ts";
 import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
+import { untilAborted } from "../errors/deadline.ts";
 import { DEFAULT_IRIS_IMAGE } from "../iris/image.ts";
 import { diagnoseLog } from "../iris/log-lines.ts";
 import { SESSION_COMMAND, type SetupOptions, setupScript } from "../iris/session-scripts.ts";
 import type { SetupFailure } from "../iris/setup-output.ts";
 import { advanceStartup, beginStartup, type Startup, type StartupEvent } from "../iris/startup.ts";
-import type { Advice } from "./advice.ts";
+import { type Advice, advised } from "./advice.ts";
 import { endFailure, startFailure } from "./start-failure.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
@@ -67,8 +68,8 @@ class IrisWait {
       // The log of a container that no longer runs ends with this run.
       const endOfEarlierRun = found?.isRunning ? found.finishedAt : undefined;
       this.#startup = this.#begin(endOfEarlierRun !== undefined);
-      background = [this.#followLog(endOfEarlierRun), this.#lookForIris(), this.#trySessions()].map((work) =>
-        work.catch((error: unknown) => this.#fail(error)),
+      background = [this.#followLog(endOfEarlierRun), this.#lookForIris(found?.startedAt), this.#trySessions()].map(
+        (work) => work.catch((error: unknown) => this.#fail(error)),
       );
       await this.#untilReady();
     } catch (error) {
@@ -93,7 +94,9 @@ class IrisWait {
       if (next.kind === "failed") {
         // Another process may have removed it by now, and its log with it.
         const known = () => next.diagnosis ?? diagnoseLog(complaints.join("\n"));
-        throw await endFailure(this.#host, this.#id, (log) => diagnoseLog(log) ?? known());
+        throw await endFailure(this.#host, this.#id, (log) =>
+          advised(diagnoseLog(log) ?? known(), this.#options.advice),
+        );
       }
       if (next.kind === "refused") throw await this.#refusedFailure(next.refusals);
       if (next.kind === "no-iris") throw await this.#noIrisFailure();
@@ -112,14 +115,16 @@ class IrisWait {
   }
 
   /** Checks for IRIS, because a container without it would never report that it has started. */
-  async #lookForIris(): Promise<void> {
+  async #lookForIris(startedAt: string | undefined): Promise<void> {
     try {
       const look = ["sh", "-c", "command -v iris"];
       const { exitCode } = await this.#host.exec(this.#id, look, { signal: this.#signal });
-      if (exitCode !== 0 && (await this.#isRunning())) this.#advance({ kind: "no-iris" });
+      const now = exitCode === 0 ? undefined : await this.#host.find(this.#id, { signal: this.#signal });
+      // In a container that ended meanwhile, and was perhaps restarted, the command failed for that reason.
+      if (now?.isRunning && now.startedAt === startedAt) this.#advance({ kind: "no-iris" });
     } catch (error) {
       // If this check fails, the session fails as well and reports it.
-      debug("whether there is an iris in %s cannot be told: %o", this.#id, error);
+      debug("it is unknown whether %s has an iris command: %o", this.#id, error);
     }
   }
 
@@ -174,8 +179,8 @@ class IrisWait {
   #refusedFailure(refusals: readonly SetupFailure[]): Promise<Error> {
     const words = refusals.map((refusal) => `${STEPS[refusal.step]}: ${refusal.words}`);
     return startFailure(this.#host, this.#id, {
-      what: `IRIS refused what it was asked to set up. ${words.join("; ")}.`,
-      remedy: `correct ${this.#options.advice.login} by what IRIS says`,
+      what: `IRIS refused the login or namespace. ${words.join("; ")}.`,
+      remedy: `correct ${this.#options.advice.login} as IRIS's message says`,
     });
   }
 
@@ -194,16 +199,3 @@ const STEPS = {
   namespace: "Creating the namespace",
   end: "Ending the session",
 } as const;
-
-/** The awaited work continues in the background when the signal is aborted. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}

@@ -3,7 +3,7 @@ import type { Holder } from "./holder.ts";
 /** `auto`: chosen by the registry. `manual`: asked for by number. */
 export type AssignmentType = "auto" | "manual";
 
-/** `active`: in use, or not known to be unused. `stale`: all evidence says unused. `released`: given back. */
+/** `active`: in use, or not known to be unused. `stale`: all evidence says unused. `released`: the port is free for other projects. */
 export type AssignmentStatus = "active" | "stale" | "released";
 
 /** A port of this host that belongs to a project. */
@@ -44,7 +44,7 @@ export type WaitingProject = {
   readonly projectKey: string;
   /** Since when it waits. */
   readonly since: Date;
-  /** For whom it waits. */
+  /** The process or job for which it waits. */
   readonly holder: Holder;
 };
 

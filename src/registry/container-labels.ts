@@ -1,5 +1,6 @@
+import type { EngineContainer } from "../docker/engine.ts";
 import type { PortAssignment } from "./assignment.ts";
-import { type Holder, processText } from "./holder.ts";
+import { type Holder, type JobHolder, type ProcessHolder, parseProcessText, processText } from "./holder.ts";
 import * as LABELS from "./labels.ts";
 
 /** The purpose of a container. */
@@ -25,9 +26,10 @@ export const READ_LABELS: readonly string[] = [
   "com.docker.compose.project",
   "com.docker.compose.project.working_dir",
   "com.docker.compose.service",
+  "com.docker.compose.version",
 ];
 
-/** All labels of a container that is made for an assignment, with empty values where there is none. */
+/** All labels of a container that is made for an assignment, with empty values if there is none. */
 export function containerLabels({ assignment, ...use }: LabelledUse): Record<string, string> {
   const { projectPath, port, instance, webPort } = assignment;
   const process = processText(use.creator);
@@ -43,4 +45,16 @@ export function containerLabels({ assignment, ...use }: LabelledUse): Record<str
     [LABELS.LABEL_CREATOR]: use.creator.id,
     ...(process === undefined ? {} : { [LABELS.LABEL_CREATOR_PROCESS]: process }),
   };
+}
+
+/**
+ * The maker of a container as a holder with its former id, so that it can leave as if the registry had not lost it. A maker
+ * without a known process becomes a job that cannot be observed.
+ */
+export function makerOf({ id, name, labels }: EngineContainer, since: Date): ProcessHolder | JobHolder {
+  const holderId = labels[LABELS.LABEL_CREATOR] || `container:${id}`;
+  const process = parseProcessText(labels[LABELS.LABEL_CREATOR_PROCESS]);
+  const maker = { id: holderId, since, usesContainer: true, description: `made ${name}` };
+  if (process === undefined) return { ...maker, kind: "job" };
+  return { ...maker, kind: holderId.startsWith("job:") ? "job" : "process", process };
 }

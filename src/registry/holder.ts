@@ -1,16 +1,18 @@
 import { createHash, randomUUID } from "node:crypto";
 import { InvalidArgumentError } from "../errors/errors.ts";
-import { shown } from "../settings/config.ts";
+import { shown } from "../settings/checks.ts";
 import type { DirectoryIdentity } from "./host/directory-identity.ts";
 import { currentProcess } from "./host/process-identity.ts";
 
 /** Where and when a process lives, so that a later process with the same pid is not taken for it. */
 export type ProcessIdentity = {
-  /** The machine, by an id that survives reboots; the host name where the system has none. */
+  /** The machine, by an id that survives reboots; the host name if the system has none. */
   readonly host: string;
+  /** Its host name, in a registry that several hosts share. */
+  readonly hostName?: string;
   /** One boot of that machine, or `unknown`. */
   readonly bootId: string;
-  /** The pid namespace, or the platform's name where there are none. */
+  /** The pid namespace, or the platform's name if there are none. */
   readonly pidNamespace: string;
   /** The process id in its namespace. */
   readonly pid: number;
@@ -22,6 +24,7 @@ export type ProcessIdentity = {
 
 /** A container, and one uninterrupted run of it, as the engine that runs it knows them. */
 export type ContainerIdentity = {
+  /** The engine's id of the container. */
   readonly id: string;
   /** The engine's own ID. */
   readonly engine: string;
@@ -44,6 +47,8 @@ type HolderBase = {
   readonly usesContainer?: boolean;
   /** True while it removes the container as its last user; processes that start meanwhile wait for that. */
   readonly isLeaving?: boolean;
+  /** Until then it may be restarting the container, so that others do not replace a container that has ended. */
+  readonly restartsUntil?: Date;
 };
 
 /** A process that relies on an assignment, until it ends. */
@@ -95,7 +100,7 @@ export async function processHolder(options: HolderOptions = {}): Promise<Proces
   return holderOf(identity, { id: ownId, description, ...options });
 }
 
-/** The same also where a part of the identity could not be read at first, and can later. */
+/** Kept, so that the id stays the same if a part of the identity becomes readable only later. */
 let ownId: string | undefined;
 
 /** Any process as a holder, until it ends; two holders of one process are one. */
@@ -116,6 +121,14 @@ export async function uniqueProcessHolder(options: Omit<HolderOptions, "id"> = {
 /** A holder without a process: it ends when it is released, at `expiresAt`, or when its `directory` is deleted. */
 export function manualHolder(options: ManualHolderOptions = {}): ManualHolder {
   return { id: "manual", ...options, kind: "manual", since: new Date() };
+}
+
+/** True for a holder that ends with this process. */
+export async function endsWithThisProcess(holder: Holder): Promise<boolean> {
+  if (holder.kind !== "process") return false;
+  const { host, pid, startTime } = await currentProcess();
+  const { process } = holder;
+  return process.host === host && process.pid === pid && process.startTime === startTime;
 }
 
 /** A CI job as a holder. Give its runner's worker `process` if it can be observed, else an `expiresAt`. */
@@ -151,7 +164,7 @@ export function checkHolder(holder: Holder): Holder {
   if (problem === undefined) return holder;
   throw new InvalidArgumentError({
     what: `holder ${problem}: ${shown(holder)}.`,
-    remedy: "make it with processHolder(), jobHolder() or manualHolder().",
+    remedy: "make it with processHolder(), jobHolder() or manualHolder()",
     argument: "holder",
     value: holder,
   });

@@ -3,7 +3,7 @@ import { ContainerEngineError, InvalidArgumentError } from "../errors/errors.ts"
 import { commandText } from "../settings/command-text.ts";
 import { isRedisUrl, resolveRegistryPath } from "../settings/config.ts";
 import { FileStore } from "../stores/file-store.ts";
-import { parseRedisUrl } from "../stores/redis/redis-address.ts";
+import { parseRedisUrl, withPoolName } from "../stores/redis/redis-address.ts";
 import { listPools, RedisStore } from "../stores/redis/redis-store.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -33,13 +33,7 @@ export function openStore({ registryPath, lockTimeoutMs, isDurable, engine }: St
 export async function poolsAt(url: string): Promise<readonly { readonly name: string; readonly url: string }[]> {
   const address = parseRedisUrl(url, "registryPath");
   const names = await listPools(address);
-  return names.map((name) => ({ name, url: withName(url, name) }));
-}
-
-function withName(url: string, name: string): string {
-  const named = new URL(url);
-  named.searchParams.set("name", name);
-  return named.href;
+  return names.map((name) => ({ name, url: withPoolName(url, name) }));
 }
 
 /** The name of the pool. @throws InvalidArgumentError if no engine answers whose ID could name it */

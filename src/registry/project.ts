@@ -1,19 +1,23 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import { InvalidArgumentError } from "../errors/errors.ts";
-import { environment, fullPath, hasControlCharacter, isLossless, shown, workingDirectory } from "../settings/config.ts";
+import { hasControlCharacter, isLossless, shown } from "../settings/checks.ts";
+import { environment } from "../settings/config.ts";
 import { realPath } from "../settings/real-path.ts";
+import { isShellPath, NOT_EXPANDED, shellExpanded } from "../settings/shell-path.ts";
+import { fullPath, workingDirectory } from "../settings/working-directory.ts";
 
 /** Longer than any system allows; Windows allows 32,767. */
 const LONGEST_PATH = 32_767;
 
 /**
  * The owner of a port: an absolute path with symbolic links resolved, without trailing slash, with a capital drive letter.
- * The directory need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory, which also resolves relative
- * paths.
- * @throws InvalidArgumentError when it is empty, has control characters, or `IRIS_PORTS_PROJECT` is relative
+ * The directory need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory.
+ * @param base what a relative path is resolved against; default: the working directory
+ * @throws InvalidArgumentError when it is empty, has control characters or is written for a shell, or `IRIS_PORTS_PROJECT`
+ * is relative
  */
-export function canonicalProject(project?: string): string {
+export function canonicalProject(project?: string, base?: string): string {
   const fromEnvironment = environment().project;
   const [argument, value] =
     project !== undefined
@@ -25,9 +29,11 @@ export function canonicalProject(project?: string): string {
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters", RENAME);
+  // As a relative path it would silently be another project.
+  if (isShellPath(value)) throw shellProject(argument, value);
   // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
-  const real = canonicalPath(fullPath(value));
+  const real = canonicalPath(fullPath(value, base));
   // Two directories whose names differ only in such bytes would be one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
   return real;
@@ -39,17 +45,18 @@ export function canonicalPath(path: string): string {
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
-/** A project and one of its instances. */
-export type ProjectIdentity = {
-  readonly projectPath: string;
-  readonly instance: string | undefined;
-  readonly projectKey: string;
-};
-
 /** A project as its assignment names it: fixed when the port was taken, whatever becomes of the directory. */
-export type KnownProject = Pick<ProjectIdentity, "projectPath" | "projectKey"> & {
+export type KnownProject = {
+  /** Canonical absolute path, without the instance. */
+  readonly projectPath: string;
+  /** The key of the assignment in the document: `<path>` or `<path>#<instance>`. */
+  readonly projectKey: string;
+  /** The name of the instance, if there is one. */
   readonly instance?: string | undefined;
 };
+
+/** A project and one of its instances. */
+export type ProjectIdentity = KnownProject & { readonly instance: string | undefined };
 
 /**
  * The project and instance of a call. An assignment can be passed as itself. `IRIS_PORTS_INSTANCE` belongs to
@@ -58,12 +65,17 @@ export type KnownProject = Pick<ProjectIdentity, "projectPath" | "projectKey"> &
  * @throws InvalidArgumentError
  */
 export function identifyProject(project?: string | KnownProject, instance?: string): ProjectIdentity {
-  if (typeof project === "object" && project !== null) return { instance: undefined, ...project };
+  if (isKnownProject(project)) return { instance: undefined, ...project };
   const fromEnvironment = environment();
   const isFromEnvironment = project === undefined && instance === undefined && fromEnvironment.project !== undefined;
   const named = isFromEnvironment ? fromEnvironment.instance : instance;
   const projectPath = canonicalProject(project);
   return { projectPath, instance: named, projectKey: projectKey(projectPath, named) };
+}
+
+function isKnownProject(project: unknown): project is KnownProject {
+  const { projectPath, projectKey: key } = (project ?? {}) as Partial<KnownProject>;
+  return typeof projectPath === "string" && typeof key === "string";
 }
 
 /**
@@ -75,7 +87,7 @@ export function projectKey(projectPath: string, instance?: string): string {
   if (!isInstanceName(instance)) {
     throw new InvalidArgumentError({
       what: `instance is not a usable name: ${shown(instance)}.`,
-      remedy: "use up to 100 letters, digits, dots, underscores and hyphens, beginning with a letter or digit.",
+      remedy: "use up to 100 letters, digits, dots, underscores and hyphens, beginning with a letter or digit",
       argument: "instance",
       value: instance,
     });
@@ -93,13 +105,24 @@ export function containerName(key: string, port: number): string {
   return `iris_${createHash("md5").update(key).digest("hex").slice(0, 8)}_${port}`;
 }
 
-const RENAME = "rename the directory, or use another one.";
+function shellProject(argument: string, value: string): InvalidArgumentError {
+  const expanded = shellExpanded(value, environment().home);
+  return new InvalidArgumentError({
+    what: `${argument} is written for a shell: ${shown(value)}.`,
+    state: NOT_EXPANDED,
+    remedy: isShellPath(expanded) || expanded === "" ? "give the path itself" : `give the path itself: ${expanded}`,
+    argument,
+    value,
+  });
+}
+
+const RENAME = "rename the directory, or use another one";
 
 function invalidProject(
   argument: string,
   value: unknown,
   problem: string,
-  remedy = "give the absolute path of the project's directory.",
+  remedy = "give the absolute path of the project's directory",
 ): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${argument} ${problem}: ${shown(value)}.`,

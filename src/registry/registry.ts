@@ -1,35 +1,33 @@
 import { DockerodeEngine } from "../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../docker/engine.ts";
-import { commandText } from "../settings/command-text.ts";
-import { checkDurationMs, checkPort, DEFAULT_LOCK_TIMEOUT_MS, resolvePortRange } from "../settings/config.ts";
-import { type Acquisition, type AssignOptions, acquirePort, type ProjectOptions } from "./allocation/acquire.ts";
-import { decideAssignment, decideReassignment } from "./allocation/assign.ts";
-import { inUseError } from "./allocation/assignment-errors.ts";
+import { checkDurationMs, checkPort } from "../settings/checks.ts";
+import { DEFAULT_LOCK_TIMEOUT_MS, resolvePortRange } from "../settings/config.ts";
+import { acquirePort } from "./allocation/acquire.ts";
+import { type Decision, decideAssignment, decideReassignment } from "./allocation/assign.ts";
+import { inUseError, notAssignedError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
-import { HolderRenewal } from "./allocation/renewal.ts";
-import type { AssignRequest } from "./allocation/request.ts";
+import { HolderRenewal, leased } from "./allocation/renewal.ts";
+import type { Acquisition, AssignOptions, AssignRequest, ProjectOptions } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
-import { emptied, entriesOf } from "./document/edit-document.ts";
+import { emptied, entriesOf, entryOf, withRestart } from "./document/edit-document.ts";
 import { namedProject } from "./document/named-project.ts";
-import { toAssignment } from "./document/records.ts";
-import { PortNotAssignedError } from "./errors.ts";
 import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
+import { goneHolders } from "./evidence/holders.ts";
 import { listAssignments, listWaiting } from "./evidence/listing.ts";
 import { observeProcess } from "./evidence/liveness.ts";
-import { goneHolders, type RegistryContext } from "./evidence/survey.ts";
-import { checkHolder, type Holder, processHolder } from "./holder.ts";
+import type { RegistryContext } from "./evidence/survey.ts";
+import { checkHolder, endsWithThisProcess, type Holder, processHolder } from "./holder.ts";
 import { OwnContainer } from "./host/own-container.ts";
 import { bindProbe } from "./host/port-probe.ts";
-import { currentMachine } from "./host/process-identity.ts";
 import { openStore } from "./open-store.ts";
 import { identifyProject, type KnownProject } from "./project.ts";
 import type { PortRegistryOptions } from "./registry-options.ts";
 
 /**
  * The same registry with the engine that starts its containers. An engine, or `false`, that was given to the constructor
- * is kept.
+ * is kept. Not a method, because only the container modules need it.
  */
 export let withStartEngine: (registry: PortRegistry, engine: ContainerEngine) => PortRegistry;
 
@@ -54,8 +52,8 @@ export class PortRegistry {
   /** The engine that is asked for containers; undefined if none is. */
   readonly engine: ContainerEngine | undefined;
   readonly #options: PortRegistryOptions;
-  readonly #surroundings: RegistryContext;
-  readonly #ownContainer = new OwnContainer();
+  readonly #context: RegistryContext;
+  readonly #ownContainer: OwnContainer;
   /** Renews holders if processes of several hosts share the registry. */
   readonly #renewal: HolderRenewal | undefined;
 
@@ -66,11 +64,12 @@ export class PortRegistry {
     const { registryPath, isDurable = true } = options;
     const engine = options.engine === false ? undefined : (options.engine ?? new DockerodeEngine());
     this.engine = engine;
+    this.#ownContainer = new OwnContainer(engine);
     this.#options = options;
     const store = options.store ?? openStore({ registryPath, lockTimeoutMs, isDurable, engine });
     const { shared } = store;
     this.#renewal = shared && new HolderRenewal(store, shared);
-    this.#surroundings = {
+    this.#context = {
       store,
       engine,
       clock: options.clock ?? (() => shared?.now() ?? new Date()),
@@ -91,12 +90,12 @@ export class PortRegistry {
 
   /** The document: an absolute path, or a URL without its password. */
   get registryPath(): string {
-    return this.#surroundings.store.location;
+    return this.#context.store.location;
   }
 
   /** What `IRIS_PORT_REGISTRY` must be for another process to use this registry. A Redis URL may hold a password. */
   get registryAddress(): string {
-    return this.#surroundings.store.address ?? this.registryPath;
+    return this.#context.store.address ?? this.registryPath;
   }
 
   /**
@@ -124,8 +123,7 @@ export class PortRegistry {
 
   /** {@link assignPort} for modules that start containers. */
   async acquire(project?: string | KnownProject, options: AssignOptions = {}): Promise<Acquisition> {
-    const request = await this.#request(project, options, []);
-    return this.#renewing(await acquirePort(this.#surroundings, request, decideAssignment, options));
+    return this.#serve(await this.#request(project, options, []), decideAssignment, options);
   }
 
   /**
@@ -139,28 +137,53 @@ export class PortRegistry {
     project: string | KnownProject | undefined,
     options: AssignOptions & { readonly refusedPorts: readonly number[] },
   ): Promise<Acquisition> {
-    const request = await this.#request(project, options, options.refusedPorts);
-    return this.#renewing(await acquirePort(this.#surroundings, request, decideReassignment, options));
+    return this.#serve(await this.#request(project, options, options.refusedPorts), decideReassignment, options);
   }
 
   /**
    * Announces that a holder leaves the project's container. If others still use it, the holder is removed at once. The
-   * last one removes the container and then calls {@link releasePort}; processes that start meanwhile wait for that. If
-   * the container is kept, even the last holder is removed at once, and the assignment stays as long as the container.
+   * last one removes the container and then calls {@link releasePort}; processes that start meanwhile wait for that. A
+   * `remover` does both in place of a manual holder, for which starts would wait even after the removing process was
+   * interrupted. If the container is kept, even the last holder is removed at once, and the assignment stays as long as
+   * the container.
    */
   async beginLeave(
     project: string | KnownProject | undefined,
-    options: ProjectOptions & { readonly holder: Holder; readonly isContainerKept?: boolean },
+    options: ProjectOptions & {
+      readonly holder: Holder;
+      readonly remover?: Holder;
+      readonly isContainerKept?: boolean;
+    },
   ): Promise<Leave> {
     const { projectKey: key } = identifyProject(project, options.instance);
     this.#renewal?.leave(key, options.holder.id);
-    const isGone = await goneHolders(this.#surroundings, key);
+    const isGone = await goneHolders(this.#context, key);
     const { holder, isContainerKept = false } = options;
-    return this.#surroundings.store.update(
+    const remover = options.remover && (await this.#ownContainer.noteIn(checkHolder(options.remover)));
+    const { store } = this.#context;
+    return store.update(
       async (newest) => {
-        const { document, ...leave } = beginLeaveIn(newest, key, holder.id, isGone, isContainerKept);
+        // It is not renewed: whatever becomes of it, others wait for one lease at most.
+        const leaver = remover && store.shared ? leased(remover, store.shared) : remover;
+        const left = { holderId: holder.id, remover: leaver, isContainerKept };
+        const { document, ...leave } = beginLeaveIn(newest, key, left, isGone);
         return { document, result: leave };
       },
+      { isLockOptional: true },
+    );
+  }
+
+  /**
+   * Announces that a holder may be restarting the project's container until then, or no longer is. Starts meanwhile wait
+   * for a container that has ended, instead of replacing it. Ends with the holder at the latest.
+   */
+  async announceRestart(
+    project: string | KnownProject | undefined,
+    { instance, holder, until }: ProjectOptions & { readonly holder: Holder; readonly until: Date | undefined },
+  ): Promise<void> {
+    const { projectKey: key } = identifyProject(project, instance);
+    await this.#context.store.update(
+      async (newest) => ({ document: withRestart(newest, key, holder.id, until), result: undefined }),
       { isLockOptional: true },
     );
   }
@@ -186,10 +209,10 @@ export class PortRegistry {
     const { projectKey: key } = await this.#named(project, options);
     // A holder whose release may be refused is renewed until then.
     if (!isUseRespected) this.#renewal?.leave(key, holder?.id);
-    const isGone = await goneHolders(this.#surroundings, key);
-    const { assignment, users } = await this.#surroundings.store.update(
+    const isGone = await goneHolders(this.#context, key);
+    const { assignment, users } = await this.#context.store.update(
       async (newest) => {
-        const now = this.#surroundings.clock();
+        const now = this.#context.clock();
         const { document, ...result } = releaseIn(newest, key, { holderId: holder?.id, isUseRespected }, isGone, now);
         return { document, result };
       },
@@ -197,13 +220,8 @@ export class PortRegistry {
     );
     if (assignment !== undefined && users.length > 0) throw inUseError(assignment, users, this.registryPath);
     this.#renewal?.leave(key, holder?.id);
-    if (assignment !== undefined) return assignment;
-    throw new PortNotAssignedError({
-      what: `Project ${key} has no port assigned.`,
-      state: `Registry ${this.registryPath}. Nothing was changed.`,
-      remedy: `it may have been released or cleaned already; see what is assigned: ${commandText(["list"], this.registryPath)}`,
-      project: key,
-    });
+    if (assignment === undefined) throw notAssignedError(key, this.registryPath);
+    return assignment;
   }
 
   /** The project's assignment in the document; nothing is checked for evidence of use. */
@@ -212,9 +230,7 @@ export class PortRegistry {
     options: ProjectOptions = {},
   ): Promise<PortAssignment | undefined> {
     const { projectKey: key } = await this.#named(project, options);
-    const document = await this.#surroundings.store.read();
-    const record = document.assignments.find((candidate) => candidate.project_path === key);
-    return record && toAssignment(record, document.details.get(key));
+    return entryOf(await this.#context.store.read(), key)?.assignment;
   }
 
   /** The project's assignment with its holders, the evidence, and the status that follows from it. */
@@ -225,7 +241,7 @@ export class PortRegistry {
 
   /** The assignments of one holder, as the document has them, without checking whether they are in use. */
   async listHeld(holderId: string): Promise<PortAssignment[]> {
-    return entriesOf(await this.#surroundings.store.read())
+    return entriesOf(await this.#context.store.read())
       .filter(({ holders }) => holders.some(({ id }) => id === holderId))
       .map(({ assignment }) => assignment);
   }
@@ -242,19 +258,19 @@ export class PortRegistry {
    * ```
    */
   async listAll(): Promise<ListedAssignment[]> {
-    return listAssignments(this.#surroundings);
+    return listAssignments(this.#context);
   }
 
   /** The queue for a port in its order, without waiters that are provably gone. */
   async listWaiting(): Promise<WaitingProject[]> {
-    return listWaiting(this.#surroundings);
+    return listWaiting(this.#context);
   }
 
   /** Removes every assignment, in use or not, and forgets the former ports. Containers are left alone. */
   async clearAll(): Promise<PortAssignment[]> {
-    const cleared = await this.#surroundings.store.update(async (document) => {
+    const cleared = await this.#context.store.update(async (document) => {
       const released = entriesOf(document).map(({ assignment }) => ({ ...assignment, status: "released" as const }));
-      return { document: emptied(document, this.#surroundings.clock()), result: released };
+      return { document: emptied(document, this.#context.clock()), result: released };
     });
     this.#renewal?.leaveAll();
     return cleared;
@@ -265,7 +281,7 @@ export class PortRegistry {
    * assignment. Returns those assignments. If the engine does not answer, nothing is stale.
    */
   async cleanupStale(options: CleanOptions = {}): Promise<ListedAssignment[]> {
-    return cleanUp(this.#surroundings, options);
+    return cleanUp(this.#context, options);
   }
 
   /**
@@ -275,14 +291,14 @@ export class PortRegistry {
    * `isEngineOptional`
    */
   async rebuild(options: RebuildOptions = {}): Promise<Rebuilt> {
-    return rebuildDocument(this.#surroundings, this.portRange, options);
+    return rebuildDocument(this.#context, this.portRange, options);
   }
 
   #named(
     project: string | KnownProject | undefined,
     { instance, holder }: ProjectOptions & { readonly holder?: Holder },
   ): Promise<KnownProject> {
-    return namedProject(this.#surroundings.store, project, instance, holder?.id);
+    return namedProject(this.#context.store, project, instance, holder?.id);
   }
 
   async #request(
@@ -296,11 +312,11 @@ export class PortRegistry {
     // Before leftovers are removed for a request that cannot be met.
     if (options.hasWebPort && preferredPort !== undefined) checkWebPort(preferredPort);
     const given = options.holder === undefined ? await processHolder() : checkHolder(options.holder);
-    const holder = await this.#inContainer(given);
+    const holder = await this.#ownContainer.noteIn(given);
     return {
       ...identity,
       holder,
-      isRenewed: isRenewed(holder),
+      isRenewed: await endsWithThisProcess(holder),
       preferredPort,
       hasWebPort: options.hasWebPort ?? false,
       portRange: this.portRange,
@@ -309,23 +325,9 @@ export class PortRegistry {
     };
   }
 
-  /** A holder that runs beside this process in a container carries that container. */
-  async #inContainer(holder: Holder): Promise<Holder> {
-    if (holder.kind === "manual" || holder.container !== undefined) return holder;
-    const { process } = holder;
-    if (process !== undefined && process.pidNamespace !== (await currentMachine()).pidNamespace) return holder;
-    const container = await this.#ownContainer.identify(this.engine);
-    return container === undefined ? holder : { ...holder, container };
-  }
-
-  async #renewing(acquisition: Acquisition): Promise<Acquisition> {
-    const { holder } = acquisition;
-    if (isRenewed(holder)) await this.#renewal?.hold(acquisition, holder);
+  async #serve(request: AssignRequest, decide: Decision, options: AssignOptions): Promise<Acquisition> {
+    const acquisition = await acquirePort(this.#context, request, decide, options);
+    if (request.isRenewed) await this.#renewal?.hold(acquisition);
     return acquisition;
   }
-}
-
-/** A holder that ends with this process, which renews it. */
-function isRenewed(holder: Holder): boolean {
-  return holder.kind === "process" && holder.process.pid === process.pid;
 }

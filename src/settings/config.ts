@@ -1,16 +1,14 @@
 import { homedir } from "node:os";
 import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
-import { inspect } from "node:util";
 import { InvalidArgumentError } from "../errors/errors.ts";
+import { hasControlCharacter, isLossless, isPort, shown } from "./checks.ts";
 import { realPath } from "./real-path.ts";
+import { NOT_EXPANDED, shellExpanded } from "./shell-path.ts";
 
 /** The default range: first and last port, both included. */
 export const DEFAULT_PORT_RANGE = [1972, 1981] as const;
 /** How long an assignment waits for the registry's lock by default, in milliseconds. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 5_000;
-/** The longest time that a Node timer can wait, in milliseconds: almost 25 days. */
-const LONGEST_DURATION_MS = 2 ** 31 - 1;
-const SHOWN_LENGTH = 200;
 
 /** Every environment variable that iris-ports reads. Empty variables count as not set. */
 export function environment() {
@@ -29,6 +27,7 @@ export function environment() {
     testcontainersReuseEnable: read("TESTCONTAINERS_REUSE_ENABLE"),
     xdgRuntimeDir: read("XDG_RUNTIME_DIR"),
     runnerTemp: read("RUNNER_TEMP"),
+    npmCommand: read("npm_command"),
     home: homeDirectory(),
   };
 }
@@ -58,6 +57,7 @@ export function resolveRegistryPath(path?: string, argument = "registryPath"): s
 }
 
 function checkRegistryPath(value: unknown, argument: string): string {
+  if (typeof value === "string" && /^(?!file:)[^/\\]{2,}:\/\//i.test(value)) return checkUrl(value, argument);
   if (typeof value !== "string" || value.trim() === "" || hasControlCharacter(value))
     throw new InvalidArgumentError({
       what: `${argument} is not a usable path: ${shown(value)}.`,
@@ -88,18 +88,28 @@ function checkRegistryPath(value: unknown, argument: string): string {
   return real;
 }
 
+function checkUrl(value: string, argument: string): string {
+  if (isRedisUrl(value) && !hasControlCharacter(value) && isLossless(value)) return value;
+  const problem = isRedisUrl(value)
+    ? "contains a character that no URL may contain, for example a line break"
+    : "is a URL that begins with none of redis://, rediss:// and redis+unix://";
+  throw new InvalidArgumentError({
+    what: `${argument} ${problem}.`,
+    state: "Its value is not shown, because it may hold a password.",
+    remedy: `write ${REDIS_URLS}; or the absolute path of a file: ${EXAMPLE_PATH}`,
+    argument,
+    value: "(not shown)",
+  });
+}
+
 const EXAMPLE_PATH = "/var/lib/iris-ports/port-registry.json";
 
 function relativeRegistry(value: string, argument: string): InvalidArgumentError {
-  const unquoted = value.replace(/^(["'])(.*)\1$/, "$2");
-  const { home } = environment();
-  const expanded = home === undefined ? unquoted : unquoted.replace(/^(~|\$HOME|\$\{HOME\})(?=[/\\])/, () => home);
+  const expanded = shellExpanded(value, environment().home);
   const isMeant = isFullPath(expanded);
   return new InvalidArgumentError({
     what: `${argument} is not an absolute path: ${shown(value)}.`,
-    state: isMeant
-      ? "Quotes, ~ and variables are not expanded here."
-      : "A relative path would name a different registry in every working directory.",
+    state: isMeant ? NOT_EXPANDED : "A relative path would name a different registry in every working directory.",
     remedy: `give the absolute path of a file: ${isMeant ? expanded : EXAMPLE_PATH}`,
     argument,
     value,
@@ -111,13 +121,10 @@ function isFullPath(path: string): boolean {
   return process.platform === "win32" ? /^([a-z]:[\\/]|[\\/]{2}[^\\/])/i.test(path) : isAbsolute(path);
 }
 
-/**
- * False for text that does not correspond to exactly one sequence of bytes: Node replaces invalid UTF-8 in a path by
- * U+FFFD, and a lone surrogate has no encoding.
- */
-export function isLossless(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\uFFFD");
-}
+/** How the URL of a server is written, for messages. */
+export const REDIS_URLS =
+  "redis://[user:password@]host:6379[/db][?name=ci&replicas=1], rediss:// for TLS, or " +
+  "redis+unix://[user:password@]/path/to.sock[?db=0]; special characters of the password percent-encoded";
 
 /** True for the URL of a Redis or Valkey server. */
 export function isRedisUrl(value: string): boolean {
@@ -134,7 +141,7 @@ function requireHome(): string {
   throw new InvalidArgumentError({
     what: "The home directory, in which the port registry is by default, is not known.",
     state: "HOME is empty or relative, or this user has none.",
-    remedy: "set HOME to an absolute path, or IRIS_PORT_REGISTRY to the path of a file that all projects share.",
+    remedy: "set HOME to an absolute path, or IRIS_PORT_REGISTRY to the path of a file that all projects share",
     argument: "IRIS_PORT_REGISTRY",
     value: undefined,
   });
@@ -157,86 +164,13 @@ export function resolvePortRange(
   const reversed = isPort(first) && isPort(last) ? " It is reversed: the first port comes first." : "";
   throw new InvalidArgumentError({
     what: `${argument} is not a range of ports: ${shown(value)}.${reversed}`,
-    remedy: "write first-last with ports from 1 to 65535, e.g. 1972-1981.",
+    remedy: "write first-last with ports from 1 to 65535, e.g. 1972-1981",
     argument,
     value,
   });
-}
-
-/**
- * A port given by a caller.
- * @throws InvalidArgumentError unless it is a whole number from 1 to 65535
- */
-export function checkPort(value: unknown, argument: string): number {
-  if (isPort(value)) return value;
-  throw new InvalidArgumentError({
-    what: `${argument} is not a port: ${shown(value)}.`,
-    remedy: "give a whole number from 1 to 65535.",
-    argument,
-    value,
-  });
-}
-
-/**
- * A duration given by a caller, in milliseconds.
- * @throws InvalidArgumentError unless it is a number from 0 to {@link LONGEST_DURATION_MS}
- */
-export function checkDurationMs(value: unknown, argument: string): number {
-  if (typeof value === "number" && value >= 0 && value <= LONGEST_DURATION_MS) return value;
-  throw new InvalidArgumentError({
-    what: `${argument} is not a duration: ${shown(value)}.`,
-    remedy: `give a number of milliseconds from 0 to ${LONGEST_DURATION_MS} (24 days).`,
-    argument,
-    value,
-  });
-}
-
-/** True if a text contains control characters (C0, DEL, C1), which could break a line, a terminal or a label. */
-export function hasControlCharacter(text: string): boolean {
-  return /\p{Cc}/u.test(text);
-}
-
-/** A value to print in a message; text is quoted. */
-export function shown(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
-  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
-}
-
-function isPort(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535;
 }
 
 function parseRange(text: string): readonly [number, number] | undefined {
   const match = /^\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?$/.exec(text);
   return match === null ? undefined : [Number(match[1]), Number(match[2] ?? match[1])];
-}
-
-/**
- * The absolute form of a path that a caller gave; a relative one is resolved against the working directory.
- * @throws InvalidArgumentError as {@link workingDirectory}
- */
-export function fullPath(path: string): string {
-  return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
-}
-
-/**
- * The working directory.
- * @throws InvalidArgumentError when it was deleted, or the system cannot name it
- */
-export function workingDirectory(): string {
-  try {
-    return process.cwd();
-  } catch (cause) {
-    const isDeleted = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    throw new InvalidArgumentError({
-      what: isDeleted
-        ? "The working directory does not exist any more."
-        : `The working directory cannot be determined: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      ...(isDeleted ? {} : { state: "Its path may be longer than the system allows (4,095 bytes on Linux)." }),
-      remedy: "change to another directory, or give absolute paths, also of the project.",
-      argument: "project",
-      value: undefined,
-      cause,
-    });
-  }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
+import { osCode } from "../errors/os-code.ts";
+import { accessError } from "./access-errors.ts";
 import { CommitChain } from "./commit-chain.ts";
 import { hasCommits, notRegistryError } from "./registry-evidence.ts";
 import { inspectFiles } from "./registry-files.ts";
-import { accessError, osCode } from "./safe-file.ts";
 import type { Cleared } from "./store.ts";
 
 /**

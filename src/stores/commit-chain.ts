@@ -1,17 +1,11 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
+import { osCode } from "../errors/os-code.ts";
+import { makeSharedDirectory } from "./directories.ts";
 import type { CommitToken } from "./document.ts";
 import { fileNames } from "./file-names.ts";
-import {
-  makeSharedDirectory,
-  type NewFile,
-  osCode,
-  readRegularFile,
-  removeIfThere,
-  renameIfThere,
-  writeNewFile,
-} from "./safe-file.ts";
+import { type NewFile, readRegularFile, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,

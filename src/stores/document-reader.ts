@@ -5,9 +5,10 @@ import { warn } from "../errors/warning.ts";
 import { commandText } from "../settings/command-text.ts";
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./document.ts";
+import { DocumentError, NewerSchemaError } from "./document-error.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { OpenFile } from "./open-file.ts";
-import { DocumentError, NewerSchemaError, type ParsedDocument, parseDocument } from "./parse-document.ts";
+import { type ParsedDocument, parseDocument } from "./parse-document.ts";
 import { recordsInFile } from "./reconcile.ts";
 import { recoverDocument } from "./recover-document.ts";
 import { wasRegistry } from "./registry-evidence.ts";
@@ -24,7 +25,7 @@ export type Snapshot = NewFile & {
   readonly token: CommitToken | undefined;
   /** The file it was read from; undefined if there is none. The caller closes it. */
   readonly file?: OpenFile | undefined;
-  /** The document was emptied or half written: this is what it goes on from, and has to be written back. */
+  /** The file was emptied or half written; `document` was recovered and must be written back. */
   readonly isDamaged?: boolean;
   /** The file exists but is not a valid document; this empty one stands in for it. */
   readonly unreadable?: Unreadable | undefined;
@@ -56,10 +57,10 @@ export class DocumentReader {
     let deadline = performance.now() + HALF_WRITTEN_MS;
     let isNeighbourDone = false;
     for (;;) {
-      const file = OpenFile.open(this.#path);
+      const file = OpenFile.open(this.#path, this.#last?.bytes);
       if (file === undefined) return { ...NOTHING, ...newFileIn(dirname(this.#path)) };
       const { bytes, owner } = file;
-      if (this.#last?.bytes.equals(bytes)) return { ...this.#last, ...owner, file };
+      if (this.#last?.bytes === bytes) return { ...this.#last, ...owner, file };
       const parsed = this.#parse(file);
       if (!(parsed instanceof DocumentError)) {
         this.#last = { ...parsed, bytes, ...owner };

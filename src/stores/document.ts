@@ -22,11 +22,18 @@ export type HolderRecord = {
   readonly description?: string;
   readonly uses_container?: true;
   readonly leaving?: true;
+  readonly restarts_until?: string;
   readonly container?: { readonly id: string; readonly engine: string; readonly started_at: string };
   /** Of a manual holder: the directory it holds for, and where that was seen. */
-  readonly directory?: { readonly path: string; readonly host: string; readonly device: number };
+  readonly directory?: {
+    readonly path: string;
+    readonly host: string;
+    readonly device: number;
+    readonly mount?: string;
+  };
   readonly process?: {
     readonly host: string;
+    readonly host_name?: string;
     readonly boot_id: string;
     readonly pid_namespace: string;
     readonly pid: number;

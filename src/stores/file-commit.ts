@@ -1,7 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import { RegistryAccessError } from "../errors/errors.ts";
-import { adoptDocument } from "./adopt-document.ts";
+import { osCode } from "../errors/os-code.ts";
+import { commandText } from "../settings/command-text.ts";
+import { guarded, publishedError } from "./access-errors.ts";
+import { adoptDocument, isNewer } from "./adopt-document.ts";
 import {
   applied,
   type Change,
@@ -13,19 +16,20 @@ import {
 } from "./applied-change.ts";
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
+import { DocumentError } from "./document-error.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { isLasting } from "./lasting.ts";
 import type { NeighbourGate } from "./neighbour-gate.ts";
-import type { OpenFile } from "./open-file.ts";
-import { DocumentError, parseDocument } from "./parse-document.ts";
-import { createFile, guarded, osCode, publishedError } from "./safe-file.ts";
+import { type OpenFile, replacedAreClosed } from "./open-file.ts";
+import { parseDocument } from "./parse-document.ts";
+import { createFile } from "./safe-file.ts";
 import type { Update } from "./store.ts";
 
 const debug = createDebug("iris-ports:store");
 
 const SWEEP_EVERY = 64;
-/** The Python tool writes an empty document, without its lock, where it has seen none a moment ago. */
+/** The Python tool writes an empty document, without its lock, if it saw none a moment before. */
 const FIRST_WRITE_MS = 15;
 const FIRST_DOCUMENT = Buffer.from('{\n  "schema_version": "1.0",\n  "assignments": [],\n  "iris_ports": {}\n}\n');
 
@@ -97,11 +101,11 @@ export class FileCommit implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { file } of this.#opened) file?.close();
+    for (const { file } of this.#opened) file?.closeAside();
     this.#gate.open();
   }
 
-  #shut(state?: string): Promise<boolean> {
+  #shut(state?: () => string): Promise<boolean> {
     return guarded(this.#location, () => this.#gate.shut(state));
   }
 
@@ -127,7 +131,7 @@ export class FileCommit implements Disposable {
   /** Undefined if the base version is no longer the newest. */
   async #publish(head: CommitToken, document: RegistryDocument, base: Snapshot): Promise<CommitToken | undefined> {
     if (base.file === undefined) {
-      // First an empty one: the Python tool makes one as well, and must not replace what counts.
+      // An empty document first, because the Python tool may also write an empty one, which must replace nothing.
       await guarded(this.#location, async () => createFile(this.#location, FIRST_DOCUMENT));
       await delay(FIRST_WRITE_MS);
       return undefined;
@@ -151,9 +155,14 @@ export class FileCommit implements Disposable {
     };
     let next: CommitToken;
     try {
-      next = this.#chain.prepare(from, bytesOf, base);
+      // Above both, so that revisions never go back.
+      const revision = Math.max(from.revision, base.token?.revision ?? 0);
+      next = this.#chain.prepare({ ...from, revision }, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
+      // A replaced version of this process may still have its space.
+      if (["ENOSPC", "EDQUOT"].includes(osCode(cause)) && (await replacedAreClosed()))
+        return this.#commit(from, document, base, file);
       throw cause;
     }
     await this.#shut();
@@ -188,7 +197,8 @@ export class FileCommit implements Disposable {
   async #overtaken(base: Snapshot): Promise<Overtaken | undefined> {
     if (this.#gate.isShut) return undefined;
     await this.#shut(
-      "The change was written, but that tool may overwrite it; `iris-ports list` shows what the registry holds.",
+      () =>
+        `The change was written, but that tool may overwrite it; \`${commandText(["list"], this.#location)}\` shows what the registry holds.`,
     );
     try {
       return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
@@ -206,18 +216,23 @@ export class FileCommit implements Disposable {
         this.#chain.begin((await this.#read()).token?.revision ?? 0);
         continue;
       }
-      if (this.#chain.isPending(head)) this.#chain.publish(head);
+      if (this.#chain.isPending(head) && !isNewer(await this.#read(), head)) this.#chain.publish(head);
       const base = await this.#read();
       if (base.token?.commit === head.commit) return { base, head };
       const again = this.#chain.head();
-      if (again?.commit !== head.commit || this.#chain.isPending(head)) continue;
-      // Nothing moved and nothing is pending, so another tool wrote the document, or a backup was restored. It is adopted.
-      debug("adopting a document that another program wrote at revision %d", head.revision);
-      // What stands in for an unreadable document is empty on purpose: it is being rebuilt.
-      const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
-      this.#chain.sweep(head);
-      return { base: last ? { ...base, document: adoptDocument(base.document, last), isAdopted: true } : base, head };
+      if (again?.commit !== head.commit || (this.#chain.isPending(head) && !isNewer(base, head))) continue;
+      // Nothing moved, so another tool wrote the document, or a backup was restored.
+      return { base: this.#adopted(base, head), head };
     }
+  }
+
+  #adopted(base: Snapshot, head: CommitToken): Base {
+    debug("adopting a document that another program wrote at revision %d", head.revision);
+    // What stands in for an unreadable document is empty on purpose: it is being rebuilt.
+    const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
+    this.#chain.sweep(head);
+    if (last === undefined) return base;
+    return { ...base, document: adoptDocument(base.document, last, isNewer(base, head)), isAdopted: true };
   }
 }
 

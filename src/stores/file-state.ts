@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { osCode } from "./safe-file.ts";
+import { osCode } from "../errors/os-code.ts";
 
 /** The state of a path on the disk; symbolic links are reported and never followed. */
 export type FileState = {

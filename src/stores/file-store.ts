@@ -1,13 +1,16 @@
 import { dirname } from "node:path";
-import { adoptDocument } from "./adopt-document.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { osCode } from "../errors/os-code.ts";
+import { guarded, publishedError } from "./access-errors.ts";
+import { adoptDocument, isNewer } from "./adopt-document.ts";
 import type { Change } from "./applied-change.ts";
 import { clearObstacles } from "./clear-obstacles.ts";
 import { CommitChain } from "./commit-chain.ts";
+import { makePrivateDirectory } from "./directories.ts";
 import type { CommitToken, RegistryDocument } from "./document.ts";
 import { DocumentReader, type ReadOptions } from "./document-reader.ts";
 import { FileCommit, parseVersion, type Read } from "./file-commit.ts";
 import { isNeighbourNear, NeighbourGate } from "./neighbour-gate.ts";
-import { guarded, makePrivateDirectory, osCode, publishedError } from "./safe-file.ts";
 import type { Cleared, Store, Update, UpdateOptions } from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -60,7 +63,8 @@ export class FileStore implements Store {
       if (head === undefined || head.commit === token?.commit) return document;
       // At first, a commit may have come between the document and the head.
       const last = head.commit === seen ? parseVersion(this.#chain.lastVersion()) : undefined;
-      if (head.commit === seen) return last === undefined ? document : adoptDocument(document, last);
+      if (head.commit === seen)
+        return last === undefined ? document : adoptDocument(document, last, isNewer({ token }, head));
       seen = head.commit;
     }
   }
@@ -95,6 +99,8 @@ export class FileStore implements Store {
 
   async #change<T>(change: Change<T>, read: Read, isLockOptional = false): Promise<T> {
     await guarded(this.location, () => this.#prepareDirectory());
+    // As in the turnstile: a commit without the lock would never let the event loop turn.
+    if (isLockOptional) await nextTurn();
     // One attempt: the commit chain decides, and only the loser needs the lock. Beside the Python tool, which no chain
     // fences, one commit has to be made sure of before the next.
     const tried =

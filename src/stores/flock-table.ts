@@ -7,7 +7,7 @@ const debug = createDebug("iris-ports:neighbour");
 const FIRST_PID_NAMESPACE = "pid:[4026531836]";
 /**
  * File systems of this machine alone whose device number in the table is the one that stat(2) reports: ext2 to ext4,
- * XFS, F2FS and tmpfs. Of a network file system's locks this machine knows only its own.
+ * XFS, F2FS and tmpfs. For a network file system, this machine knows only its own locks.
  */
 const LOCAL_FILE_SYSTEMS = [0xef53, 0x58465342, 0xf2f52010, 0x01021994];
 /** The kernel writes the table a page at a time, and may skip an entry in between: a longer one proves nothing. */

@@ -9,7 +9,7 @@ import { createFile } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
 
-/** So long after its last sign of life, which the time of its lock file tells, the Python tool counts as at work. */
+/** For this long after the time of its lock file, its last sign of life, the Python tool counts as active. */
 const ACTIVE_MS = 60_000;
 /** The lock is kept for the next commit of a burst: taking it starts a program. The tool itself waits for seconds. */
 const LINGER_MS = 4;
@@ -49,10 +49,10 @@ export class NeighbourGate {
 
   /**
    * If the tool is active, waits until it has left and keeps it out. Returns true in this case: what was read before may be
-   * outdated. `state` is part of the error if the tool does not leave in time.
+   * outdated. `state` gives a part of the error if the tool does not leave in time.
    * @throws PortAssignmentTimeoutError
    */
-  async shut(state = "Nothing was changed."): Promise<boolean> {
+  async shut(state = () => "Nothing was changed."): Promise<boolean> {
     if (this.isShut || this.#takeKept()) return false;
     if (!isActive(this.#registryPath)) return false;
     this.#release();
@@ -60,7 +60,7 @@ export class NeighbourGate {
       this.#since = performance.now();
       this.#lock = await lockNeighbour(this.#registryPath, this.#deadline - performance.now());
     } catch (cause) {
-      throw cause instanceof NeighbourBusyError ? this.#timeout(state, cause) : cause;
+      throw cause instanceof NeighbourBusyError ? this.#timeout(state(), cause) : cause;
     }
     return true;
   }
@@ -85,7 +85,7 @@ export class NeighbourGate {
       const now = new Date();
       fs.utimesSync(path, now, now);
     } catch (cause) {
-      // Another user's: that tool dates it whenever it comes.
+      // The file is another user's; the Python tool sets its time whenever it takes the lock.
       debug("%s cannot be dated: %o", path, cause);
     }
   }
@@ -134,7 +134,7 @@ export class NeighbourGate {
     return new PortAssignmentTimeoutError({
       what: `The Python tool iris-devtester held the registry's lock for over ${this.#timeoutMs} ms.`,
       state: `Registry ${this.#registryPath}, lock ${lockPath}. ${state}`,
-      remedy: `run it again, or find the process that holds the lock: fuser ${shellQuoted(lockPath)}`,
+      remedy: `try again, or find the process that holds the lock: fuser ${shellQuoted(lockPath)}`,
       registryPath: this.#registryPath,
       lockPath,
       timeoutMs: this.#timeoutMs,

@@ -3,9 +3,11 @@ import { once } from "node:events";
 import fs from "node:fs";
 import createDebug from "debug";
 import { RegistryAccessError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
+import { shellQuoted } from "../settings/command-text.ts";
 import { fileNames } from "./file-names.ts";
 import { isFlocked } from "./flock-table.ts";
-import { createFile, osCode } from "./safe-file.ts";
+import { createFile } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:neighbour");
 
@@ -87,8 +89,8 @@ function lockError(registryPath: string, lockPath: string, cause: unknown): Regi
     what: `The Python tool's lock ${lockPath} cannot be taken: ${why} (${osCode(cause)}).`,
     state: "Nothing was changed.",
     remedy: isForbidden
-      ? `let all users of the registry use it: chmod g+rw '${lockPath}'`
-      : "run it again when the machine has room for another process; see `ulimit -a`.",
+      ? `let all users of the registry use it: chmod g+rw ${shellQuoted(lockPath)}`
+      : "try again when the machine has room for another process; see `ulimit -a`",
     registryPath,
     cause,
   });
@@ -101,7 +103,7 @@ export async function findLocker(): Promise<string | undefined> {
 }
 
 function openLock(path: string): number | undefined {
-  // Windows has no flock; the Python tool takes another kind of lock there, which ours cannot meet.
+  // Windows has no flock; the Python tool takes another kind of lock there, which this process cannot take.
   if (process.platform === "win32") return undefined;
   const { O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   // Another user may have made it, and flock(2) takes a file that can only be read; NFS wants to write.
@@ -125,8 +127,8 @@ async function takeLock(fd: number, timeoutS: number): Promise<boolean> {
     const [command, args] = locker;
     const begin = performance.now();
     const code = await run(command, args(timeoutS), fd);
-    // flock says 1 when the time is over, the others die of their alarm; anything else says that the command is broken.
-    // So does a 1 that comes at once: BusyBox's flock has no --wait, and answers with its usage.
+    // After the time-out, flock exits with 1 and the others die of their alarm; any other result means that the command
+    // does not work. So does an immediate 1: BusyBox's flock has no --wait, and prints its usage.
     const isInTime = performance.now() - begin < (timeoutS * 1_000) / 2;
     if (code === undefined || code > 1 || (code === 1 && isInTime)) continue;
     found = locker;

@@ -10,36 +10,36 @@ import {
   type ServerRecord,
   type WaiterRecord,
 } from "./document.ts";
+import { DocumentError, NewerSchemaError } from "./document-error.ts";
+import {
+  asArray,
+  asMap,
+  asOneOf,
+  asPort,
+  asRecord,
+  asText,
+  asTime,
+  type JsonRecord,
+  mapOf,
+  without,
+} from "./json-fields.ts";
 import { reconcileDetails, reconcileSeen, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
 
 /** A document with the token it carried; none if another tool made the file. */
 export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
 
-/** Why a text is not a registry document. */
-export class DocumentError extends Error {}
-
-/** The text is a registry document of a newer schema. */
-export class NewerSchemaError extends Error {
-  readonly schemaVersion: string;
-
-  constructor(schemaVersion: string) {
-    super(`schema_version is ${schemaVersion}`);
-    this.schemaVersion = schemaVersion;
-  }
-}
-
 /**
- * Reads a document and checks all of it. The Python tool writes a document without our part where it begins a new one:
- * then our part of `lastVersion` stays in force, so that live holders keep their ports.
- * @throws DocumentError for anything that is not a document this version could have written or the Python tool could
+ * Reads a document and checks all of it. If the Python tool begins a new document, our part is missing; our part of
+ * `lastVersion` then stays in force, so that live holders keep their ports.
+ * @throws DocumentError for anything that neither this version nor the Python tool could have written
  * @throws NewerSchemaError for a schema newer than {@link SCHEMA_VERSION}
  */
 export function parseDocument(text: string, lastVersion?: () => string | undefined): ParsedDocument {
   if (text.trim() === "") throw new DocumentError("the file is empty");
-  const root = asObject(parseJson(text.replace(/^\uFEFF/, "")), "the document");
+  const root = asMap(parseJson(text.replace(/^\uFEFF/, "")), "the document");
   checkSchema(root.get("schema_version"));
   const assignments = asArray(root.get("assignments"), "assignments").map(parseAssignment);
-  const own = root.has("iris_ports") ? asObject(root.get("iris_ports"), "iris_ports") : ownPartOf(lastVersion?.());
+  const own = root.has("iris_ports") ? asMap(root.get("iris_ports"), "iris_ports") : ownPartOf(lastVersion?.());
   if (new Set(assignments.map((record) => record.project_path)).size < assignments.length)
     throw new DocumentError("a project has two assignments");
   const allDetails = mapOf(own.get("details"), "iris_ports.details", parseDetail);
@@ -69,8 +69,8 @@ export function parseDocument(text: string, lastVersion?: () => string | undefin
 
 /** Our part of another version; empty if there is none. */
 function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
-  const own = text === undefined ? undefined : asObject(parseJson(text), "the last version").get("iris_ports");
-  return own === undefined ? new Map() : asObject(own, "iris_ports");
+  const own = text === undefined ? undefined : asMap(parseJson(text), "the last version").get("iris_ports");
+  return own === undefined ? new Map() : asMap(own, "iris_ports");
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];
@@ -81,7 +81,8 @@ function parseJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new DocumentError(`it is not JSON (${(cause as Error).message})`);
+    // The message quotes the text, which may have several lines.
+    throw new DocumentError(`it is not JSON (${(cause as Error).message.replaceAll(/\s+/g, " ")})`);
   }
   // JSON.parse() reads any depth, but writing it back would overflow the stack, here and in the Python tool.
   if (isDeeperThan(value, DEEPEST)) throw new DocumentError(`it is nested more than ${DEEPEST} levels deep`);
@@ -118,18 +119,18 @@ function checkPortsDistinct(assignments: readonly AssignmentRecord[]): void {
 /** @throws DocumentError */
 export function parseAssignment(value: unknown, index: number): AssignmentRecord {
   const where = `assignments[${index}]`;
-  const record = asObject(value, where);
-  const containerName = record.get("container_name") ?? null;
+  const record = asRecord(value, where);
+  const containerName = record.container_name ?? null;
   if (containerName !== null && typeof containerName !== "string")
     throw new DocumentError(`${where}.container_name is not a string`);
-  const projectPath = asText(record.get("project_path"), `${where}.project_path`);
+  const projectPath = asText(record.project_path, `${where}.project_path`);
   if (projectPath === "") throw new DocumentError(`${where}.project_path is empty`);
   return {
     project_path: projectPath,
-    port: asPort(record.get("port"), `${where}.port`),
-    assigned_at: asTime(record.get("assigned_at"), `${where}.assigned_at`),
-    assignment_type: asOneOf(record.get("assignment_type"), ["auto", "manual"], `${where}.assignment_type`),
-    status: asOneOf(record.get("status"), ["active", "released", "stale"], `${where}.status`),
+    port: asPort(record.port, `${where}.port`),
+    assigned_at: asTime(record.assigned_at, `${where}.assigned_at`),
+    assignment_type: asOneOf(record.assignment_type, ["auto", "manual"], `${where}.assignment_type`),
+    status: asOneOf(record.status, ["active", "released", "stale"], `${where}.status`),
     container_name: containerName,
   };
 }
@@ -139,41 +140,43 @@ function parseHolders(value: unknown, where: string): readonly HolderRecord[] {
 }
 
 function parseHolder(value: unknown, where: string): HolderRecord {
-  const record = asObject(value, where);
-  asText(record.get("id"), `${where}.id`);
-  asOneOf(record.get("kind"), ["process", "job", "manual"], `${where}.kind`);
-  asTime(record.get("since"), `${where}.since`);
-  if (record.has("expires_at")) asTime(record.get("expires_at"), `${where}.expires_at`);
-  if (record.has("container")) {
-    const container = asObject(record.get("container"), `${where}.container`);
-    for (const key of ["id", "engine", "started_at"]) asText(container.get(key), `${where}.container.${key}`);
+  const record = asRecord(value, where);
+  asText(record.id, `${where}.id`);
+  asOneOf(record.kind, ["process", "job", "manual"], `${where}.kind`);
+  asTime(record.since, `${where}.since`);
+  for (const key of ["expires_at", "restarts_until"])
+    if (record[key] !== undefined) asTime(record[key], `${where}.${key}`);
+  if (record.container !== undefined) {
+    const container = asRecord(record.container, `${where}.container`);
+    for (const key of ["id", "engine", "started_at"]) asText(container[key], `${where}.container.${key}`);
   }
-  if (record.has("description")) asText(record.get("description"), `${where}.description`);
-  if (record.has("directory")) checkDirectory(asObject(record.get("directory"), `${where}.directory`), where);
-  if (record.has("process")) checkProcess(asObject(record.get("process"), `${where}.process`), `${where}.process`);
-  else if (record.get("kind") === "process") throw new DocumentError(`${where}.process is missing`);
+  if (record.description !== undefined) asText(record.description, `${where}.description`);
+  if (record.directory !== undefined) checkDirectory(asRecord(record.directory, `${where}.directory`), where);
+  if (record.process !== undefined) checkProcess(asRecord(record.process, `${where}.process`), `${where}.process`);
+  else if (record.kind === "process") throw new DocumentError(`${where}.process is missing`);
   return value as HolderRecord;
 }
 
-function checkDirectory(directory: ReadonlyMap<string, unknown>, where: string): void {
-  for (const key of ["path", "host"]) asText(directory.get(key), `${where}.directory.${key}`);
-  if (typeof directory.get("device") !== "number") throw new DocumentError(`${where}.directory.device is not a number`);
+function checkDirectory(directory: JsonRecord, where: string): void {
+  for (const key of ["path", "host"]) asText(directory[key], `${where}.directory.${key}`);
+  if (directory.mount !== undefined) asText(directory.mount, `${where}.directory.mount`);
+  if (typeof directory.device !== "number") throw new DocumentError(`${where}.directory.device is not a number`);
 }
 
-function checkProcess(identity: ReadonlyMap<string, unknown>, where: string): void {
-  for (const key of ["host", "boot_id", "pid_namespace", "start_time"]) asText(identity.get(key), `${where}.${key}`);
-  if (identity.has("thread")) asText(identity.get("thread"), `${where}.thread`);
-  if (!Number.isSafeInteger(identity.get("pid")) || (identity.get("pid") as number) < 1)
+function checkProcess(identity: JsonRecord, where: string): void {
+  for (const key of ["host", "boot_id", "pid_namespace", "start_time"]) asText(identity[key], `${where}.${key}`);
+  for (const key of ["host_name", "thread"]) if (identity[key] !== undefined) asText(identity[key], `${where}.${key}`);
+  if (!Number.isSafeInteger(identity.pid) || (identity.pid as number) < 1)
     throw new DocumentError(`${where}.pid is not a process id`);
 }
 
 function parseDetail(value: unknown, where: string): DetailRecord {
-  const record = asObject(value, where);
-  asPort(record.get("port"), `${where}.port`);
-  asText(record.get("generation") ?? record.get("tenure"), `${where}.generation`);
-  if (record.has("instance")) asText(record.get("instance"), `${where}.instance`);
-  if (record.has("web_port")) asPort(record.get("web_port"), `${where}.web_port`);
-  if (record.has("engine")) asText(record.get("engine"), `${where}.engine`);
+  const record = asRecord(value, where);
+  asPort(record.port, `${where}.port`);
+  asText(record.generation ?? record.tenure, `${where}.generation`);
+  if (record.instance !== undefined) asText(record.instance, `${where}.instance`);
+  if (record.web_port !== undefined) asPort(record.web_port, `${where}.web_port`);
+  if (record.engine !== undefined) asText(record.engine, `${where}.engine`);
   // Before 0.2.0 the generation was called tenure.
   const { tenure, ...detail } = value as DetailRecord & { readonly tenure?: string };
   return tenure === undefined ? detail : { ...detail, generation: tenure };
@@ -181,41 +184,41 @@ function parseDetail(value: unknown, where: string): DetailRecord {
 
 function parseHistory(value: unknown, index: number): HistoryRecord {
   const where = `iris_ports.history[${index}]`;
-  const record = asObject(value, where);
-  asText(record.get("project"), `${where}.project`);
-  asPort(record.get("port"), `${where}.port`);
-  asTime(record.get("released_at"), `${where}.released_at`);
-  if (record.has("users")) parseHolders(record.get("users"), `${where}.users`);
-  if (record.has("generation")) asText(record.get("generation"), `${where}.generation`);
-  if (record.has("instance")) asText(record.get("instance"), `${where}.instance`);
+  const record = asRecord(value, where);
+  asText(record.project, `${where}.project`);
+  asPort(record.port, `${where}.port`);
+  asTime(record.released_at, `${where}.released_at`);
+  if (record.users !== undefined) parseHolders(record.users, `${where}.users`);
+  if (record.generation !== undefined) asText(record.generation, `${where}.generation`);
+  if (record.instance !== undefined) asText(record.instance, `${where}.instance`);
   return value as HistoryRecord;
 }
 
 function parseWaiter(value: unknown, index: number): WaiterRecord {
   const where = `iris_ports.waiters[${index}]`;
-  const record = asObject(value, where);
-  asText(record.get("id"), `${where}.id`);
-  asText(record.get("project"), `${where}.project`);
-  asTime(record.get("since"), `${where}.since`);
-  const range = asArray(record.get("range"), `${where}.range`);
+  const record = asRecord(value, where);
+  asText(record.id, `${where}.id`);
+  asText(record.project, `${where}.project`);
+  asTime(record.since, `${where}.since`);
+  const range = asArray(record.range, `${where}.range`);
   if (range.length !== 2) throw new DocumentError(`${where}.range is not a pair`);
   for (const bound of range) asPort(bound, `${where}.range`);
-  parseHolder(record.get("holder"), `${where}.holder`);
+  parseHolder(record.holder, `${where}.holder`);
   return value as WaiterRecord;
 }
 
 function parseSeen(value: unknown, where: string): SeenRecord {
-  const record = asObject(value, where);
-  asPort(record.get("port"), `${where}.port`);
-  for (const key of ["assigned_at", "at"]) asTime(record.get(key), `${where}.${key}`);
+  const record = asRecord(value, where);
+  asPort(record.port, `${where}.port`);
+  for (const key of ["assigned_at", "at"]) asTime(record[key], `${where}.${key}`);
   return value as SeenRecord;
 }
 
 function parseServer(value: unknown): ServerRecord {
-  const record = asObject(value, "iris_ports.server");
-  asText(record.get("run_id"), "iris_ports.server.run_id");
-  asText(record.get("replication_id"), "iris_ports.server.replication_id");
-  if (record.has("grace_until")) asTime(record.get("grace_until"), "iris_ports.server.grace_until");
+  const record = asRecord(value, "iris_ports.server");
+  asText(record.run_id, "iris_ports.server.run_id");
+  asText(record.replication_id, "iris_ports.server.replication_id");
+  if (record.grace_until !== undefined) asTime(record.grace_until, "iris_ports.server.grace_until");
   return value as ServerRecord;
 }
 
@@ -229,49 +232,4 @@ function parseToken(own: ReadonlyMap<string, unknown>): CommitToken | undefined 
   if (typeof commit !== "string" || !/^[0-9a-f]{1,64}$/.test(commit))
     throw new DocumentError("iris_ports.commit is not a commit id");
   return { revision: revision as number, commit };
-}
-
-function mapOf<T>(value: unknown, where: string, parse: (value: unknown, where: string) => T): Map<string, T> {
-  if (value === undefined) return new Map();
-  return new Map(
-    [...asObject(value, where)].map(([key, member]) => [key, parse(member, `${where}[${JSON.stringify(key)}]`)]),
-  );
-}
-
-function without(map: ReadonlyMap<string, unknown>, keys: readonly string[]): ReadonlyMap<string, unknown> {
-  return new Map([...map].filter(([key]) => !keys.includes(key)));
-}
-
-// A Map, because a key such as "__proto__" must stay a key.
-function asObject(value: unknown, where: string): ReadonlyMap<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new DocumentError(`${where} is not an object`);
-  return new Map(Object.entries(value));
-}
-
-function asArray(value: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new DocumentError(`${where} is not a list`);
-  return value;
-}
-
-function asText(value: unknown, where: string): string {
-  if (typeof value !== "string") throw new DocumentError(`${where} is not a string`);
-  return value;
-}
-
-function asTime(value: unknown, where: string): string {
-  const text = asText(value, where);
-  if (Number.isNaN(Date.parse(text))) throw new DocumentError(`${where} is not a time`);
-  return text;
-}
-
-function asPort(value: unknown, where: string): number {
-  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 65535)
-    throw new DocumentError(`${where} is not a port (1-65535)`);
-  return value as number;
-}
-
-function asOneOf<T extends string>(value: unknown, allowed: readonly T[], where: string): T {
-  if (!allowed.includes(value as T)) throw new DocumentError(`${where} is none of ${allowed.join(", ")}`);
-  return value as T;
 }

@@ -1,10 +1,11 @@
 import type { AssignmentRecord, DetailRecord, HolderRecord, SeenRecord } from "./document.ts";
+import { hasOffset, timeText } from "./time-text.ts";
 
 /**
  * The Python tool gives a project another port when its port is in use, as it is while the project's own IRIS runs.
- * Holders of ours keep the former port: in memory the project has it, and the tool's record goes by this key. In the
- * file the tool finds its own record under the project's name, and ours under {@link HELD}, so that it passes our port
- * over.
+ * Holders of ours keep the former port: in memory, the project's key has our record, and the key with this suffix has
+ * the tool's. In the file, the project's key has the tool's record, and the key with {@link HELD} has ours, so that the
+ * tool skips our port.
  */
 const MOVED = "#(moved by iris-devtester)";
 const HELD = "#(held by iris-ports)";
@@ -28,7 +29,7 @@ export function recordsInFile(assignments: readonly AssignmentRecord[]): readonl
   });
 }
 
-/** The assignments in memory, and of whom the records are that were put back. */
+/** The assignments in memory, and the keys of the restored records. */
 type Restored = { readonly assignments: readonly AssignmentRecord[]; readonly keys: ReadonlySet<string> };
 
 /**
@@ -46,7 +47,7 @@ export function restoreHeld(
   const keys = new Set<string>();
   for (const [key, { port, manual }] of details) {
     const entry = assignments.get(key);
-    // A manual hold may have been released with that tool; a process or a job has not been.
+    // The Python tool may have released a manual hold, but no process or job.
     const isAny = entry !== undefined || placeholders.has(key + HELD);
     const first = holders.get(key)?.find(({ kind }) => isAny || kind !== "manual");
     if (first === undefined || entry?.port === port || taken.has(port)) continue;
@@ -56,7 +57,7 @@ export function restoreHeld(
     assignments.set(key, {
       project_path: key,
       port,
-      assigned_at: hasOffset(first.since) ? first.since : new Date(first.since).toISOString().replace("Z", "+00:00"),
+      assigned_at: timeText(new Date(first.since)),
       assignment_type: manual ? "manual" : "auto",
       status: "active",
       container_name: null,
@@ -86,10 +87,6 @@ export function reconcileDetails(
     reconciled.set(key, isTheirs && !restored.has(key) ? { ...own, foreign: true } : own);
   }
   return reconciled;
-}
-
-function hasOffset(time: string): boolean {
-  return /(Z|[+-]\d\d:\d\d)$/.test(time);
 }
 
 /** The notes that belong to an entry, which another tool may have removed or made anew. */

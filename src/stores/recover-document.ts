@@ -1,11 +1,12 @@
 import type { CommitChain } from "./commit-chain.ts";
 import type { AssignmentRecord, RegistryDocument } from "./document.ts";
-import { DocumentError, parseAssignment, parseDocument } from "./parse-document.ts";
+import { DocumentError } from "./document-error.ts";
+import { parseAssignment, parseDocument } from "./parse-document.ts";
 
 /**
- * What to go on from where a document was emptied or only half written, as a killed writer of the Python tool leaves
- * it: the last version that iris-ports published, and the assignments that can still be read of the newer one.
- * Undefined for a file that is damaged in another way, and where no version was kept.
+ * The document to continue from if the file was emptied or half written, as a killed writer of the Python tool leaves
+ * it: the last version that iris-ports published, with the assignments that can still be read from the newer one.
+ * Undefined for a file that is damaged in another way, and if no version was kept.
  */
 export function recoverDocument(chain: CommitChain, bytes: Buffer): RegistryDocument | undefined {
   const text = bytes.toString("utf8").replaceAll("\0", "").trim();

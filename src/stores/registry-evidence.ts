@@ -18,12 +18,12 @@ export function hasCommits(documentPath: string): boolean {
   return fileState(fileNames(documentPath).commits).kind === "directory";
 }
 
-/** Says that a repair leaves alone what belongs to another program. */
+/** The error of a repair for a file that seems to belong to another program. */
 export function notRegistryError(documentPath: string, what: string): RegistryCorruptError {
   return new RegistryCorruptError({
     what: `${documentPath} is ${what}, and nothing shows that it ever was a port registry.`,
     state: "Nothing was changed.",
-    remedy: `check the path; to replace it all the same, and keep a copy: ${commandText(["doctor", "--repair", "--force"], documentPath)}`,
+    remedy: `check the path; to replace it anyway, and keep a copy: ${commandText(["doctor", "--repair", "--force"], documentPath)}`,
     registryPath: documentPath,
   });
 }

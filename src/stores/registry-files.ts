@@ -1,16 +1,20 @@
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { RegistryAccessError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
+import { accessError } from "./access-errors.ts";
 import { CommitChain, parseToken } from "./commit-chain.ts";
 import type { CommitToken, RegistryDocument } from "./document.ts";
+import { DocumentError, NewerSchemaError } from "./document-error.ts";
 import { HALF_WRITTEN_MS } from "./document-reader.ts";
 import { fileNames } from "./file-names.ts";
 import { type FileState, fileState, namesIn } from "./file-state.ts";
-import { DocumentError, NewerSchemaError, parseDocument } from "./parse-document.ts";
+import { lockOwnerIn, OWNER_NOTE } from "./lock-owner.ts";
+import { parseDocument } from "./parse-document.ts";
 import { recoverDocument } from "./recover-document.ts";
 import { wasRegistry } from "./registry-evidence.ts";
-import { accessError, osCode, readRegularFile } from "./safe-file.ts";
-import { OWNER_NOTE, STALE_MS } from "./turnstile.ts";
+import { readRegularFile } from "./safe-file.ts";
+import { STALE_MS } from "./turnstile.ts";
 
 /** The content of the document. */
 export type DocumentState =
@@ -148,17 +152,8 @@ function inspectLock(documentPath: string, commitDirectory: FileState): LockStat
     file,
     isStale: Math.abs(ageMs(file.stat)) > LOCK_STALE_MS,
     isObstructed: file.kind === "directory" ? namesIn(file).length > 0 : file.kind !== "missing",
-    owner: commitDirectory.kind === "directory" ? readNote(join(commitDirectory.path, OWNER_NOTE)) : undefined,
+    owner: commitDirectory.kind === "directory" ? lockOwnerIn(commitDirectory.path) : undefined,
   };
-}
-
-function readNote(path: string): string | undefined {
-  try {
-    return readRegularFile(path)?.bytes.toString().trim() || undefined;
-  } catch (cause) {
-    if (osCode(cause) === "") throw cause;
-    return undefined;
-  }
 }
 
 /** The age of a file; negative if its clock is ahead of ours, 0 if there is no file. */

@@ -1,15 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { IrisPortsError } from "../errors/base.ts";
-import { RegistryAccessError } from "../errors/errors.ts";
-import { commandText } from "../settings/command-text.ts";
-
-/** The error code of the operating system, e.g. `ENOENT`; empty if the cause carries none. */
-export function osCode(cause: unknown): string {
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : "";
-}
+import { osCode } from "../errors/os-code.ts";
 
 // O_NONBLOCK: opening a planted FIFO must not hang. Windows has neither flag: undefined counts as 0.
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
@@ -54,6 +46,18 @@ export function readBytes(fd: number, size: number): Buffer {
   for (let read = -1; read !== 0 && length < size; length += read)
     read = fs.readSync(fd, bytes, length, size - length, length);
   return bytes.subarray(0, length);
+}
+
+const chunk = Buffer.allocUnsafe(65_536);
+
+/** True if an open file of that size has exactly these bytes. A large document is compared without a copy of it. */
+export function hasBytes(fd: number, size: number, bytes: Buffer): boolean {
+  let length = size === bytes.length ? 0 : size;
+  for (let read = -1; read !== 0 && length < size; length += read) {
+    read = fs.readSync(fd, chunk, 0, Math.min(chunk.length, size - length), length);
+    if (read > 0 && chunk.compare(bytes, length, length + read, 0, read) !== 0) return false;
+  }
+  return length === bytes.length;
 }
 
 /** The mode, owner and group of a new file. Only root sets the owner, so that the registry's owner is not locked out. */
@@ -125,52 +129,6 @@ export function changeOwner(fd: number, made: fs.Stats, owner: Omit<NewFile, "mo
   }
 }
 
-/** Makes a directory of the registry, and those above it that are missing, unless it is there. */
-export function makePrivateDirectory(path: string): void {
-  // With `sudo` it must not lock out the user in whose home it is created.
-  makeDirectories(path, 0o700, (made) => makeLikeParent(made, fs.statSync(dirname(made))));
-}
-
-/**
- * Makes a directory, and those above it that are missing, unless it is there. Not by mkdir's own recursion: where the
- * system says ENOENT below a directory that exists (/proc/x) Node never returns, and it takes EROFS for ENOENT.
- */
-export function makeDirectories(path: string, mode: number, onMade: (made: string) => void = () => {}): void {
-  const missing: string[] = [];
-  for (let at = path; fs.statSync(at, { throwIfNoEntry: false }) === undefined; at = dirname(at)) missing.push(at);
-  for (const made of missing.reverse()) {
-    try {
-      fs.mkdirSync(made, { mode });
-    } catch (cause) {
-      // Another process has just made it.
-      if (osCode(cause) === "EEXIST" && fs.statSync(made, { throwIfNoEntry: false })?.isDirectory()) continue;
-      throw cause;
-    }
-    onMade(made);
-  }
-}
-
-/**
- * A file that root creates belongs to the owner of its directory, and a file that a member creates in a group-writable
- * directory belongs to the group.
- */
-export function makeLikeParent(directory: string, parent: fs.Stats): void {
-  if (process.platform === "win32") return;
-  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
-  try {
-    changeOwner(fd, fs.fstatSync(fd), { uid: parent.uid, gid: groupFor(parent) });
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** Gives a new directory the owner of its parent and, if a group shares the parent, the group's rights. */
-export function makeSharedDirectory(made: string, parent: fs.Stats): void {
-  makeLikeParent(made, parent);
-  const shared = parent.mode & 0o070;
-  if (shared !== 0) changeMode(made, (fs.statSync(made).mode & 0o7700) | shared);
-}
-
 /** The group that shares new files of a directory; undefined if none does. */
 export function groupFor({ mode, gid }: fs.Stats): number | undefined {
   return isRoot() || mode & 0o020 ? gid : undefined;
@@ -207,82 +165,3 @@ export function removeIfThere(path: string): void {
     if (osCode(cause) !== "ENOENT") throw cause;
   }
 }
-
-/** Runs an access to the registry's files; errors of the system become a {@link RegistryAccessError}. */
-export async function guarded<T>(registryPath: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof IrisPortsError || osCode(cause) === "") throw cause;
-    throw accessError(registryPath, (cause as NodeJS.ErrnoException).path ?? registryPath, cause);
-  }
-}
-
-/** Explains why a file of the registry could not be used, and how to fix it. */
-export function accessError(registryPath: string, path: string, cause: unknown): RegistryAccessError {
-  const code = osCode(cause);
-  const [state, remedy] = EXPLANATIONS[code] ?? [
-    `The system says: ${cause instanceof Error ? cause.message : String(cause)}`,
-    "check the path, or point IRIS_PORT_REGISTRY to a file in a directory that you can write.",
-  ];
-  return new RegistryAccessError({
-    what: `The port registry ${registryPath} cannot be used (${code || "error"} at ${path}).`,
-    state,
-    remedy:
-      typeof remedy === "string" ? remedy : remedy(commandText(["doctor", "--repair"], registryPath), registryPath),
-    registryPath,
-    cause,
-  });
-}
-
-/** For a failure after the change was published, which must not sound as if nothing had happened. */
-export function publishedError(registryPath: string, problem: string, cause: unknown): RegistryAccessError {
-  const system = cause instanceof RegistryAccessError ? cause.cause : cause;
-  return new RegistryAccessError({
-    what: `The port registry ${registryPath} was changed, but ${problem} (${osCode(system) || "error"}).`,
-    state: "The change holds, unless the machine fails or another tool writes what it read before.",
-    remedy: `check the disk; see what the registry holds: ${commandText(["list"], registryPath)}`,
-    registryPath,
-    cause,
-  });
-}
-
-const ELSEWHERE = "or point IRIS_PORT_REGISTRY to a file in a directory that you can write.";
-const EXPLANATIONS: Readonly<
-  Record<string, readonly [state: string, remedy: string | ((repair: string, registryPath: string) => string)]>
-> = {
-  EACCES: [
-    "This user may not read or write it. Nothing was changed.",
-    `give this user access to the file and its directory, ${ELSEWHERE}`,
-  ],
-  EPERM: [
-    "The system does not permit it for this user. Nothing was changed.",
-    `check the owner and attributes of the file and its directory, ${ELSEWHERE}`,
-  ],
-  EROFS: ["The file system is read-only. Nothing was changed.", `make it writable, ${ELSEWHERE}`],
-  ENOSPC: ["No space is left on the file system. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-  EDQUOT: ["The disk quota is used up. The registry is as it was.", `free some space, ${ELSEWHERE}`],
-  EISDIR: ["It is a directory, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
-  // Said by mkdir where the directory above exists.
-  ENOENT: [
-    "The system makes no file there, as below /proc and /dev/fd, or the directory was removed. Nothing was changed.",
-    `correct the registry's path, ${ELSEWHERE}`,
-  ],
-  ENOTDIR: [
-    "A file or a link is where a directory is needed. Nothing was changed.",
-    (repair, path) =>
-      fs.statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()
-        ? `move aside what is in the place of a lock or commit directory: ${repair}`
-        : `correct the registry's path, ${ELSEWHERE}`,
-  ],
-  ENOTEMPTY: [
-    "A lock is an empty directory, but this one holds files. Nothing was changed.",
-    (repair) => `move it aside: ${repair}`,
-  ],
-  ENOTREG: ["It is a device, socket or pipe, not a file.", "set IRIS_PORT_REGISTRY to the path of a file."],
-  ELOOP: [
-    "It is a symbolic link, and the registry never follows one. Nothing was read or written through it.",
-    (repair) => `set IRIS_PORT_REGISTRY to the file it points to, or move the link aside: ${repair}`,
-  ],
-  ENAMETOOLONG: ["The path is too long for the file system.", "set IRIS_PORT_REGISTRY to a shorter path."],
-};

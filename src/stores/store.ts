@@ -13,10 +13,20 @@ export type UpdateOptions = {
 };
 
 /** An unreadable document: the reason, and the copy of its bytes. */
-export type Unreadable = { readonly reason: string; readonly keptAs: string };
+export type Unreadable = {
+  /** Why it could not be read. */
+  readonly reason: string;
+  /** The path of the copy. */
+  readonly keptAs: string;
+};
 
 /** A removed obstacle: deleted if it is provably unused, else moved to `keptAs`. */
-export type Cleared = { readonly path: string; readonly keptAs?: string };
+export type Cleared = {
+  /** Where it was. */
+  readonly path: string;
+  /** Where it is now; undefined if it was deleted. */
+  readonly keptAs?: string;
+};
 
 /** Where the document is kept. A store knows nothing about ports; it reads and publishes complete versions. */
 export type Store = {
@@ -35,10 +45,9 @@ export type Store = {
     readonly isForChange?: boolean;
   }): Promise<RegistryDocument>;
   /**
-   * Applies `change` to the newest document and publishes the result. One change runs at a time in the normal case
-   * (unless its lock is optional), but
-   * `change` may be called again on a newer document when another commit came first: it must have no lasting effects.
-   * Resolves only when the commit is published: no later commit is built on an older document.
+   * Applies `change` to the newest document and publishes the result. Normally one change runs at a time (unless its
+   * lock is optional), but `change` may be called again on a newer document when another commit came first: it must
+   * have no lasting effects. Resolves only when the commit is published: no later commit is built on an older document.
    * @throws PortAssignmentTimeoutError when the lock was not obtained in time
    * @throws RegistryCorruptError, RegistrySchemaError, RegistryAccessError
    */
@@ -68,8 +77,8 @@ export type SharedStore = {
   /** Resolves at the next commit of any process, or after the time. */
   awaitChange(timeoutMs: number): Promise<void>;
   /**
-   * Has `listener` called when another process finds that the server lost the document, and when the connection to the
-   * server ends. To be called again now and then, because the connection may be another one.
+   * Calls `listener` when another process finds that the server lost the document, and when the connection to the server
+   * ends. Callers repeat this from time to time, because the connection may be another one by then.
    */
   listenForLoss(listener: () => void): Promise<void>;
   /** Ends {@link listenForLoss}. */

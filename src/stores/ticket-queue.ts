@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import createDebug from "debug";
-import { makeSharedDirectory, osCode, removeIfThere } from "./safe-file.ts";
+import { osCode } from "../errors/os-code.ts";
+import { makeSharedDirectory } from "./directories.ts";
+import { removeIfThere } from "./safe-file.ts";
 
 const debug = createDebug("iris-ports:queue");
 
@@ -83,6 +85,8 @@ export class TicketQueue {
   /** The tickets in the order of arrival. */
   #names(): string[] {
     try {
+      // Most registries have no queue yet, and creating an error takes longer than everything else here.
+      if (fs.lstatSync(this.#directory, { throwIfNoEntry: false }) === undefined) return [];
       return fs.readdirSync(this.#directory).filter(isTicket).sort();
     } catch (cause) {
       if (osCode(cause) !== "ENOENT") debug("the queue cannot be read: %o", cause);
@@ -104,12 +108,13 @@ class WatchedTicket implements Ticket {
   }
 
   isCalled(): boolean {
-    return this.#place() < 0;
+    return !fs.existsSync(this.#path);
   }
 
   async sleep(): Promise<void> {
-    const place = this.#place();
-    if (place < 0) return;
+    // Not by the place: a queue that this user may not read, or that has too many files open, shows no tickets at all.
+    if (this.isCalled()) return;
+    const place = Math.max(0, this.#place());
     const timeMs = Math.min(LOOK_MS.first + place * LOOK_MS.perPlace, LOOK_MS.most) * (0.75 + Math.random() / 2);
     const woken = Promise.withResolvers<void>();
     const timer = setTimeout(woken.resolve, timeMs);
@@ -123,7 +128,7 @@ class WatchedTicket implements Ticket {
     try {
       removeIfThere(this.#path);
     } catch (cause) {
-      // Whoever has the lock next removes it by calling it.
+      // The next owner of the lock removes the ticket when it calls it.
       debug("%s was not removed: %o", this.#path, cause);
     }
   }

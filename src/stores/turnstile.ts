@@ -1,13 +1,13 @@
 import fs from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import createDebug from "debug";
 import lockfile from "proper-lockfile";
 import { PortAssignmentTimeoutError } from "../errors/errors.ts";
+import { osCode } from "../errors/os-code.ts";
 import { shellQuoted } from "../settings/command-text.ts";
+import { accessError } from "./access-errors.ts";
 import { fileNames } from "./file-names.ts";
-import { accessError, osCode, readRegularFile, removeIfThere } from "./safe-file.ts";
+import { lockOwnerIn, noteLockOwner } from "./lock-owner.ts";
 import { now, TicketQueue } from "./ticket-queue.ts";
 
 const debug = createDebug("iris-ports:lock");
@@ -17,15 +17,16 @@ export const STALE_MS = 2_000;
 // A live owner refreshes its lock every second. A lock that stays unchanged for longer has no owner, whatever its mtime: a
 // clock that was set back must not keep a dead process's lock alive.
 const UNCHANGED_MS = 3_500;
-/** The file in the commit directory that names the process that took the lock last. */
-export const OWNER_NOTE = "lock-owner";
 /** If a process does not take the lock again within this time, waiters are called, unless they are due before. */
 const AGAIN_MS = 1;
-/** How long, and at most how seldom, a called waiter checks the lock, which is about to be released. */
-const CALLED = { forMs: 30, everyMs: 1 };
-/** The same for one without a ticket, whom nobody calls. */
+/**
+ * For how long a called waiter checks the lock, which was released a moment ago, and the longest time between checks. A
+ * waiter that others have passed stands in line again, in its place: checking for longer would take time from the owner.
+ */
+const CALLED = { forMs: 4, everyMs: 1 };
+/** The same for a waiter without a ticket, which is not called. */
 const UNCALLED = { forMs: 400, everyMs: 15 };
-/** The time between two checks begins so short, and grows by this factor. */
+/** The first time between two checks, and the factor by which it grows. */
 const CHECK = { firstMs: 0.15, growth: 1.2 };
 
 // The lock is taken with the synchronous calls: a thread-pool round trip costs more than the call itself.
@@ -49,7 +50,7 @@ export class Turnstile {
   readonly #registryPath: string;
   readonly #lockPath: string;
   readonly #neighbourPath: string;
-  readonly #ownerPath: string;
+  readonly #ownerDirectory: string;
   readonly #timeoutMs: number;
   readonly #queue: TicketQueue;
 
@@ -59,13 +60,13 @@ export class Turnstile {
     this.#lockPath = names.lock;
     this.#neighbourPath = names.neighbourLock;
     this.#queue = new TicketQueue(names.queue);
-    this.#ownerPath = join(ownerDirectory, OWNER_NOTE);
+    this.#ownerDirectory = ownerDirectory;
     this.#timeoutMs = timeoutMs;
   }
 
   /**
    * Runs `work` under the lock.
-   * @throws PortAssignmentTimeoutError when the turn did not come within the time-out
+   * @throws PortAssignmentTimeoutError when the lock was not obtained within the time-out
    */
   async pass<T>(work: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#timeoutMs;
@@ -75,15 +76,14 @@ export class Turnstile {
     queues.set(this.#lockPath, turn);
     try {
       if (before !== undefined) await this.#inTime(before, deadline);
+      // Most of what follows is synchronous: callers that follow one another would keep timers and signals from this process.
+      await nextTurn();
       const release = await this.#lock(deadline);
-      // Called early, so that the lock is not unused while the next waiter wakes up.
-      const hasCalled = this.#queue.state() === "due";
-      if (hasCalled) this.#queue.callNext();
       try {
         return await work();
       } finally {
         unlock(release);
-        if (!hasCalled) this.#callOthers();
+        this.#callOthers();
       }
     } finally {
       done.resolve();
@@ -103,7 +103,7 @@ export class Turnstile {
     try {
       return fs.lstatSync(this.#neighbourPath, { throwIfNoEntry: false }) !== undefined;
     } catch (cause) {
-      debug("%s cannot be told: %o", this.#neighbourPath, cause);
+      debug("the state of %s is unknown: %o", this.#neighbourPath, cause);
       return true;
     }
   }
@@ -138,7 +138,7 @@ export class Turnstile {
         inTime();
         await ticket.sleep();
       }
-      // The line is in the order of arrival: whoever does not get the lock, because others pass, comes first again.
+      // The queue is in the order of arrival: a waiter that does not get the lock, because others pass, is first again.
       const { forMs, everyMs } = ticket === undefined ? UNCALLED : CALLED;
       const end = performance.now() + forMs;
       for (let waitMs = CHECK.firstMs; performance.now() < end; waitMs = Math.min(waitMs * CHECK.growth, everyMs)) {
@@ -184,7 +184,7 @@ export class Turnstile {
         fs: lockFs,
         onCompromised: (error) => debug("the lock was taken over: %s", error.message),
       });
-      this.#writeOwner();
+      noteLockOwner(this.#ownerDirectory);
       return release;
     } catch (cause) {
       if (osCode(cause) === "ELOCKED" || wasTakenAway(cause)) return undefined;
@@ -211,30 +211,12 @@ export class Turnstile {
     }
   }
 
-  #writeOwner(): void {
-    try {
-      overwrite(this.#ownerPath, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}`);
-    } catch (cause) {
-      // Only used in the time-out message of other processes; the directory may not exist yet.
-      debug("the lock's owner was not recorded: %o", cause);
-    }
-  }
-
-  #owner(): string | undefined {
-    try {
-      return readRegularFile(this.#ownerPath)?.bytes.toString().trim() || undefined;
-    } catch (cause) {
-      debug("the lock's owner cannot be read: %o", cause);
-      return undefined;
-    }
-  }
-
   #timeout(): PortAssignmentTimeoutError {
-    const lockOwner = this.#owner();
+    const lockOwner = lockOwnerIn(this.#ownerDirectory);
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
       state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "an unknown process"}. Nothing was changed.`,
-      remedy: `run it again; on a slow disk raise lockTimeoutMs. If nothing else uses the registry, remove the lock (harmless: commits are fenced): rmdir ${shellQuoted(this.#lockPath)}`,
+      remedy: `try again; on a slow disk raise lockTimeoutMs. If nothing else uses the registry, remove the lock (harmless: commits are fenced): rmdir ${shellQuoted(this.#lockPath)}`,
       registryPath: this.#registryPath,
       lockPath: this.#lockPath,
       timeoutMs: this.#timeoutMs,
@@ -248,32 +230,11 @@ function wasTakenAway(cause: unknown): boolean {
   return osCode(cause) === "ENOENT" && (cause as NodeJS.ErrnoException).syscall !== "mkdir";
 }
 
-// Overwritten in place and padded, because ext4 flushes a truncated file, which would be most of the lock's cost.
-const OWNER_FLAGS = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
-const OWNER_LENGTH = 200;
-
-function overwrite(path: string, text: string): void {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, OWNER_FLAGS, 0o660);
-  } catch (cause) {
-    if (osCode(cause) !== "EACCES") throw cause;
-    // Another user of a group-shared registry wrote it.
-    removeIfThere(path);
-    fd = fs.openSync(path, OWNER_FLAGS, 0o660);
-  }
-  try {
-    fs.writeSync(fd, `${text.slice(0, OWNER_LENGTH).padEnd(OWNER_LENGTH)}\n`);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
 /** Timers cannot wait for less than a millisecond; shorter waits block the event loop. */
 async function pause(timeMs: number): Promise<void> {
   if (timeMs >= 1) return delay(timeMs);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeMs);
-  return new Promise((resolve) => setImmediate(resolve));
+  return nextTurn();
 }
 
 function unlock(release: () => void): void {

@@ -14,9 +14,9 @@ export function plainLines(text: string): string {
 }
 
 /** JSON of the same value that is safe to print. */
-export function plainJson(value: unknown): string {
+export function plainJson(value: unknown, indentation = 2): string {
   const spellOut = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value, undefined, 2)
+  return JSON.stringify(value, undefined, indentation)
     .replaceAll(UNSAFE_IN_JSON, spellOut)
     .replaceAll(/(?<=##)\[/g, spellOut);
 }

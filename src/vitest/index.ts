@@ -3,7 +3,9 @@ import type { IrisNamespace } from "iris-ports";
 import { test as base } from "vitest";
 import { provided, TestNamespace } from "./namespaces.ts";
 
-export type { IrisTestOptions, ProvidedIris } from "./provided.ts";
+/** In the type of `test`, which other packages can extend. */
+export type { TestNamespace } from "./namespaces.ts";
+export type { IrisTestOptions, NamespaceScope, ProvidedIris } from "./provided.ts";
 
 type Fixtures = {
   /** The namespace of this test; see `irisOptions.namespacePer`. */

@@ -14,12 +14,12 @@ export class TestNamespace {
     this.#name = name;
   }
 
-  /** The one that all files have which run in the same of vitest's workers, one after the other. */
+  /** The namespace of one of vitest's workers; the files that the worker runs one after the other share it. */
   static ofWorker(): TestNamespace {
     return new TestNamespace(`${provided().prefix}W${process.env["VITEST_POOL_ID"] ?? "0"}`);
   }
 
-  /** One that nothing else uses. */
+  /** A new namespace, for one file or test. */
   static unique(): TestNamespace {
     return new TestNamespace(`${provided().prefix}X${randomBytes(5).toString("hex").toUpperCase()}`);
   }
@@ -37,7 +37,7 @@ export class TestNamespace {
 
   async #create(): Promise<IrisNamespace> {
     const { container, connection, ledger } = provided();
-    // First, so that the global setup drops it whatever becomes of this process.
+    // Noted before it is created, so that the global setup drops it even if this process is killed.
     writeFileSync(join(ledger, this.#name), "");
     const namespace = await IrisNamespace.of(container, { ...connection, namespace: this.#name });
     await namespace.createNamespace(this.#name);

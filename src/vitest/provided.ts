@@ -1,24 +1,28 @@
 import type { IrisConnection } from "iris-ports";
 
+/** What gets a namespace of its own. */
+export type NamespaceScope = "worker" | "file" | "test";
+
 /** How the tests of a run use IRIS: `test.provide.irisOptions` in vitest's configuration. */
 export type IrisTestOptions = {
   /** @default the current Community Edition */
   readonly image?: string;
   /**
-   * Who gets a namespace of its own. A `worker` keeps it from file to file; it has as many as vitest runs files at once.
+   * Whether each worker, file or test gets a namespace of its own. A worker keeps its namespace from file to file; vitest
+   * has as many workers as it runs files at once.
    * @default "worker"
    */
-  readonly namespacePer?: "worker" | "file" | "test";
+  readonly namespacePer?: NamespaceScope;
 };
 
 /** What the global setup passes to the tests. */
 export type ProvidedIris = {
   readonly container: string;
   readonly connection: IrisConnection;
-  readonly namespacePer: "worker" | "file" | "test";
+  readonly namespacePer: NamespaceScope;
   /** What the names of all namespaces of the run begin with. */
   readonly prefix: string;
-  /** Where each namespace that is to be dropped at the end has an empty file of its name. */
+  /** A directory with an empty file for each namespace that is to be dropped at the end, named like the namespace. */
   readonly ledger: string;
 };
 

@@ -35,7 +35,7 @@ test("the log shows neither labels nor what identifies the machine", async () =>
   for (const text of [bootId, machine]) expect(main.stdout + post.stdout).not.toContain(text);
 });
 
-test("a setting that comes from the environment is called by the name it has there", async () => {
+test("a setting from the environment is named by its variable", async () => {
   const host = await FakeHost.create();
   const range = await host
     .job()

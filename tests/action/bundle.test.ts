@@ -8,6 +8,8 @@ import { FakeHost } from "../helpers/fake-runner.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BUNDLES = ["main", "post", "redis"];
+/** Post only starts main's bundle and waits for it; no package is in it. */
+const BUNDLES_WITH_PACKAGES = ["main", "redis"];
 const LARGEST_BYTES = 900_000;
 const TOOLS = ["typescript", "@typescript", "@vercel/ncc", "@types/node", "undici-types"];
 
@@ -17,14 +19,14 @@ function filesOf(directory: string): readonly string[] {
 
 /** The packages whose licences are collected in the bundles: all that is in them. */
 function bundledPackages(): readonly string[] {
-  const licences = BUNDLES.map((bundle) => readFileSync(join(ROOT, "dist", bundle, "licenses.txt"), "utf8")).join(
-    "\n\n",
-  );
+  const licences = BUNDLES_WITH_PACKAGES.map((bundle) =>
+    readFileSync(join(ROOT, "dist", bundle, "licenses.txt"), "utf8"),
+  ).join("\n\n");
   const names = licences.match(/^(@[a-z-]+\/)?[a-z][a-z0-9.-]*$/gm) ?? [];
   return [...new Set(names)].filter((name) => existsSync(join(ROOT, "node_modules", name)));
 }
 
-test("A9: a build in another directory gives the committed bytes: `npm run bundle` was run, and anybody can check it", async () => {
+test("A9: a build in another directory gives the committed bytes", async () => {
   const elsewhere = mkdtempSync(join(tmpdir(), "iris-ports-rebuilt-"));
   onTestFinished(() => rmSync(elsewhere, { recursive: true, force: true }));
   const copy = join(elsewhere, "some", "where", "else");
@@ -43,10 +45,11 @@ test("A9: a build in another directory gives the committed bytes: `npm run bundl
   expect(changed, "run `npm run bundle` and commit dist/").toEqual([]);
 }, 180_000);
 
-test("A9: the bundles are small, hold no programs, and name the licences of what is in them", () => {
+test("A9: the bundles are small, contain no programs, and name the licences of their packages", () => {
   expect(filesOf(ROOT)).toEqual(
     [
-      ...BUNDLES.flatMap((name) => [`${name}/index.js`, `${name}/licenses.txt`, `${name}/package.json`]),
+      ...BUNDLES.flatMap((name) => [`${name}/index.js`, `${name}/package.json`]),
+      ...BUNDLES_WITH_PACKAGES.map((name) => `${name}/licenses.txt`),
       // An optional package that the Redis client asks for, and that is not there.
       "redis/276.index.js",
     ].sort(),
@@ -61,7 +64,7 @@ test("A9: the bundles are small, hold no programs, and name the licences of what
   }
 });
 
-test("the engine is named as the library names it, so that one's evidence counts for the other", async () => {
+test("the engine is named as in the library, so that evidence of one counts for the other", async () => {
   const { DockerodeEngine } = await import("../../src/docker/dockerode-engine.ts");
   const host = await FakeHost.create();
   const job = host.job();

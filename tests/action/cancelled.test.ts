@@ -1,13 +1,17 @@
-import { readdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
-import { docker } from "../helpers/engine.ts";
+import { docker, eventually } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** How a runner cancels a step, and how a step notices that its terminal is gone, as under act. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 test.each(SIGNALS)("A7: %s while waiting gives up the place in the queue", async (signal) => {
   const host = await FakeHost.create(1);
@@ -63,7 +67,24 @@ test.each(["image inspect", "create", "start", "exec"])(
   },
 );
 
-test("main killed while IRIS starts: post removes the container and gives the port back", async () => {
+test("SIGINT while another program holds the registry's lock is a cancellation, not a failure", async () => {
+  const host = await FakeHost.create();
+  await host.job().main();
+  const lock = spawn("flock", ["-F", host.registryPath.replace(/\.json$/, ".lock"), "sh", "-c", "echo; exec sleep 60"]);
+  onTestFinished(() => void lock.kill("SIGKILL"));
+  await once(lock.stdout, "data");
+  const state = join(host.directory, "state");
+  writeFileSync(state, "");
+  const step = host.job().start("main", { env: { GITHUB_STATE: state } });
+  // Main saves this state just before it assigns a port.
+  await eventually(async () => readFileSync(state, "utf8").includes('"instances":[null]') || undefined);
+  step.signal("SIGINT");
+  const main = await step.result;
+  expect(main).toMatchObject({ code: 130, stderr: "" });
+  expect(main.stdout).not.toMatch(/^::(warning|error)/m);
+});
+
+test("main killed while IRIS starts: post removes the container and releases the port", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };

@@ -28,7 +28,7 @@ test("A1: two uses inside one composite action have two ports, the same ones in 
   expect(ports[1]).toEqual(ports[0]);
 });
 
-test("A1: a composite action that is used twice, and whose uses are two, has four ports", async () => {
+test("A1: a composite action with two uses, used twice, has four ports", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const steps = ["__self", "__self", "__self_2", "__self_2"].map((name) => ({ env: { GITHUB_ACTION: name } }));
@@ -49,7 +49,7 @@ test("A1: a second use that asks for a port by number gets it, although the firs
   expect(first.outputs.port).not.toBe(wanted);
 });
 
-test("A1: the second use's failure leaves the first its port and its container", async () => {
+test("A1: the first use keeps its port and container if the second fails", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const image = await ensureStandin();
@@ -68,7 +68,7 @@ test("A1: the second use's failure leaves the first its port and its container",
   expect(host.assignments).toEqual([]);
 });
 
-test("A1: two uses that name one instance are not one: the second is told who holds it", async () => {
+test("A1: of two uses that name one instance, the second fails with the holder's name", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const named = { ...INSIDE, inputs: { instance: "orders" } };

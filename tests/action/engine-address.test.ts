@@ -16,7 +16,7 @@ function recordingDocker(host: FakeHost) {
   return { path, asked: () => (existsSync(record) ? readFileSync(record, "utf8").trim().split("\n") : []) };
 }
 
-test("a remote engine is asked as the library asks it, and its host is where the job finds its port", async () => {
+test("a remote engine is asked as in the library, and the job finds its port on the engine's host", async () => {
   const host = await FakeHost.create();
   const { path, asked } = recordingDocker(host);
   const dockerHost = "tcp://Build-Host.example:2376";
@@ -50,7 +50,7 @@ test("the engine of the current docker context is asked, and of Testcontainers' 
   expect(asked()).toEqual(["DOCKER_HOST=tcp://10.9.8.7:2375"]);
 });
 
-test("an engine that is reached by ssh is asked by ssh, and its host is where the job finds its port", async () => {
+test("an engine that is reached by ssh is asked by ssh, and the job finds its port on the engine's host", async () => {
   const host = await FakeHost.create();
   const { path, asked } = recordingDocker(host);
   const main = await host.job({ env: { PATH: path, DOCKER_HOST: "ssh://user@Build-Host.example" } }).main();

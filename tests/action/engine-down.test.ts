@@ -6,7 +6,7 @@ import { ensureStandin } from "../../scripts/build-standin.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { listenOn } from "../helpers/listener.ts";
 
-test("A10: without an engine a job gets a port that nobody listens on", async () => {
+test("A10: without an engine a job gets a port without a listener", async () => {
   const host = await FakeHost.create();
   await listenOn(host.ports[0]);
   const env = { DOCKER_HOST: `unix://${host.directory}/no.sock` };
@@ -18,7 +18,7 @@ test("A10: without an engine a job gets a port that nobody listens on", async ()
   expect(host.assignments).toEqual([]);
 });
 
-test("without an engine an image is refused with what to do, and nothing is taken", async () => {
+test("without an engine an image is refused with a remedy, and nothing is assigned", async () => {
   const host = await FakeHost.create();
   const env = { DOCKER_HOST: `unix://${host.directory}/no.sock` };
   const main = await host.job({ env }).main({ inputs: { image: await ensureStandin() } });

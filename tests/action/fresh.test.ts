@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { identifyProcess } from "../../src/registry/host/process-identity.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
+import { countingDocker } from "../helpers/odd-docker.ts";
 
-test("A2: a job gets a port, tells the steps that follow, and gives it back at its end", async () => {
+test("A2: a job gets a port, exports it to later steps, and releases it at its end", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();
@@ -52,11 +53,18 @@ test("A2: a job gets a port, tells the steps that follow, and gives it back at i
   expect(post.summary).toContain(`<code>${job.workspace}</code>`);
 });
 
-test("everything but the mistakes of a job is said without warnings or errors", async () => {
+test("a job without mistakes has no warnings or errors", async () => {
   const host = await FakeHost.create();
   const job = host.job({ matrix: { iris: "latest-em", suite: "api" } });
   const main = await job.main();
   const post = await job.post(main.state);
   expect(main.stdout + post.stdout).not.toMatch(/^::(warning|error)/m);
   expect(main.outputs.instance).toBe("latest-em_api");
+});
+
+test("main lists the engine's containers once, to clean and to choose, if nothing is left behind", async () => {
+  const host = await FakeHost.create();
+  const { path, timesRun } = await countingDocker(host, "ps");
+  expect(await host.job().main({ env: { PATH: path } })).toMatchObject({ code: 0 });
+  expect(timesRun()).toBe(1);
 });

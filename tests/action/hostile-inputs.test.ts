@@ -19,6 +19,8 @@ const OWN_COMMANDS = /^::(debug|group|endgroup|add-mask|warning title=[^:]*|erro
 const REFUSED: readonly (readonly [input: string, value: string, words: string])[] = [
   ["project", "line\nbreak", "has line breaks"],
   ["project", "bell\u0007", "has line breaks or other control characters"],
+  ["project", '"packages/a"', "Input `project` is written for a shell"],
+  ["project", "~/shop", "Input `project` is written for a shell"],
   ["instance", "../../etc", "Input `instance` is not a usable name"],
   ["instance", "a b", "Input `instance` is not a usable name"],
   ["preferred-port", "0", "`preferred-port`"],
@@ -46,7 +48,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["registry-path", "a\u0001b", "control characters"],
   ["registry-path", "reg.json", "Input `registry-path` is not"],
   ["container-port", "abc", "`container-port`"],
-  ["container-env", "LD_PRELOAD=/x", "`container-env`"],
+  ["container-env", `LD_PRELOAD=${"x".repeat(70_000)}`, "`container-env`"],
   ["container-env", "=x", "`container-env`"],
   ["container-env", "A-B=x", "`container-env`"],
   ["container-env", "ISC_CPF_MERGE_FILE=/x", "which `cpf-merge` needs"],
@@ -72,7 +74,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["matrix", "{", "`matrix` is not JSON"],
 ];
 
-test("E1: an input that cannot be used is refused with what to do, before anything is done", async () => {
+test("E1: an invalid input is refused with a remedy, before anything is done", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const check = async ([input, value, words]: (typeof REFUSED)[number]) => {

@@ -18,7 +18,7 @@ test.each([
     /CONTAINER_START::IRIS refuses its licence: .*%0ATo fix: .*docker pull/,
   ],
   ["a fatal error", "IRIS_STANDIN_DIE=fatal", /CONTAINER_START::IRIS failed to start: /],
-  ["a refused namespace", "IRIS_STANDIN_REFUSE=namespace", /CONTAINER_START::IRIS refused what it was asked to set up/],
+  ["a refused namespace", "IRIS_STANDIN_REFUSE=namespace", /CONTAINER_START::IRIS refused the login or namespace/],
 ])("%s fails at once, in IRIS's own words, and leaves nothing", async (_, switches, words) => {
   const host = await FakeHost.create();
   const job = host.job();
@@ -30,7 +30,7 @@ test.each([
   expect((await job.post(main.state)).code).toBe(0);
 });
 
-test("a start that takes too long fails with what to do", async () => {
+test("a start that takes too long fails with a remedy", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const slow = { "container-env": "IRIS_STANDIN_START_MS=60000", "start-timeout": "2s" };
@@ -83,7 +83,7 @@ test.each(["create", "start"])(
   },
 );
 
-test("an engine that hangs when it is asked about the container does so for the start's time at most", async () => {
+test("an engine that hangs when asked about the container delays the step for the start time-out at most", async () => {
   const host = await FakeHost.create();
   const job = host.job({ env: { PATH: await hangingDocker(host, "exec") } });
   const main = await job.main({ inputs: { image: await ensureStandin(), "start-timeout": "1s" } });
@@ -91,7 +91,7 @@ test("an engine that hangs when it is asked about the container does so for the 
   await expectNothingLeft(host, job);
 });
 
-test("an image that is not there is refused before a port is taken", async () => {
+test("a missing image is refused before a port is assigned", async () => {
   const host = await FakeHost.create();
   for (const pull of ["never", "missing", "always"]) {
     const main = await host.job().main({ inputs: { image: "iris-ports/no-such-image:1", pull } });
@@ -103,7 +103,7 @@ test("an image that is not there is refused before a port is taken", async () =>
   }
 });
 
-test("A5: a port that a stranger takes before the container starts is given up for the next", async () => {
+test("A5: if another program takes the port before the container starts, the next port is used", async () => {
   const host = await FakeHost.create();
   const image = await ensureStandin();
   const { path, stranger } = await thievingDocker(host, image);

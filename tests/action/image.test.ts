@@ -21,7 +21,7 @@ async function runLibrary({ env }: StepResult, ...args: string[]) {
   return { stderr, ...(stdout === "" ? {} : (JSON.parse(stdout) as { port: number; id: string })) };
 }
 
-test("A5: IRIS runs on the job's port, with the user and the namespace that were asked for, and goes with the job", async () => {
+test("A5: IRIS runs on the job's port, with the requested user and namespace, and is removed with the job", async () => {
   const host = await FakeHost.create();
   const job = host.job({ matrix: { suite: "sql" } });
   const inputs = {
@@ -68,7 +68,7 @@ test("A5: IRIS runs on the job's port, with the user and the namespace that were
   expect(host.assignments).toEqual([]);
 });
 
-test("the password is masked, and stands in no command, label, registry or log", async () => {
+test("the password is masked, and is in no command, label, registry or log", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const inputs = { image: await ensureStandin(), password: SECRET, "container-env": "API_TOKEN=of-the-container" };
@@ -93,7 +93,7 @@ test("the password is masked, and stands in no command, label, registry or log",
   expect(rest).not.toContain("of-the-container");
 });
 
-test("the web server has its port beside the port, where it is asked for", async () => {
+test("the web server has its port if it is requested", async () => {
   const host = await FakeHost.create();
   // The registry's web ports lie 50801 above, so the port must be low.
   const job = host.job();
@@ -120,7 +120,7 @@ describe("a test of the library in the job", () => {
     expect(await exists(name)).toBe(false);
   });
 
-  test("joins with the job's own login, and is refused with another", async () => {
+  test("joins with the job's login, and is refused with another", async () => {
     const host = await FakeHost.create();
     const job = host.job();
     const main = await job.main({ inputs: { image: await ensureStandin(), username: "tester", password: SECRET } });
@@ -130,7 +130,7 @@ describe("a test of the library in the job", () => {
     await job.post(main.state);
   });
 
-  test("uses the port of a job that has only a port, and gives only the container back", async () => {
+  test("uses the port of a job that has only a port, and removes only the container", async () => {
     const host = await FakeHost.create();
     const job = host.job();
     const main = await job.main();

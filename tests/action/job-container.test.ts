@@ -6,7 +6,7 @@ import { JobContainer, WORKSPACE } from "../helpers/job-container.ts";
 
 const isLinux = process.platform === "linux";
 
-test.runIf(isLinux)("A8: two job containers of one host that share a registry have ports of their own", async () => {
+test.runIf(isLinux)("A8: two job containers of one host that share a registry have different ports", async () => {
   const host = await FakeHost.create();
   const jobs = [await JobContainer.start(host), await JobContainer.start(host)];
   for (const [index, job] of jobs.entries()) {
@@ -23,13 +23,16 @@ test.runIf(isLinux)("A8: two job containers of one host that share a registry ha
   expect(minutes).toBeCloseTo(30, 0);
 });
 
-test.runIf(isLinux)("a registry that no other job of the host sees is a warning with the remedy", async () => {
+test.runIf(isLinux)("a registry that no other job of the host can see causes a warning with a remedy", async () => {
   const host = await FakeHost.create();
   const job = await JobContainer.start(host);
   const inputs = { "port-range": host.ports.join("-"), "job-check-run-id": "7" };
   const main = await job.step("main", inputs);
   expect(main.exitCode).toBe(0);
   expect(main.stdout).toMatch(/^::warning title=iris-ports::This job runs in a container.*volumes: .*registry-path: /m);
+  // act's containers share the host's network, but not its home directory.
+  const act = await job.step("main", inputs, { ACT: "true", GITHUB_WORKSPACE: "/home/dev/shop" });
+  expect(act.stdout).toMatch(/^::warning title=iris-ports::This job runs in a container/m);
   const hosted = await job.step("main", inputs, { RUNNER_ENVIRONMENT: "github-hosted" });
   expect(hosted.stdout).not.toMatch(/^::warning/m);
 });
@@ -57,6 +60,18 @@ test.runIf(isLinux)(
   },
 );
 
+test.runIf(isLinux)("a job container of Forgejo's runner has a network of its own, unlike those of act", async () => {
+  const host = await FakeHost.create();
+  const job = await JobContainer.start(host);
+  const env = { ACT: "true", FORGEJO_ACTIONS: "true", GITHUB_WORKSPACE: "/workspace/shop/shop" };
+  const main = await job.step("main", { ...job.shared, image: await ensureStandin() }, env);
+  expect(main).toMatchObject({ exitCode: 0, stderr: "" });
+  const [, irisHost = ""] = /^IRIS_HOST<<.*\n(.*)$/m.exec(await job.read("ENV")) ?? [];
+  expect((await job.connect(irisHost, String(host.assignments[0]?.port))).stdout).toMatch(/^iris-standin /);
+  await job.step("post", {}, { ...env, ...(await job.state()) });
+  expect(host.assignments).toEqual([]);
+});
+
 test.runIf(isLinux)("a job container in the host's network reaches IRIS at the loopback address", async () => {
   const host = await FakeHost.create();
   const job = await JobContainer.start(host, "--network", "host");
@@ -67,7 +82,7 @@ test.runIf(isLinux)("a job container in the host's network reaches IRIS at the l
   expect(await docker("port", host.containerNames[0] as string)).toBe(`1972/tcp -> 127.0.0.1:${port}`);
 });
 
-test.runIf(isLinux)("where IRIS must listen on every address, its well-known password is a warning", async () => {
+test.runIf(isLinux)("if IRIS must listen on every address, its well-known password causes a warning", async () => {
   const host = await FakeHost.create();
   const job = await JobContainer.start(host);
   const [, gateway = ""] = /^default via (\S+)/.exec(await docker("exec", job.id, "ip", "route")) ?? [];

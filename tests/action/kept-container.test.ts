@@ -63,11 +63,11 @@ describe("A5: a container that was kept for the project", () => {
     const main = await job.main({
       inputs: { image: await ensureStandin(), username: "tester", password: "another one" },
     });
-    expect(main.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_MISMATCH::.*login as tester/m);
+    expect(main.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_MISMATCH::.*another login \(user tester\)/m);
     expect(await exists(name)).toBe(true);
   });
 
-  test("is started again whatever its log says of the time before, and stays when the job ends", async () => {
+  test("is started again, whatever its earlier log says, and stays when the job ends", async () => {
     const host = await FakeHost.create();
     const job = host.job();
     const { name } = await keptContainer(host, job);

@@ -13,7 +13,7 @@ function isAnswered(port: number): Promise<boolean> {
   });
 }
 
-test("A4: a job that wants only a port is not answered by the IRIS of a killed job in the same workspace", async () => {
+test("A4: a job that reserves only a port does not get the IRIS of a killed job in the same workspace on it", async () => {
   const host = await FakeHost.create();
   const killed = host.job({ runner: "one" });
   const before = await killed.main({ inputs: { image: await ensureStandin() } });

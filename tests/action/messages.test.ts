@@ -18,7 +18,7 @@ async function annotation(
   return text.replace(/^.*?::.*?::/, "").split("%0A");
 }
 
-test("A11: an input is called by its name in the workflow, whatever checks it", async () => {
+test("A11: messages name an input as the workflow does, whatever module checks it", async () => {
   const checked = {
     "port-range": "9-1",
     instance: "a b",
@@ -32,11 +32,22 @@ test("A11: an input is called by its name in the workflow, whatever checks it", 
     expect(what).not.toMatch(/portRange|registryPath/);
   }
   const [what, , remedy] = await annotation({ "web-port": "true", "port-range": "20000-20010" });
-  expect(what).toMatch(/^Input `web-port` has no port beside port 20010/);
-  expect(remedy).toBe("To fix: use ports up to 14734, or leave `web-port` out.");
+  expect(what).toMatch(/^Input `web-port` gives port 20010 no web port, because 20010 \+ 50801 would be above 65535/);
+  expect(remedy).toBe("To fix: use ports up to 14734, or leave `web-port` out");
 });
 
-test("A11: a port that was asked for and is taken: who has it, and what to do in the workflow", async () => {
+test("A11: inputs that have no effect because the image is empty are a warning", async () => {
+  const job = (await FakeHost.create()).job();
+  const main = await job.main({ inputs: { image: "", username: "tester", password: "secret", namespace: "SHOP" } });
+  expect(main.code).toBe(0);
+  expect(main.stdout.match(/^::warning .*$/gm)).toEqual([
+    "::warning title=iris-ports::No IRIS is started, because the input `image` is empty; without it, these inputs have " +
+      "no effect: `username`, `password`, `namespace`.%0ATo fix: name an image, or leave these inputs out",
+  ]);
+  await job.post(main.state);
+});
+
+test("A11: a requested port that is taken: its holder, and the remedy in the workflow", async () => {
   const host = await FakeHost.create();
   const image = await ensureStandin();
   const name = `stranger-${host.ports[0]}`;
@@ -46,14 +57,14 @@ test("A11: a port that was asked for and is taken: who has it, and what to do in
     expect(lines).toEqual([
       `Port ${host.ports[0]} is in use by container ${name}.`,
       "Nothing was assigned.",
-      `To fix: stop that container (docker stop ${name}), or leave out \`preferred-port\`.`,
+      `To fix: stop and remove that container (docker stop ${name} && docker rm ${name}), or leave out \`preferred-port\``,
     ]);
   } finally {
     await docker("rm", "--force", name);
   }
 });
 
-test("A11: a workspace that the Python tool has an entry for: that is said, and the input for another port", async () => {
+test("A11: a workspace with an entry of the Python tool: the error says so, and names the input for another port", async () => {
   const host = await FakeHost.create();
   const [first, last] = host.ports;
   const runner = "one";
@@ -68,7 +79,7 @@ test("A11: a workspace that the Python tool has an entry for: that is said, and 
   const lines = await annotation({ "preferred-port": String(last) }, { runner }, host);
   expect(lines[1]).toContain("made by the Python tool iris-devtester");
   expect(lines[2]).toBe(
-    `To fix: use port ${first}, or take a port beside it with an instance name: the input \`instance\``,
+    `To fix: use port ${first}, or take a second port with an instance name: the input \`instance\``,
   );
 });
 
@@ -79,13 +90,13 @@ test("A11: an image that may not be pulled: no advice to pull it", async () => {
   );
 });
 
-test("A11: an engine that is not there: where its address comes from", async () => {
+test("A11: an engine that does not answer: the source of its address", async () => {
   const lines = await annotation({ image: "iris" }, { env: { DOCKER_HOST: "unix:///nowhere.sock" } });
   expect(lines[1]).toBe("Its address comes from DOCKER_HOST.");
-  expect(lines.at(-1)).toBe("To fix: start it, or correct DOCKER_HOST.");
+  expect(lines.at(-1)).toBe("To fix: start it, or correct DOCKER_HOST");
 });
 
-test("A11: a container that does not become IRIS: the last words of its log, and no container that is gone", async () => {
+test("A11: a container that does not become IRIS: the last lines of its log, and no advice about the removed container", async () => {
   const lines = await annotation({ image: await ensureEchoStandin(), "start-timeout": "3s" });
   expect(lines[0]).toMatch(/^There is no IRIS in the image iris-ports\/echo-standin/);
   expect(lines.join()).not.toContain("docker logs");
@@ -94,13 +105,13 @@ test("A11: a container that does not become IRIS: the last words of its log, and
   expect(fatal.at(-1)).toBe("To fix: fix what the last lines of its log report");
 });
 
-test("A11: what IRIS refuses to set up stands in the first line, in IRIS's words", async () => {
+test("A11: a setup that IRIS refuses: IRIS's own words in the first line", async () => {
   const inputs = { image: await ensureStandin(), namespace: "SHOP", "container-env": "IRIS_STANDIN_REFUSE=namespace" };
   const [what] = await annotation(inputs);
-  expect(what).toMatch(/^IRIS refused what it was asked to set up. Creating the namespace: SQLCODE -400: /);
+  expect(what).toMatch(/^IRIS refused the login or namespace. Creating the namespace: SQLCODE -400: /);
 });
 
-test("A11: a licence that has run out: how to name another image, and the option for hosts with many cores", async () => {
+test("A11: an expired licence: how to name another image, and the option for hosts with many cores", async () => {
   const lines = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=license" });
   expect(lines[0]).toMatch(/^IRIS refuses its licence: "Invalid Community Edition license/);
   expect(lines.at(-1)).toContain("`container-options: --cpuset-cpus=0-19`");

@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
-import { hangingDocker } from "../helpers/odd-docker.ts";
+import { dockerHangs, hangingDocker, slowDocker } from "../helpers/odd-docker.ts";
 
-test("post without anything saved is fine, and changes nothing", async () => {
+test("post without a saved state succeeds, and changes nothing", async () => {
   const host = await FakeHost.create();
   const other = host.job();
   await other.main();
@@ -26,7 +26,7 @@ test("A3: post that runs twice is harmless", async () => {
   expect(again.stdout).not.toMatch(/^::(warning|error)/m);
 });
 
-test("A3: post leaves a port alone that somebody else holds by now", async () => {
+test("A3: post leaves a port alone that another holder has", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const main = await job.main();
@@ -39,7 +39,7 @@ test("A3: post leaves a port alone that somebody else holds by now", async () =>
   expect(host.assignments.map(({ project_path }) => project_path)).toEqual([other.workspace]);
 });
 
-test("post leaves an assignment to the others who joined it", async () => {
+test("post leaves an assignment to the other holders", async () => {
   const host = await FakeHost.create(1);
   const job = host.job();
   const main = await job.main();
@@ -50,7 +50,7 @@ test("post leaves an assignment to the others who joined it", async () => {
   expect(host.document.iris_ports.holders[job.workspace]).toMatchObject([{ kind: "process" }]);
 });
 
-test("post after main died before it had taken anything", async () => {
+test("post after a main that died before it had taken anything", async () => {
   const host = await FakeHost.create(1);
   const holder = host.job();
   await holder.main();
@@ -78,10 +78,10 @@ test.each([
   expect(post.stdout).not.toMatch(/trace-warnings/);
 });
 
-describe("A3: where the engine hangs at removing a container", () => {
+describe("A3: if the engine hangs while it removes a container", () => {
   const HURRIED = fileURLToPath(new URL("../fixtures/action/hurried-post.ts", import.meta.url));
 
-  test("post that has given its port back says so, and writes the summary, though it cannot finish cleaning", async () => {
+  test("post that has released its port says so, and writes the summary, even if it cannot finish cleaning", async () => {
     const host = await FakeHost.create();
     const killed = host.job();
     await killed.main({ inputs: { image: await ensureStandin() } });
@@ -93,13 +93,13 @@ describe("A3: where the engine hangs at removing a container", () => {
     expect(post).toMatchObject({ code: 0 });
     expect(post.stdout).toContain(`Released port ${main.outputs.port} (${job.workspace}).`);
     expect(post.stdout.match(/^::(warning|error).*$/gm)).toEqual([
-      expect.stringContaining("What killed jobs left behind could not be removed"),
+      expect.stringContaining("The leftovers of killed jobs could not be removed"),
     ]);
     expect(post.summary).toContain("<td>yes</td>");
     expect(post.summary).toContain("not finished");
   });
 
-  test("post that could not give back in time says that, and writes the summary", async () => {
+  test("post that could not release in time says so, and writes the summary", async () => {
     const host = await FakeHost.create();
     const job = host.job();
     const main = await job.main({ inputs: { image: await ensureStandin() } });
@@ -111,7 +111,7 @@ describe("A3: where the engine hangs at removing a container", () => {
   });
 });
 
-test("a state that was cut off, and an environment that is wrong by now, do not fail the job", async () => {
+test("an incomplete state and a changed environment do not fail the job", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();
@@ -120,4 +120,32 @@ test("a state that was cut off, and an environment that is wrong by now, do not 
   const env = { IRIS_PORT_RANGE: "nonsense", IRIS_PORT_REGISTRY: "/dev/null", IRIS_PORTS_PROJECT: "nowhere" };
   expect(await job.post(main.state, { env })).toMatchObject({ code: 0 });
   expect(host.assignments).toEqual([]);
+});
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "%s during post does not stop it from releasing",
+  async (signal) => {
+    const host = await FakeHost.create();
+    const job = host.job();
+    const main = await job.main({ inputs: { image: await ensureStandin() } });
+    const path = await slowDocker(host, "rm");
+    const state = Object.fromEntries(Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]));
+    const step = job.start("post", { env: { ...state, PATH: path } });
+    await dockerHangs(host);
+    step.signal(signal);
+    const post = await step.result;
+    expect(post).toMatchObject({ code: 0, stderr: "" });
+    expect(post.stdout).toContain(`Released port ${main.outputs.port} (${job.workspace}).`);
+    expect(host.assignments).toEqual([]);
+  },
+);
+
+test("post of a main that refused its inputs has nothing to say against them", async () => {
+  const job = (await FakeHost.create()).job();
+  const inputs = { matrix: "{" };
+  const main = await job.main({ inputs });
+  const post = await job.post(main.state, { inputs });
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).toContain("this step took no port, so there is nothing to release");
+  expect(post.stdout).not.toMatch(/^::(warning|error)/m);
 });

@@ -1,10 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { makeReadOnly } from "../helpers/read-only.ts";
 
-test("a registry that cannot be written to is an annotation with what to do", async () => {
+test("a registry that cannot be written is an annotation with a remedy", async () => {
   const host = await FakeHost.create();
   const directory = dirname(host.registryPath);
   mkdirSync(directory);
@@ -16,6 +16,17 @@ test("a registry that cannot be written to is an annotation with what to do", as
   const post = await job.post(main.state);
   expect(post).toMatchObject({ code: 0, stderr: "" });
   expect(post.stdout).not.toMatch(/^::error/m);
+});
+
+test("post names the action's input, as main does, if something else is in the place of the registry", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const main = await job.main();
+  rmSync(host.registryPath);
+  mkdirSync(host.registryPath);
+  const post = await job.post(main.state);
+  expect(post).toMatchObject({ code: 0, stderr: "" });
+  expect(post.stdout).toMatch(/^::warning .*%0ATo fix: set `registry-path` to the path of a file$/m);
 });
 
 test("a document that is no registry is kept, and named", async () => {

@@ -8,7 +8,7 @@ import { ensureStandin } from "../../scripts/build-standin.ts";
 import { observeProcess } from "../../src/registry/evidence/liveness.ts";
 import type { ProcessIdentity } from "../../src/registry/holder.ts";
 import { ACTION, installedAction } from "../helpers/action-bundle.ts";
-import { eventually } from "../helpers/engine.ts";
+import { docker, eventually } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
 
@@ -33,6 +33,18 @@ test("A7: a main whose runner dies while the engine is asked takes nothing, and 
   // The next job finds every port free.
   const next = await host.job().main();
   expect(next.outputs.port).toBe(String(host.ports[0]));
+});
+
+test("A7: a main whose runner dies while IRIS starts leaves neither container nor assignment", async () => {
+  const host = await FakeHost.create();
+  const job = host.job();
+  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
+  const step = job.start("main", { inputs });
+  await step.said(/Starting InterSystems IRIS instance/);
+  const name = host.containerNames[0] as string;
+  await job.killWorker();
+  await eventually(async () => (host.assignments.length === 0 ? true : undefined), 20_000);
+  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
 });
 
 test("A3: a main whose runner dies while it waits for a port gives up its place", async () => {
@@ -64,7 +76,7 @@ function startPost(host: FakeHost, job: FakeJob, state: Readonly<Record<string, 
   return { child, ended: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]> };
 }
 
-test("A3: post releases and ends although nobody reads its output any more", async () => {
+test("A3: post releases and ends even if its output is no longer read", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const main = await job.main();

@@ -3,7 +3,7 @@ import { FakeHost } from "../helpers/fake-runner.ts";
 
 const LEG = { iris: "latest-em", suite: "sql" };
 
-test("the same leg on the same runner gets its port again, although others came and went", async () => {
+test("the same matrix job on the same runner gets its port again, although other jobs ran meanwhile", async () => {
   const host = await FakeHost.create();
   const other = await host.job({ runner: "left" }).main();
   const first = host.job({ runner: "right", matrix: LEG });
@@ -18,14 +18,14 @@ test("the same leg on the same runner gets its port again, although others came 
   expect(again.outputs.port).toBe(main.outputs.port);
 });
 
-test("A1: the legs of one matrix have ports of their own, also on one runner", async () => {
+test("A1: the jobs of one matrix have different ports, even on one runner", async () => {
   const host = await FakeHost.create();
   const legs = ["api", "sql"].map((suite) => host.job({ runner: "one", matrix: { ...LEG, suite } }));
   const mains = await Promise.all(legs.map((job) => job.main()));
   expect(new Set(mains.map(({ outputs }) => outputs.port)).size).toBe(2);
 });
 
-test("A1: two jobs with the same project and leg never share a port: the second gets another instance", async () => {
+test("A1: two jobs with the same project and matrix values never share a port: the second gets another instance", async () => {
   const host = await FakeHost.create();
   const inputs = { project: host.directory };
   const jobs = [host.job({ matrix: LEG }), host.job({ matrix: LEG }), host.job({ matrix: LEG })];
@@ -41,7 +41,7 @@ test("A1: two jobs with the same project and leg never share a port: the second 
   expect(host.assignments).toEqual([]);
 });
 
-test("two jobs that ask for one instance by name: the second is refused, with who has it", async () => {
+test("of two jobs that name one instance, the second is refused with the holder's name", async () => {
   const host = await FakeHost.create();
   const inputs = { project: host.directory, instance: "shared" };
   await host.job({ runner: "left" }).main({ inputs });

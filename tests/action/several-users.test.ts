@@ -7,10 +7,10 @@ const GROUP = 4711;
 
 const isRoot = process.getuid?.() === 0;
 
-test.runIf(isRoot)("runners of two users who share a group's directory share the registry, and no port", async () => {
+test.runIf(isRoot)("runners of two users with a common group directory share the registry, but no port", async () => {
   const host = await FakeHost.create();
   const shared = dirname(host.registryPath);
-  // Everybody may come through here, and as documented only the group may go on.
+  // Every user may pass this directory; as documented, only the group may enter the next.
   chmodSync(host.directory, 0o755);
   mkdirSync(shared);
   chownSync(shared, 0, GROUP);
@@ -26,7 +26,7 @@ test.runIf(isRoot)("runners of two users who share a group's directory share the
   expect(host.assignments).toEqual([]);
 });
 
-test.runIf(isRoot)("a user outside the group is told that the registry is not theirs to write", async () => {
+test.runIf(isRoot)("a user outside the group gets an error that they may not write the registry", async () => {
   const host = await FakeHost.create();
   chmodSync(host.directory, 0o755);
   mkdirSync(dirname(host.registryPath));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 
-test("A6: ten legs at once get ten ports; the eleventh fails with who has them; the twelfth waits for one", async () => {
+test("A6: ten matrix jobs at once get ten ports; the eleventh fails with the list of holders; the twelfth waits for a port", async () => {
   const host = await FakeHost.create(10);
   const legs = Array.from({ length: 10 }, (_, leg) => host.job({ runner: `runner-${leg}`, matrix: { leg } }));
   const mains = await Promise.all(legs.map((job) => job.main()));
@@ -30,7 +30,7 @@ test("A6: ten legs at once get ten ports; the eleventh fails with who has them; 
   expect(last).toBe(first + 9);
 });
 
-test("A6: whoever waits longer gets the port that is freed first", async () => {
+test("A6: the longest waiter gets the first released port", async () => {
   const host = await FakeHost.create(1);
   const holder = host.job();
   const held = await holder.main();
@@ -65,7 +65,7 @@ test("a waiter that is killed gives up its place", async () => {
   expect(await patient.result).toMatchObject({ code: 0 });
 });
 
-test("a wait that lasts too long fails as one that never began", async () => {
+test("a wait that lasts too long fails like a step without a wait", async () => {
   const host = await FakeHost.create(1);
   await host.job().main();
   const main = await host.job().main({ inputs: { "wait-timeout": "1s" } });

@@ -5,7 +5,7 @@ import { FakeHost, type StepResult } from "../helpers/fake-runner.ts";
 const SECOND = { GITHUB_ACTION: "__org_iris-ports_2" };
 const NAMED = { GITHUB_ACTION: "orders" };
 
-test("A1: every use in one job has a port of its own, and gives back only that", async () => {
+test("A1: every use in one job has its own port, and releases only that", async () => {
   const host = await FakeHost.create();
   const job = host.job({ matrix: { iris: "latest-cd" } });
   const first = await job.main();
@@ -28,7 +28,7 @@ test("A1: every use in one job has a port of its own, and gives back only that",
   expect(host.assignments).toEqual([]);
 });
 
-test("with IRIS, every use has its own variables, and leaves those of the others alone", async () => {
+test("with IRIS, every use has its own variables, and does not change those of the others", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const image = await ensureStandin();
@@ -77,7 +77,7 @@ test("with IRIS, every use has its own variables, and leaves those of the others
   expect(host.assignments).toEqual([]);
 });
 
-test("a name of its own for the only use takes nothing away", async () => {
+test("an env-name for the only use leaves all variables in place", async () => {
   const host = await FakeHost.create();
   const job = host.job();
   const image = await ensureStandin();
@@ -99,4 +99,21 @@ test("without a matrix and an id the first use has no instance, and the second o
   const second = await job.main({ env: SECOND });
   expect([first.outputs.instance, second.outputs.instance]).toEqual(["", "use2"]);
   expect(second.env.IRIS_PORTS_INSTANCE).toBe("use2");
+});
+
+test("a second use with the same variable leaves nothing of the first one's IRIS beside its own port", async () => {
+  const host = await FakeHost.create();
+  const job = host.job({ env: { IRIS_NAMESPACE: "MINE" } });
+  const onlyPort = await job.main();
+  expect(onlyPort.env).not.toHaveProperty("IRIS_NAMESPACE");
+  const iris = await job.main({ env: { ...onlyPort.env, ...SECOND }, inputs: { image: await ensureStandin() } });
+  const last = await job.main({ env: { ...onlyPort.env, ...iris.env, ...NAMED } });
+  expect(last.env).toMatchObject({
+    IRIS_PORT: last.outputs.port,
+    IRIS_PORTS_INSTANCE: "orders",
+    IRIS_PASSWORD: "",
+    IRIS_CONTAINER_NAME: "",
+    IRIS_CONNECTION_URI: "",
+  });
+  for (const { state } of [last, iris, onlyPort]) await job.post(state);
 });

@@ -3,7 +3,7 @@ import { ensureStandin } from "../../scripts/build-standin.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 
-test("A4: after the runner was killed, the next job of another leg gets the port", async () => {
+test("A4: after the runner was killed, the next job of another matrix entry gets the port", async () => {
   const host = await FakeHost.create(1);
   const killed = host.job({ matrix: { leg: 1 } });
   expect((await killed.main()).code).toBe(0);
@@ -16,7 +16,7 @@ test("A4: after the runner was killed, the next job of another leg gets the port
   expect(host.assignments.map(({ project_path }) => project_path)).toEqual([`${refused.workspace}#2`]);
 });
 
-test("A4: the container of a killed job is removed by the next that needs its port, and by the next post otherwise", async () => {
+test("A4: the container of a killed job is removed by the next job that needs its port, else by the next post", async () => {
   const host = await FakeHost.create(2);
   const image = await ensureStandin();
   const jobs = [host.job({ matrix: { leg: 1 } }), host.job({ matrix: { leg: 2 } })];
@@ -47,7 +47,7 @@ test("a job that starts IRIS itself first removes the containers of killed jobs"
   await job.post(main.state);
 });
 
-test("the same leg removes what its killed predecessor left, and starts anew on the same port", async () => {
+test("the same matrix job removes what its killed predecessor left, and starts anew on the same port", async () => {
   const host = await FakeHost.create();
   const inputs = { image: await ensureStandin() };
   const killed = host.job({ runner: "one", matrix: { leg: 1 } });

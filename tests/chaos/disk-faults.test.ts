@@ -14,7 +14,7 @@ const CODES = isLongRun
 
 console.log(`disk: CHAOS_SEED=${SEED}`);
 
-describe("whichever call of the file system fails", () => {
+describe("when any call of the file system fails", () => {
   test.for(CODES)(
     "with %s, a clear error appears, nothing is lost, and the next operation works",
     {
@@ -31,17 +31,24 @@ describe("whichever call of the file system fails", () => {
   );
 });
 
-describe("on a network file system on a bad day", () => {
+describe("on a network file system that fails often", () => {
   const lastsMs = Math.min(durationMs(6_000), 120_000);
 
   test("no acknowledged commit is lost", { timeout: lastsMs + 60_000 }, async () => {
     const path = join(memoryDirectory(), "port-registry.json");
     const committers: { name: string; program: Program }[] = [];
     const deadline = performance.now() + lastsMs;
+    const [acknowledged, refused] = [
+      ({ lines }: Program) => lines.filter((line) => line.startsWith("ack")).length,
+      ({ child }: Program) => (child.exitCode === null ? 0 : 1),
+    ];
+    const sum = (of: (program: Program) => number) => committers.reduce((total, { program }) => total + of(program), 0);
+    // On a busy machine it takes longer until enough has happened.
+    const isOver = () => performance.now() > deadline && Math.min(sum(acknowledged), sum(refused)) >= 4;
     const reader = Program.node("reader.ts", [path]);
     const locks = setInterval(() => fs.rmSync(`${path}.lock`, { recursive: true, force: true }), 20);
     const run = async (worker: number) => {
-      for (let life = 1; performance.now() < deadline; life++) {
+      for (let life = 1; !isOver(); life++) {
         const name = `worker-${worker}-${life}`;
         const seed = SEED + 1_000 * worker + life;
         const program = Program.node("committer.ts", [path, name, 0, "claimed:SIGSTOP:0.01", seed], {
@@ -52,7 +59,7 @@ describe("on a network file system on a bad day", () => {
         });
         committers.push({ name, program });
         // Claimed, and not published: others find it, if they can see it.
-        const timer = setInterval(() => program.signal(performance.now() < deadline ? "SIGCONT" : "SIGKILL"), 150);
+        const timer = setInterval(() => program.signal(isOver() ? "SIGKILL" : "SIGCONT"), 150);
         await program.ended();
         clearInterval(timer);
       }
@@ -62,21 +69,17 @@ describe("on a network file system on a bad day", () => {
     reader.signal("SIGTERM");
     const { own } = (await new FileStore({ path, lockTimeoutMs: 15_000, isDurable: false }).read()).unknown;
     const violations = (await reader.output()).filter((line) => line.startsWith("wrong"));
-    let operations = 0;
-    let faults = 0;
     for (const { name, program } of committers) {
-      const acknowledged = program.lines.filter((line) => line.startsWith("ack")).length;
       const kept = Number(own.get(name) ?? 0);
-      if (kept < acknowledged) violations.push(`${name}: ${kept} of ${acknowledged} acknowledged commits are left`);
+      if (kept < acknowledged(program))
+        violations.push(`${name}: ${kept} of ${acknowledged(program)} acknowledged commits are left`);
       violations.push(...program.lines.filter((line) => line.startsWith("lost")).map((line) => `${name}: ${line}`));
       const { code, stderr } = await program.ended();
       if (code !== null && !/^(RegistryAccessError|PortAssignmentTimeoutError): /m.test(stderr))
         violations.push(stderr.slice(0, 600));
-      operations += acknowledged;
-      faults += code === null ? 0 : 1;
     }
+    const [operations, faults] = [sum(acknowledged), sum(refused)];
     report("disk: network file system", { operations, faults, violations: violations.length });
     expect(violations.slice(0, 10)).toEqual([]);
-    expect(Math.min(operations, faults)).toBeGreaterThan(3);
   });
 });

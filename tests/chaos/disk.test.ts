@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { FileStore } from "../../src/stores/file-store.ts";
 import { Program } from "../helpers/processes.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
@@ -71,7 +72,22 @@ describe.runIf(mountProblem === undefined)("a disk", () => {
     },
   );
 
-  test("that has no inode left is named, at the first assignment too", async () => {
+  test("that is full but for a replaced version, which is being closed, is not full", async () => {
+    const home = mounted("-t", "tmpfs", "-o", "size=128k,nr_inodes=64", "tmpfs");
+    const path = join(home, "registry", "port-registry.json");
+    for (let n = 0; n < 20; n++) await openOnDisk(path).assignPort(`/project-${n}`);
+    const pages = Math.ceil(fs.statSync(path).size / PAGE);
+    const freeThreads = blockThreadPool();
+    await openOnDisk(path).assignPort("/last");
+    // Two pages too few for the next version and its copy: the replaced version still has its own.
+    fill(join(home, "filler"), 2 * pages - 2);
+    const code = codeOf(openOnDisk(path).assignPort("/new"));
+    await delay(300);
+    freeThreads();
+    expect(await code).toBeUndefined();
+  });
+
+  test("that has no inode left is named, even at the first assignment", async () => {
     const home = mounted("-t", "tmpfs", "-o", "size=1m,nr_inodes=40", "tmpfs");
     let faults = 0;
     for (let freeInodes = 0; freeInodes < 8; freeInodes++) {
@@ -95,7 +111,8 @@ describe.runIf(mountProblem === undefined)("a disk", () => {
     const path = join(home, "port-registry.json");
     const { port } = await openOnDisk(path).assignPort("/project");
     const bytes = fs.readFileSync(path);
-    run("mount", "-o", "remount,ro", home);
+    // The replaced version stays open for a moment, and the system refuses until then.
+    await vi.waitFor(() => run("mount", "-o", "remount,ro", home), { timeout: 10_000 });
     await expect(openOnDisk(path).assignPort("/other")).rejects.toThrow(/EROFS.*[\s\S]*read-only/);
     await expect(openOnDisk(path).releasePort("/project")).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
     expect((await openOnDisk(path).getAssignment("/project"))?.port).toBe(port);
@@ -153,6 +170,19 @@ describe("a file system without case, hard links and modes", () => {
     },
   );
 });
+
+/** Keeps the threads that close files busy, until the returned function is called. */
+function blockThreadPool(): () => void {
+  const fifo = join(temporaryDirectory(), "fifo");
+  run("mkfifo", fifo);
+  const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4);
+  // Opening a FIFO waits for its writer.
+  for (let n = 0; n < threads; n++) fs.open(fifo, (_, fd) => fs.closeSync(fd));
+  return () => {
+    const writer = fs.openSync(fifo, fs.constants.O_RDWR);
+    onTestFinished(() => fs.closeSync(writer));
+  };
+}
 
 /** Leaves so many pages free. */
 function fill(path: string, freePages: number): void {

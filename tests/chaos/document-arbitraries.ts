@@ -39,6 +39,7 @@ const holder = fc.record(
     description: text,
     uses_container: fc.constant(true),
     leaving: fc.constant(true),
+    restarts_until: time,
     process: identity,
   },
   { requiredKeys: ["id", "kind", "since", "process"] },

@@ -48,7 +48,7 @@ const IMPOSTORS: Readonly<Record<string, (socket: net.Socket) => void>> = {
 
 describe("an engine that", () => {
   test.concurrent.for(Object.entries(IMPOSTORS))(
-    "%s keeps nobody waiting, and makes nothing stale",
+    "%s delays no assignment, and makes nothing stale",
     { timeout: 30_000 },
     async ([, answer]) => {
       const bench = await EngineBench.create();

@@ -28,8 +28,8 @@ function withNeighbour(machine: TestRegistry): TestRegistry {
 
 test("python3-filelock is here", () => expect(PYTHON, TO_FIX).toBeDefined());
 
-describe.runIf(PYTHON)("where the Python tool is in use", () => {
-  test("its writers and ours racing lose no update and give no port twice", { timeout: 300_000 }, async () => {
+describe.runIf(PYTHON)("with the Python tool in use", () => {
+  test("its writers and ours race without losing an update or giving a port twice", { timeout: 300_000 }, async () => {
     const machine = withNeighbour(await TestRegistry.create(12));
     // Its are quicker: ours start a program to take its lock.
     const [theirs, ours] = [repetitions(250, 750), repetitions(65, 200)];
@@ -48,7 +48,7 @@ describe.runIf(PYTHON)("where the Python tool is in use", () => {
     expect(machine.json().assignments).toEqual([]);
   });
 
-  test.each(["flock", "perl", "python3"])("%s alone is enough to wait for its lock", async (locker) => {
+  test.each(["flock", "perl", "python3"])("%s is enough to wait for its lock", async (locker) => {
     const machine = withNeighbour(await TestRegistry.create(2));
     const holding = python(machine, "hold", 1);
     expect(await holding.nextLine()).toBe("held");
@@ -59,7 +59,7 @@ describe.runIf(PYTHON)("where the Python tool is in use", () => {
     expect((await ours.ended()).stderr).not.toMatch(/nothing on this system/);
   });
 
-  test("where nothing can take its lock, ours are fenced among themselves, and a trace says so", async () => {
+  test("if no program can take its lock, our commits are still fenced against each other, and a trace says so", async () => {
     const machine = withNeighbour(await TestRegistry.create(8));
     const holding = python(machine, "hold", 30);
     expect(await holding.nextLine()).toBe("held");

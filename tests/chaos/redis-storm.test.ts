@@ -11,6 +11,8 @@ import { type Torment, Tormented } from "./tormented.ts";
 
 const TORMENT: Torment = { killRate: 0.012, stopRate: 0.02, longestStopMs: 3_000 };
 const LEASE_MS = 3_000;
+/** How many assignments, and how many blows, a storm has at least. */
+const LEAST = 4;
 
 type Weather = { readonly server: RedisServer; readonly isOver: () => boolean };
 
@@ -36,10 +38,14 @@ async function storm(name: string, server: RedisServer, weather?: (storm: Weathe
     return new Tormented(start, TORMENT, SEED + worker);
   });
   const deadline = performance.now() + lastsMs;
-  const isOver = () => performance.now() > deadline - LEASE_MS;
+  const blows = (kind: "kills" | "stops") => places.reduce((sum, place) => sum + place.blows[kind], 0);
+  const acquisitions = () => places.reduce((sum, place) => sum + place.count("+ "), 0);
+  // On a busy machine it takes longer until enough has happened.
+  const isOver = () =>
+    performance.now() > deadline && Math.min(acquisitions(), blows("kills") + blows("stops")) >= LEAST;
   const [serverBlows = 0] = await Promise.all([
-    weather?.({ server, isOver }),
-    ...places.map((place) => place.until(deadline)),
+    weather?.({ server, isOver: () => performance.now() > deadline - LEASE_MS }),
+    ...places.map((place) => place.until(isOver)),
   ]);
   const { violations, endings, ...counts } = audit(
     places.flatMap((place) => place.testimonies),
@@ -48,7 +54,6 @@ async function storm(name: string, server: RedisServer, weather?: (storm: Weathe
   // A holder asserts what it holds a moment after the server has lost it; until then the document does not have it.
   const isExplained = (line: string) => /the document says undefined|PortNotAssignedError/.test(line);
   const unexplained = violations.filter((line) => weather === undefined || !isExplained(line));
-  const blows = (kind: "kills" | "stops") => places.reduce((sum, place) => sum + place.blows[kind], 0);
   report(name, {
     ...counts,
     kills: blows("kills"),
@@ -58,7 +63,7 @@ async function storm(name: string, server: RedisServer, weather?: (storm: Weathe
   });
   console.log(`${name}: ${JSON.stringify(endings)}`);
   expect(unexplained.slice(0, 20)).toEqual([]);
-  expect(Math.min(counts.acquisitions, blows("kills") + blows("stops"))).toBeGreaterThan(3);
+  expect(Math.min(counts.acquisitions, blows("kills") + blows("stops"))).toBeGreaterThanOrEqual(LEAST);
 }
 
 describe("D9: a storm on a Redis server", { timeout: durationMs(15_000) + 120_000 }, () => {

@@ -11,10 +11,10 @@ type Lease = {
 
 type Sample = { readonly from: bigint; readonly to: bigint; readonly entries: readonly SeenEntry[] };
 
-/** What one process said, and when it was killed from outside, if it was. */
+/** What one process reported, and when it was killed from outside, if it was. */
 export type Testimony = { readonly lines: readonly string[]; readonly killedAt?: bigint | undefined };
 
-/** What came out of comparing what everybody said. */
+/** The result of comparing the reports of all processes. */
 export type Audit = {
   readonly acquisitions: number;
   readonly operations: number;
@@ -85,7 +85,7 @@ function collisions(leases: readonly Lease[]): string[] {
   return found;
 }
 
-/** Whoever held something all the while that the document was read must stand in it. */
+/** A holder that held a port during the whole reading of the document must be in it. */
 function losses(leases: readonly Lease[], samples: readonly Sample[]): string[] {
   const found: string[] = [];
   const coming = leases.toSorted(byStart);

@@ -27,8 +27,14 @@ export class Tormented {
     this.#random = seededRandom(seed);
   }
 
-  async until(deadline: number): Promise<void> {
-    for (let life = 1; performance.now() < deadline; life++) await this.#live(this.#start(life), deadline);
+  async until(isOver: () => boolean): Promise<void> {
+    for (let life = 1; !isOver(); life++) await this.#live(this.#start(life), isOver);
+  }
+
+  /** How many lines of what its processes have printed so far begin so. */
+  count(beginning: string): number {
+    const printed = [...this.testimonies, ...(this.#program === undefined ? [] : [this.#program])];
+    return printed.reduce((sum, { lines }) => sum + lines.filter((line) => line.startsWith(beginning)).length, 0);
   }
 
   /** Kills or stops the process in this place, if it is the one that is meant. */
@@ -43,11 +49,11 @@ export class Tormented {
     this.blows.stops++;
   }
 
-  async #live(program: Program, deadline: number): Promise<void> {
+  async #live(program: Program, isOver: () => boolean): Promise<void> {
     let killedAt: bigint | undefined;
     this.#program = program;
     this.#struckAt = undefined;
-    while (program.isRunning && performance.now() < deadline) {
+    while (program.isRunning && !isOver()) {
       await delay(BEAT_MS * (0.5 + this.#random()));
       const dice = this.#random();
       if (dice < this.#torment.killRate) {
@@ -64,6 +70,7 @@ export class Tormented {
     this.blows.kills += lines.some((line) => line.startsWith("x ")) ? 1 : 0;
     this.blows.stops += lines.filter((line) => line === "z").length;
     this.testimonies.push({ lines, killedAt });
+    this.#program = undefined;
   }
 
   async #stop(program: Program): Promise<void> {

@@ -47,7 +47,7 @@ describe("clearing obstacles", () => {
     expect([fs.existsSync(path), fs.existsSync(data)]).toEqual([true, false]);
   });
 
-  test("passes over what is gone meanwhile, and ends with an error where the system refuses", async () => {
+  test("skips what is gone meanwhile, and ends with an error if the system refuses", async () => {
     const leftover = leaveBehind();
     vi.spyOn(fs, "rmSync").mockImplementation((at, options) => {
       if (at === leftover) rmSync(at);
@@ -64,7 +64,7 @@ describe("clearing obstacles", () => {
     });
   });
 
-  test("leaves a link alone where nothing shows that it ever was a registry", async () => {
+  test("leaves a link alone if nothing shows that it ever was a registry", async () => {
     const link = join(temporaryDirectory(), "port-registry.json");
     fs.symlinkSync(path, link);
     const elsewhere = new FileStore({ path: link, lockTimeoutMs: 5_000, isDurable: false });
@@ -74,13 +74,16 @@ describe("clearing obstacles", () => {
   });
 });
 
-test.each(["port-registry.json", "lock-owner"])("a mistake of ours at %s is not taken for its state", async (name) => {
-  vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
-    if (basename(String(at)) === name) throw new TypeError("a mistake of ours");
-    return openSync(at, flags, mode);
-  });
-  await expect(inspectFiles(path)).rejects.toThrow(TypeError);
-});
+test.each(["port-registry.json", "lock-owner"])(
+  "a programming error at %s is not taken for the file's state",
+  async (name) => {
+    vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
+      if (basename(String(at)) === name) throw new TypeError("a mistake of ours");
+      return openSync(at, flags, mode);
+    });
+    await expect(inspectFiles(path)).rejects.toThrow(TypeError);
+  },
+);
 
 test("a document of a newer schema is not replaced as an unreadable one", async () => {
   fs.writeFileSync(path, '{"schema_version": "2.0", "assignments": []}');

@@ -35,7 +35,7 @@ describe("doctor, on an entry of the Python tool,", () => {
     expect(await finding(machine, "assignments")).toMatchObject(stale);
   });
 
-  test("binds the port where the system does not list its listeners", async () => {
+  test("binds the port if the system does not list its listeners", async () => {
     const machine = await withEntry();
     const { close } = await listenOn(machine.range[0], "127.0.0.1");
     showProc({ "/proc/net/tcp": systemError("EACCES") }, { isOverlay: true });
@@ -45,7 +45,7 @@ describe("doctor, on an entry of the Python tool,", () => {
   });
 });
 
-test("doctor reports whatever an engine fails with", async () => {
+test("doctor reports any failure of the engine", async () => {
   const machine = await TestRegistry.create();
   machine.engine.onList = () => Promise.reject(new Error("bad gateway"));
   const remedy = "check that `docker info` answers";

@@ -2,11 +2,16 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { checkNode } from "../../src/registry/doctor/check-settings.ts";
-import { checkUp } from "../../src/registry/doctor/checkup.ts";
+import { type CheckupOptions, checkUp as checkMachine } from "../../src/registry/doctor/checkup.ts";
 import { LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
+
+/** The findings, without those about GitHub runners: one may run on the machine of the tests. */
+async function checkUp(options: CheckupOptions) {
+  return (await checkMachine(options)).filter(({ check }) => check !== "runners");
+}
 
 async function findingsOf(registry: TestRegistry) {
   return checkUp({ registryPath: registry.path, portRange: registry.range.join("-"), engine: registry.engine });
@@ -42,7 +47,7 @@ async function withAssignment(): Promise<TestRegistry> {
 describe("doctor", () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it("finds nothing wrong with a registry that nobody has used yet, and makes nothing", async () => {
+  it("finds nothing wrong with a registry that was never used, and creates nothing", async () => {
     const registry = await TestRegistry.create();
     expect(await complaintsOf(registry)).toEqual([]);
     expect(fs.readdirSync(registry.directory)).toEqual([]);
@@ -55,11 +60,11 @@ describe("doctor", () => {
     fs.rmdirSync(shop);
     expect(await complaintsOf(registry)).toEqual([
       `warn assignments: port ${registry.range[0]} is assigned to <dir>/projects/shop, a directory that does not exist`,
-      "warn containers: elsewhere looks like <dir>/projects/shop's, but counts as foreign: the registry /other/r.json made it",
+      "warn containers: elsewhere looks like the container of <dir>/projects/shop, but counts as foreign: the registry /other/r.json made it",
     ]);
   });
 
-  it("finds nothing wrong with one that is in use", async () => {
+  it("finds nothing wrong with a registry in use", async () => {
     const registry = await withAssignment();
     const before = everythingIn(registry.directory);
     expect(await complaintsOf(registry)).toEqual([]);
@@ -73,6 +78,7 @@ describe("doctor", () => {
 
   it.each([
     ["not JSON", "it is not JSON"],
+    ["two\nlines\n", 'it is not JSON \\(.*"two lines " is not valid JSON\\)$'],
     ["[]", "the document is not an object"],
     ['{"schema_version":"1.0"}', "assignments is not a list"],
   ])("tells what is wrong with a document that holds %j", async (bytes, reason) => {
@@ -101,7 +107,7 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail document: .* has schema_version 9.0")]);
   });
 
-  it("recognises a newer schema behind a document that was emptied, which nobody goes on from", async () => {
+  it("recognises a newer schema behind an emptied document, and does not continue from it", async () => {
     const registry = await withAssignment();
     for (const copy of fs.globSync(`${registry.path}.commit/copy.*`))
       fs.writeFileSync(copy, '{"schema_version":"9.0","assignments":[]}');
@@ -111,7 +117,7 @@ describe("doctor", () => {
     expect(fs.readFileSync(registry.path, "utf8")).toBe("");
   });
 
-  it("misses a document that was deleted", async () => {
+  it("reports a document that was deleted", async () => {
     const registry = await withAssignment();
     fs.rmSync(registry.path);
     expect(await complaintsOf(registry)).toEqual([
@@ -132,7 +138,7 @@ describe("doctor", () => {
     expect(fs.readdirSync(target)).toEqual([]);
   });
 
-  it("sees a lock that nobody refreshes, who took it last, and one that cannot be taken over", async () => {
+  it("reports a lock that is not refreshed, its last owner, and a lock that cannot be taken over", async () => {
     const registry = await withAssignment();
     await registry.open().assignPort(registry.project("other"));
     const lock = `${registry.path}.lock`;
@@ -151,7 +157,7 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^fail lock: .* blocks every change")]);
   });
 
-  it("sees what killed processes left in the commit directory, and what does not belong there", async () => {
+  it("reports leftovers of killed processes and foreign files in the commit directory", async () => {
     const registry = await withAssignment();
     const commits = `${registry.path}.commit`;
     fs.writeFileSync(join(commits, "data.1.abc"), "");
@@ -172,14 +178,14 @@ describe("doctor", () => {
     ]);
   });
 
-  it("sees that a directory has lost its head", async () => {
+  it("reports a commit directory without a head", async () => {
     const registry = await withAssignment();
     fs.rmSync(`${registry.path}.commit`, { recursive: true });
     fs.mkdirSync(`${registry.path}.commit`);
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn commits: .* has no heads")]);
   });
 
-  it.skipIf(process.platform === "win32")("sees what everybody may write", async () => {
+  it.skipIf(process.platform === "win32")("reports files that every user may write", async () => {
     const registry = await withAssignment();
     fs.chmodSync(registry.path, 0o666);
     fs.chmodSync(registry.directory, 0o777);
@@ -193,7 +199,7 @@ describe("doctor", () => {
     expect((await complaintsOf(registry))[0]).toBe("warn directory: every user of this host may add files to <dir>");
   });
 
-  it.skipIf(process.platform === "win32")("sees that somebody may replace the directory itself", async () => {
+  it.skipIf(process.platform === "win32")("reports that another user may replace the directory itself", async () => {
     const registry = await TestRegistry.create();
     fs.chmodSync(registry.directory, 0o777);
     const registryPath = join(registry.directory, "below", "port-registry.json");
@@ -235,7 +241,7 @@ describe("doctor", () => {
     expect(await complaintsOf(registry)).toEqual([expect.stringMatching(/^warn assignments: .*p4, and 2 more$/)]);
   });
 
-  it("asks nothing of this host's ports where the engine is another host's", async () => {
+  it("probes no port of this host if the engine is on another host", async () => {
     const registry = await TestRegistry.create();
     await listenOn(registry.range[0]);
     registry.engine.isLocal = false;
@@ -243,28 +249,33 @@ describe("doctor", () => {
     expect((await findingsOf(registry)).find(({ check }) => check === "engine")?.text).toContain("remote");
   });
 
-  it.skipIf(process.platform === "win32")("tells how the Python tool's lock is taken, or that it is not", async () => {
-    const registry = await withAssignment();
-    const lock = join(registry.directory, "port-registry.lock");
-    fs.writeFileSync(lock, "");
-    expect((await findingsOf(registry)).find(({ check }) => check === "python tool")?.text).toMatch(
-      /^in use; its lock is taken with (flock|perl|python3)$/,
-    );
-    vi.stubEnv("PATH", "/nowhere");
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: in use, but no program")]);
-    fs.rmSync(lock);
-    fs.symlinkSync("elsewhere", lock);
-    expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: .* is not a file")]);
-  });
+  it.skipIf(process.platform === "win32")(
+    "reports how the Python tool's lock is taken, or that it is not",
+    async () => {
+      const registry = await withAssignment();
+      const lock = join(registry.directory, "port-registry.lock");
+      fs.writeFileSync(lock, "");
+      expect((await findingsOf(registry)).find(({ check }) => check === "python tool")?.text).toMatch(
+        /^in use; its lock is taken with (flock|perl|python3)$/,
+      );
+      vi.stubEnv("PATH", "/nowhere");
+      expect(await complaintsOf(registry)).toEqual([
+        expect.stringMatching("^warn python tool: in use, but no program"),
+      ]);
+      fs.rmSync(lock);
+      fs.symlinkSync("elsewhere", lock);
+      expect(await complaintsOf(registry)).toEqual([expect.stringMatching("^warn python tool: .* is not a file")]);
+    },
+  );
 
-  it("tells why the engine does not answer, and calls nothing stale then", async () => {
+  it("reports why the engine does not answer, and then calls nothing stale", async () => {
     const registry = await TestRegistry.create();
     const owner = await IdleProcess.start();
     await registry.open().assignPort(registry.project("shop"), { holder: owner.holder() });
     await owner.kill();
     registry.engine.isReachable = false;
     expect(await complaintsOf(registry)).toEqual([
-      "warn engine: The engine is down. Ports are assigned without it; `iris-ports up`, the library and the action's `image` need it.",
+      "warn engine: The engine is down. Ports are assigned without it; `npx iris-ports up`, the library and the action's `image` need it.",
     ]);
     registry.engine.isReachable = true;
     expect(await complaintsOf(registry)).toEqual([
@@ -272,7 +283,7 @@ describe("doctor", () => {
     ]);
   });
 
-  it("names the containers that nobody uses and those without an assignment, and removes none", async () => {
+  it("names unused containers and those without an assignment, and removes none", async () => {
     const registry = await withAssignment();
     const [first] = registry.range;
     const labels = { "io.iris-ports.registry": registry.path, "io.iris-ports.port": String(first + 1) };
@@ -282,7 +293,11 @@ describe("doctor", () => {
       "io.iris-ports.project": registry.project("shop"),
       "io.iris-ports.generation": generation,
     };
-    registry.engine.run({ name: "left", labels: { ...shop, "io.iris-ports.lifetime": "holders" } });
+    registry.engine.run({
+      name: "left",
+      hostPorts: [first + 1],
+      labels: { ...shop, "io.iris-ports.lifetime": "holders" },
+    });
     const lost = { ...labels, "io.iris-ports.project": registry.project("lost") };
     registry.engine.run({
       name: "lost",
@@ -296,7 +311,26 @@ describe("doctor", () => {
     expect(registry.engine.containers).toHaveLength(2);
   });
 
-  it("names strangers on the ports of the range", async () => {
+  it("does not take a container for a project's that has its labels only from an image made by docker commit", async () => {
+    const registry = await withAssignment();
+    const labels = {
+      "io.iris-ports.registry": registry.path,
+      "io.iris-ports.project": registry.project("shop"),
+      "io.iris-ports.port": String(registry.range[0]),
+      "io.iris-ports.lifetime": "kept",
+    };
+    registry.engine.run({ name: "copy", hostPorts: [], labels });
+    const copied = "ok containers: of no project, made from an image of a project's container (docker commit): copy";
+    const containersOf = async () =>
+      (await findingsOf(registry))
+        .filter(({ check }) => check === "containers")
+        .map(({ verdict, check, text }) => `${verdict} ${check}: ${text}`);
+    expect(await containersOf()).toEqual(["ok containers: 0 of this registry, none of them lost", copied]);
+    await registry.open().releasePort(registry.project("shop"));
+    expect(await containersOf()).toEqual(["ok containers: 0 of this registry, none of them lost", copied]);
+  });
+
+  it("names other users of the range's ports", async () => {
     const registry = await TestRegistry.create();
     const [first] = registry.range;
     await listenOn(first);
@@ -307,7 +341,7 @@ describe("doctor", () => {
     if (process.platform === "linux") expect(complaint).toContain(`${first} by process ${process.pid}`);
   });
 
-  it("tells every setting that cannot be used, and goes on", async () => {
+  it("reports every invalid setting, and goes on", async () => {
     vi.stubEnv("IRIS_PORT_REGISTRY", "a\nb");
     vi.stubEnv("IRIS_PORT_RANGE", "9-1");
     vi.stubEnv("IRIS_PORTS_PROJECT", "relative");
@@ -371,7 +405,7 @@ describe("rebuild, with files in the way,", () => {
     expect(await complaintsOf(registry)).toEqual([]);
   });
 
-  it("removes a stale lock and what killed processes left, and publishes what waits", async () => {
+  it("removes a stale lock and leftovers of killed processes, and publishes a pending version", async () => {
     const registry = await withAssignment();
     const commits = `${registry.path}.commit`;
     fs.mkdirSync(`${registry.path}.lock`);
@@ -386,7 +420,7 @@ describe("rebuild, with files in the way,", () => {
     expect(await complaintsOf(registry)).toEqual([]);
   });
 
-  it("moves a lock aside that files keep from being removed", async () => {
+  it("moves a lock aside that cannot be removed because it contains files", async () => {
     const registry = await withAssignment();
     const lock = `${registry.path}.lock`;
     fs.mkdirSync(lock);
@@ -396,7 +430,7 @@ describe("rebuild, with files in the way,", () => {
     expect(cleared).toEqual([{ path: lock, keptAs: expect.stringMatching(/\.lock\.aside-[0-9a-f]{8}$/) }]);
   });
 
-  it("leaves a lock alone that somebody holds", async () => {
+  it("leaves a held lock alone", async () => {
     const registry = await withAssignment();
     fs.mkdirSync(`${registry.path}.lock`);
     await expect(registry.open({ lockTimeoutMs: 50 }).rebuild()).rejects.toMatchObject({

@@ -24,7 +24,7 @@ describe("a process in a container finds the container's id", () => {
       `50 49 0:30 / ${MOUNT}/${ID}/mounts/shm rw - tmpfs shm rw`,
       "0::/user.slice/user-0.slice",
     ],
-    ["where nothing can be read", "", ""],
+    ["without readable files", "", ""],
   ])("and none %s", (_, mountinfo, cgroup) => {
     expect(containerIdIn(mountinfo, cgroup)).toBeUndefined();
   });
@@ -52,7 +52,7 @@ describe.skipIf(process.platform !== "linux")("a process that assigns a port in 
     expect(container).toEqual({ id: ID, engine: "FAKE:ENGINE", startedAt: "10:00" });
   });
 
-  test("is recorded without it where another engine runs it, and where the engine does not answer", async () => {
+  test("is recorded without it if another engine runs it, or the engine does not answer", async () => {
     expect(await containerOfHolder(() => {})).toBeUndefined();
     const silent = await containerOfHolder(({ engine }) => {
       engine.starts.set(ID, "10:00");
@@ -62,7 +62,7 @@ describe.skipIf(process.platform !== "linux")("a process that assigns a port in 
   });
 });
 
-describe("a holder in a container that cannot be seen", () => {
+describe("a holder in a container that cannot be observed", () => {
   /** A job in the container `job`, which runs, and its assignment. */
   async function jobInContainer(engine = "FAKE:ENGINE") {
     const machine = await TestRegistry.create(1);
@@ -96,13 +96,19 @@ describe("a holder in a container that cannot be seen", () => {
     expect(await status(machine)).toBe("stale");
   });
 
-  test("is not called gone where the engine fails to tell when the container was started", async () => {
+  test("is not called gone while the container is being stopped, as podman puts it", async () => {
+    const { machine } = await jobInContainer();
+    machine.engine.containers = machine.engine.containers.map((one) => ({ ...one, state: "stopping" }));
+    expect(await status(machine)).toBe("active");
+  });
+
+  test("does not count as gone if the engine cannot tell when the container was started", async () => {
     const { machine } = await jobInContainer();
     machine.engine.startedAt = () => Promise.reject(new Error("bad gateway"));
     expect(await status(machine)).toBe("active");
   });
 
-  test("cannot be judged by another engine, which never knew the container, nor while the engine is silent", async () => {
+  test("cannot be judged by another engine, or while the engine does not answer", async () => {
     const { machine } = await jobInContainer("ANOTHER:ENGINE");
     machine.engine.remove("job");
     expect(await status(machine)).toBe("active");

@@ -142,9 +142,9 @@ describe("E1: an argument is refused, and nothing is written", () => {
     ["with an empty id", { ...manualHolder(), id: "" }],
     ["of an unknown kind", { ...manualHolder(), kind: "ghost" }],
     ["since no time", { ...manualHolder(), since: new Date("never") }],
-    ["that expires at no time", { ...jobHolder({ id: "job" }), expiresAt: new Date(Number.NaN) }],
+    ["that expires at an invalid time", { ...jobHolder({ id: "job" }), expiresAt: new Date(Number.NaN) }],
     ["described by a number", { ...manualHolder(), description: 5 }],
-    ["that is a process nobody can find", { ...manualHolder(), kind: "process", process: { pid: 5 } }],
+    ["that is a process without a complete identity", { ...manualHolder(), kind: "process", process: { pid: 5 } }],
     ["that is nothing", null],
   ])("a holder %s, which would make the document unreadable", async (_, holder) => {
     const machine = await TestRegistry.create(1);
@@ -177,7 +177,7 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
     ["a list", "[]"],
     ["a string", '"1.0"'],
     ["without a schema version", "{}"],
-    ["of a schema version that is none", '{"schema_version": 1, "assignments": []}'],
+    ["of an invalid schema version", '{"schema_version": 1, "assignments": []}'],
     ["without assignments", '{"schema_version": "1.0"}'],
     ["of assignments by name", '{"schema_version": "1.0", "assignments": {}}'],
     ["two entries on one port", documentOf([ENTRY, { ...ENTRY, project_path: "/q" }])],
@@ -186,7 +186,7 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
     ["an entry on port 0", documentOf([{ ...ENTRY, port: 0 }])],
     ["an entry on port 70000", documentOf([{ ...ENTRY, port: 70_000 }])],
     ["an entry on a port in words", documentOf([{ ...ENTRY, port: "1972" }])],
-    ["an entry of no time", documentOf([{ ...ENTRY, assigned_at: "yesterday" }])],
+    ["an entry without a valid time", documentOf([{ ...ENTRY, assigned_at: "yesterday" }])],
     ["an entry of another type", documentOf([{ ...ENTRY, assignment_type: "magic" }])],
     ["an entry of another status", documentOf([{ ...ENTRY, status: "sleeping" }])],
     ["an entry whose container is a number", documentOf([{ ...ENTRY, container_name: 5 }])],
@@ -227,15 +227,21 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
       "a detail of an instance that its project does not name",
       documentOf([ENTRY], { details: { "/p": { ...DETAIL, instance: "second" } } }),
     ],
-    ["a memory of no port", documentOf([], { history: [{ project: "/p", released_at: ENTRY.assigned_at }] })],
+    [
+      "a former port without a number",
+      documentOf([], { history: [{ project: "/p", released_at: ENTRY.assigned_at }] }),
+    ],
     [
       "a waiter of no range",
       documentOf([], { waiters: [{ id: "w", project: "/p", since: ENTRY.assigned_at, range: [1972], holder: {} }] }),
     ],
-    ["a note of no time", documentOf([ENTRY], { seen: { "/p": { port: 1972, assigned_at: "then", at: "now" } } })],
+    [
+      "a note without a valid time",
+      documentOf([ENTRY], { seen: { "/p": { port: 1972, assigned_at: "then", at: "now" } } }),
+    ],
     ["a revision in words", documentOf([], { revision: "5", commit: "ab" })],
     ["nested too deep", `{"schema_version":"1.0","assignments":[],"x":${"[".repeat(9_000)}${"]".repeat(9_000)}}`],
-    ["a revision without end", documentOf([], { revision: Number.MAX_SAFE_INTEGER, commit: "ab" })],
+    ["the largest possible revision", documentOf([], { revision: Number.MAX_SAFE_INTEGER, commit: "ab" })],
     ["a commit that would be a path", documentOf([], { revision: 5, commit: "../../x" })],
   ])("%s", async (_, text) => {
     const machine = await TestRegistry.create(1);
@@ -262,7 +268,7 @@ describe("D5: a document is refused as corrupt, kept as it is, and copied", () =
     expect(fs.readFileSync(machine.path, "utf8")).toBe(text);
   });
 
-  test("where no copy can be made, it is said so", async () => {
+  test("a copy that cannot be made is reported", async () => {
     const machine = await TestRegistry.create(1);
     const path = join(machine.directory, `${"x".repeat(240)}.json`);
     fs.writeFileSync(path, "{");
@@ -355,7 +361,8 @@ describe("E1: a registry path is refused that is", () => {
     const path = join(mountPoint, "port-registry.json");
     const registry = machine.open({ registryPath: path });
     await registry.assignPort(machine.project("before"));
-    if (option === "ro") mount(["-o", "remount,ro", mountPoint]);
+    // The replaced version stays open for a moment, and the system refuses until then.
+    if (option === "ro") await vi.waitFor(() => mount(["-o", "remount,ro", mountPoint]), { timeout: 10_000 });
     else expect(() => fs.writeFileSync(join(mountPoint, "filler"), Buffer.alloc(1 << 20))).toThrow("ENOSPC");
     const before = fs.readFileSync(path);
     const error = await access(machine, path);
@@ -387,7 +394,7 @@ describe("E1: a registry path is refused that is", () => {
       const machine = await TestRegistry.create(1);
       machine.write(documentOf([]));
       fs.chmodSync(machine.path, 0o666);
-      // As /tmp is: everybody may make files, nobody may replace another's.
+      // Like /tmp: every user may create files, and none may replace another's.
       fs.chmodSync(machine.directory, 0o1777);
       fs.mkdirSync(`${machine.path}.commit`);
       fs.chmodSync(`${machine.path}.commit`, 0o777);
@@ -403,10 +410,10 @@ function mount(args: readonly string[]): void {
   expect(stderr).toBe("");
   expect(status).toBe(0);
   const mountPoint = args.at(-1) as string;
-  if (args.includes("tmpfs")) onTestFinished(() => void spawnSync("umount", [mountPoint]));
+  if (args.includes("tmpfs")) onTestFinished(() => void spawnSync("umount", ["--lazy", mountPoint]));
 }
 
-test("no file is left by a registry that could only be refused", async () => {
+test("a refused registry path leaves no file behind", async () => {
   const directory = temporaryDirectory();
   const registry = () =>
     new PortRegistry({ engine: false, registryPath: join(directory, "registry.json"), portRange: "5-1" });

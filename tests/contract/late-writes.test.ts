@@ -135,7 +135,7 @@ describe("a change that was published, but cannot be checked afterwards", () => 
     if (failure !== undefined) expect(await ports()).toEqual({ "/a": 1, "/b": 2 });
   });
 
-  test("because of a mistake of ours is no error of the registry", async () => {
+  test("because of a programming error is not an error of the registry", async () => {
     await assign("/a");
     atPublication("after", () => failTo(new TypeError("a mistake of ours")));
     await expect(assign("/b")).rejects.toThrow(TypeError);

@@ -77,7 +77,7 @@ describe.skipIf(process.platform !== "linux")("D2: while the Python tool is at w
   });
 });
 
-test("a lock file that cannot be dated is left to the tool", () => {
+test("a lock file whose time cannot be set is left to the tool", () => {
   vi.spyOn(fs, "utimesSync").mockImplementation(() => {
     throw Object.assign(new Error("EPERM"), { code: "EPERM" });
   });

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Program } from "../helpers/processes.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
@@ -56,7 +56,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     },
   );
 
-  test("is left alone where nothing can take it", async () => {
+  test("is left alone if no program can take it", async () => {
     const directory = temporaryDirectory();
     const lockPath = join(directory, "port-registry.lock");
     onlyCommands();
@@ -66,7 +66,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     expect(await isFreeFor(lockPath)).toBe(true);
   });
 
-  test.each([127, 1])("is taken by the next command where one is there that only says %d", async (code) => {
+  test.each([127, 1])("is taken with the next command if the first one only exits with %d", async (code) => {
     const lockPath = join(temporaryDirectory(), "port-registry.lock");
     fs.writeFileSync(lockPath, "");
     onlyCommands("perl", "sh");
@@ -94,9 +94,10 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
 
   test.each<[string, (flags: number) => boolean, boolean]>([
     ["may only be read is taken", (flags) => (flags & fs.constants.O_RDWR) !== 0, true],
-    ["may not even be read is an error that says what to do", () => true, false],
+    ["may not even be read is an error with a remedy", () => true, false],
   ])("that %s", async (_, isRefused, isTaken) => {
-    const lockPath = join(temporaryDirectory(), "port-registry.lock");
+    const lockPath = join(temporaryDirectory(), "ada's", "port-registry.lock");
+    fs.mkdirSync(dirname(lockPath));
     fs.writeFileSync(lockPath, "");
     const { openSync } = fs;
     vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
@@ -108,7 +109,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     if (!isTaken)
       await expect(lock).rejects.toMatchObject({
         code: "REGISTRY_ACCESS",
-        remedy: `let all users of the registry use it: chmod g+rw '${lockPath}'`,
+        remedy: `let all users of the registry use it: chmod g+rw '${lockPath.replace("'", "'\\''")}'`,
       });
     else {
       const taken = await lock;
@@ -117,7 +118,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     }
   });
 
-  test("is taken anew where the file was removed meanwhile, because the tool then locks another one", async () => {
+  test("is taken anew if the file was removed meanwhile, because the tool then locks another one", async () => {
     const lockPath = join(temporaryDirectory(), "port-registry.lock");
     fs.writeFileSync(lockPath, "");
     const { openSync } = fs;
@@ -145,7 +146,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     expect(await lockNeighbour(lockPath.replace(".lock", ".json"), 5_000)).toBeUndefined();
   });
 
-  test("that is not to be had before perl's alarm is an error", async () => {
+  test("that is not free before perl's alarm is an error", async () => {
     const lockPath = join(temporaryDirectory(), "port-registry.lock");
     const owner = new Program("python3", ["-c", HOLD, lockPath]);
     expect(await owner.nextLine()).toBe("held");
@@ -156,7 +157,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     await expect(refused).rejects.toThrow("perl did not get the lock within 1 s");
   });
 
-  test("is left alone on Windows, where it is of another kind", async () => {
+  test("is left alone on Windows, where it is another kind of lock", async () => {
     const lockPath = join(temporaryDirectory(), "port-registry.lock");
     fs.writeFileSync(lockPath, "");
     const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
@@ -177,7 +178,7 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     lock?.release();
   });
 
-  test("that is not to be had in time is an error that names it", async () => {
+  test("that is not obtained in time is an error that names it", async () => {
     const directory = temporaryDirectory();
     const [path, lockPath] = [join(directory, "port-registry.json"), join(directory, "port-registry.lock")];
     const owner = new Program("python3", ["-c", HOLD, lockPath]);

@@ -58,7 +58,7 @@ describe("a rebuild, from a container that lacks labels,", () => {
 });
 
 describe("cleaning", () => {
-  test("removes what a dead maker left without the name of a project", async () => {
+  test("removes a container that a dead maker left without a project's label", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const labels = { [LABEL_REGISTRY]: machine.path, [LABEL_LIFETIME]: "holders", ...madeBy(idle.holder()) };
@@ -68,6 +68,19 @@ describe("cleaning", () => {
     await idle.kill();
     await machine.open().cleanupStale();
     expect(machine.engine.containers).toEqual([]);
+  });
+
+  test("leaves a container alone that has its labels only from an image made of a dead maker's container", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const [port] = machine.range;
+    const own = { [LABEL_PROJECT]: machine.project("a"), [LABEL_PORT]: String(port), [LABEL_LIFETIME]: "holders" };
+    const labels = { [LABEL_REGISTRY]: machine.path, ...own, ...madeBy(idle.holder()) };
+    machine.engine.run({ name: "made", labels, hostPorts: [port] });
+    machine.engine.run({ name: "copy", labels, hostPorts: [port + 1] });
+    await idle.kill();
+    await machine.open().cleanupStale();
+    expect(machine.engine.containers.map(({ name }) => name)).toEqual(["copy"]);
   });
 
   test("leaves an instance's container to its last user, also after the port was released by hand", async () => {
@@ -132,7 +145,7 @@ describe("a container that outlived the document", () => {
   });
 });
 
-test("a container of docker compose for what is no absolute path is nobody's own", async () => {
+test("a container of docker compose for a path that is not absolute belongs to no project", async () => {
   const machine = await TestRegistry.create();
   const [first] = machine.range;
   for (const [index, directory] of ["relative", "/a\nb"].entries()) {
@@ -154,8 +167,8 @@ test("doctor says that a container with a project's name counts as foreign witho
   expect(findings).toContainEqual({
     check: "containers",
     verdict: "warn",
-    text: `${containerName} looks like ${machine.project("a")}'s, but counts as foreign: its labels name no project`,
-    remedy: `docker rm --force ${containerName}`,
+    text: `${containerName} looks like the container of ${machine.project("a")}, but counts as foreign: its labels name no project`,
+    remedy: `remove it if nothing uses it: docker rm --force ${containerName}`,
   });
 });
 

@@ -55,7 +55,7 @@ describe("S5: a project's own container keeps its port for it", () => {
     expect(await run(machine, "b")).toBe(first);
   });
 
-  test("by the directory that docker compose was called for, whatever link leads there", async () => {
+  test("by the directory that docker compose was called for, through any link", async () => {
     const machine = await TestRegistry.create();
     const port = machine.range[0] + 2;
     const link = join(machine.directory, "link");
@@ -133,7 +133,7 @@ describe("S5: after a release, in another range,", () => {
   });
 });
 
-describe("S5: what dead holders left behind is removed before its port is handed out", () => {
+describe("S5: containers of dead holders are removed before their port is handed out", () => {
   test("but not for a request that can never be met", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
@@ -167,7 +167,23 @@ describe("S5: what dead holders left behind is removed before its port is handed
     expect(machine.engine.containers).toEqual([]);
   });
 
-  test("or the port is passed over, where the engine does not remove it", async () => {
+  test("but not what a process in a container made, whose registry of the same path may be another one", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { container, holder } = await madeBy(machine, idle);
+    await idle.kill();
+    fs.rmSync(machine.path);
+    fs.rmSync(`${machine.path}.commit`, { recursive: true, force: true });
+    const inside = { ...holder, process: { ...holder.process, pidNamespace: "pid:[4026530000]" } };
+    const labels = { ...container.labels, [LABEL_CREATOR_PROCESS]: processText(inside) as string };
+    machine.engine.containers = [{ ...container, labels }];
+    const registry = machine.open({ liveness: async () => "gone" });
+    expect((await registry.assignPort(machine.project("b"))).port).not.toBe(container.hostPorts[0]);
+    await registry.cleanupStale();
+    expect(machine.engine.containers).toHaveLength(1);
+  });
+
+  test("or the port is skipped, if the engine does not remove the container", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const { assignment } = await madeBy(machine, idle);
@@ -187,13 +203,31 @@ describe("S5: what dead holders left behind is removed before its port is handed
   });
 });
 
-describe("C5: nobody takes itself for the only user of a container", () => {
+describe("C5: no user assumes that it is the only one of a container", () => {
   const release = (machine: TestRegistry) => machine.open().releasePort(machine.project("a"));
   const clear = (machine: TestRegistry) => machine.open().clearAll();
   const lose = async (machine: TestRegistry) => {
     fs.rmSync(machine.path);
     fs.rmSync(`${machine.path}.commit`, { recursive: true, force: true });
   };
+
+  test("that joined before a release, whatever else is released since", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { container } = await madeBy(machine, idle);
+    const holder = await uniqueProcessHolder({ usesContainer: true });
+    await machine.open().acquire(machine.project("a"), { holder });
+    await release(machine);
+    const document = machine.json();
+    const { released_at } = document.iris_ports.history[0];
+    const past = Array.from({ length: 256 }, (_, index) => ({ project: `/p/${index}`, port: 9000, released_at }));
+    document.iris_ports.history.push(...past);
+    machine.write(document);
+    await run(machine, "b");
+    await idle.kill();
+    await machine.open().cleanupStale();
+    expect(machine.engine.containers).toEqual([container]);
+  });
 
   test.each([
     ["a release", release],
@@ -228,14 +262,23 @@ describe("C5: nobody takes itself for the only user of a container", () => {
     expect(await machine.open().beginLeave(machine.project("a"), { holder })).toEqual({ isLast: true });
   });
 
-  test("that the registry does not know of is told so", async () => {
+  test("a user whose process is gone, such as a job after its runner has died, still releases what it holds", async () => {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { holder } = await madeBy(machine, idle);
+    await idle.kill();
+    expect(await machine.open().beginLeave(machine.project("a"), { holder })).toEqual({ isLast: true });
+    expect(await machine.open().releasePort(machine.project("a"), { holder })).toMatchObject({ status: "released" });
+  });
+
+  test("a user that the registry does not know is told so", async () => {
     const machine = await TestRegistry.create();
     const holder = await uniqueProcessHolder({ usesContainer: true });
     const unrecorded = { isLast: true, isUnrecorded: true };
     expect(await machine.open().beginLeave(machine.project("a"), { holder })).toEqual(unrecorded);
   });
 
-  test("and is found under the name it took, though its directory has become a link meanwhile", async () => {
+  test("the container is found under its present name, although its directory has become a link", async () => {
     const machine = await TestRegistry.create();
     const holder = await uniqueProcessHolder({ usesContainer: true });
     const { assignment } = await machine.open().acquire(machine.project("a"), { holder });
@@ -243,5 +286,33 @@ describe("C5: nobody takes itself for the only user of a container", () => {
     fs.symlinkSync(machine.project("elsewhere"), assignment.projectPath);
     expect(await machine.open().beginLeave(assignment, { holder })).toEqual({ isLast: true });
     expect(await machine.open().releasePort(assignment, { holder })).toMatchObject({ status: "released" });
+  });
+});
+
+describe("S5: a container of an image that docker commit made of the project's container", () => {
+  /** The port of project a, whose holder is gone, while a container has the labels of the project's container only. */
+  async function withCopy(nameOf: (made: string) => string, isComposed = false) {
+    const machine = await TestRegistry.create();
+    const idle = await IdleProcess.start();
+    const { container, assignment } = await madeBy(machine, idle);
+    await idle.kill();
+    machine.engine.containers = [];
+    const composed = isComposed ? { [COMPOSE]: machine.project("a") } : {};
+    const labels = { ...container.labels, [LABEL_LIFETIME]: "kept", ...composed };
+    machine.engine.run({ ...container, name: nameOf(container.name), labels, hostPorts: [] });
+    return { machine, port: assignment.port };
+  }
+
+  test("does not keep the project's port assigned", async () => {
+    const { machine, port } = await withCopy(() => "copy");
+    expect(await machine.open().cleanupStale()).toMatchObject([{ port }]);
+    expect(machine.engine.containers).toHaveLength(1);
+  });
+
+  test("keeps it if it has the project's name, or docker compose made it for the project's directory", async () => {
+    const { machine: named } = await withCopy((made) => made);
+    expect(await named.open().cleanupStale()).toEqual([]);
+    const { machine: composed } = await withCopy(() => "copy", true);
+    expect(await composed.open().cleanupStale()).toEqual([]);
   });
 });

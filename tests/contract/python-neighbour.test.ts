@@ -94,7 +94,7 @@ describe("D2: beside the Python tool", () => {
     expect(machine.json().assignments).toMatchObject([{ project_path: machine.project("python") }]);
   });
 
-  test("an entry of ours that it released is released, whoever held it", async () => {
+  test("an entry of ours that it released is released for all holders", async () => {
     const machine = await TestRegistry.create(3);
     const registry = machine.open();
     await registry.assignPort(machine.project("a"), { holder: manualHolder() });
@@ -174,7 +174,7 @@ describe("D2: beside the Python tool", () => {
     expect(await registry.listAll()).toHaveLength(1);
   });
 
-  test("a document that it cleared is taken as it is, and the next commit is fenced as ever", async () => {
+  test("a document that it cleared is adopted, and the next commit is fenced as usual", async () => {
     const machine = await TestRegistry.create(3);
     const registry = machine.open();
     await registry.assignPort(machine.project("a"), { holder: manualHolder() });
@@ -193,13 +193,13 @@ describe("D2: beside the Python tool", () => {
     await expect(registry.assignPort("/b", { preferredPort: port })).rejects.toMatchObject({ code: "PORT_CONFLICT" });
   });
 
-  test("a reader waits for as long as it writes, and then reads the whole", async () => {
+  test("a reader waits while it writes, and then reads the complete document", async () => {
     const machine = await TestRegistry.create(2);
     const { port } = await machine.open().assignPort(machine.project("a"));
     const slow = new Program("python3", [SCRIPT, machine.path, "dawdle"]);
     expect(await slow.nextLine()).toBe("half");
     const reading = machine.open().getAssignment(machine.project("a"));
-    // Longer than any half-written document is waited for where nobody says that they write it.
+    // Longer than a reader waits for a half-written document if no writer holds the Python tool's lock.
     await delay(2 * HALF_WRITTEN_MS);
     slow.signal("SIGUSR1");
     expect(await reading).toMatchObject({ port });
@@ -219,7 +219,7 @@ describe("D2: beside the Python tool", () => {
     expect(machine.json().assignments).toMatchObject([{ port }, { port: machine.range[1] }]);
   });
 
-  test("both may write at once: no port twice, and no entry lost", async () => {
+  test("both may write at once without giving a port twice or losing an entry", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open({ portRange: [1972, 2171], probe: async () => true });
     await python(machine, "rewrite");

@@ -1,7 +1,8 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { processText } from "../../src/registry/holder.ts";
+import { containerLabels } from "../../src/registry/container-labels.ts";
+import { jobHolder, processText } from "../../src/registry/holder.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
@@ -37,7 +38,7 @@ function loseDocument({ path }: TestRegistry): void {
 }
 
 describe("D8: rebuild", () => {
-  it.each(BROKEN)("puts a document that holds %j back from the containers, and keeps its bytes", async (bytes) => {
+  it.each(BROKEN)("rebuilds a document that contains %j from the containers, and keeps its bytes", async (bytes) => {
     const registry = await TestRegistry.create();
     const shop = await startFor(registry, "shop");
     const billing = await startFor(registry, "billing", "kept");
@@ -56,6 +57,27 @@ describe("D8: rebuild", () => {
     }
   });
 
+  it("restores the maker of a job's container as a job", async () => {
+    const registry = await TestRegistry.create();
+    const runner = await IdleProcess.start();
+    const holder = jobHolder({ id: "job:17", usesContainer: true, process: runner.identity });
+    const { assignment, generation } = await registry.open().acquire(registry.project("shop"), { holder });
+    const labels = containerLabels({
+      assignment,
+      generation,
+      registryPath: registry.path,
+      creator: holder,
+      lifetime: "holders",
+    });
+    registry.engine.run({ name: assignment.containerName, hostPorts: [assignment.port], labels });
+    registry.write("not JSON");
+
+    await registry.open().rebuild();
+
+    const restored = await registry.open().inspect(assignment.projectPath);
+    expect(restored?.holders).toMatchObject([{ id: "job:17", kind: "job", process: runner.identity }]);
+  });
+
   it.each(["", "{", '{"schema_version": "1.0", "assignments": [{"proj'])(
     "has nothing to restore of a document that holds %j, because it goes on from the last version",
     async (bytes) => {
@@ -67,7 +89,7 @@ describe("D8: rebuild", () => {
     },
   );
 
-  it("puts a document back that was deleted", async () => {
+  it("rebuilds a document that was deleted", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
     loseDocument(registry);
@@ -97,7 +119,7 @@ describe("D8: rebuild", () => {
     },
   );
 
-  it("puts instances, web ports and ports outside the range back as what they are", async () => {
+  it("restores instances, web ports and ports outside the range as such", async () => {
     const registry = await TestRegistry.create();
     const { container, assignment } = await startFor(registry, "shop");
     const outside = registry.range[1] + 1;
@@ -121,7 +143,7 @@ describe("D8: rebuild", () => {
     ).rejects.toMatchObject({ code: "PORT_CONFLICT" });
   });
 
-  it("lets the maker of a container give its port back as if nothing had been lost", async () => {
+  it("lets the maker of a container release its port as if nothing had been lost", async () => {
     const registry = await TestRegistry.create();
     const { assignment, holder } = await startFor(registry, "shop");
     registry.write("{");
@@ -132,7 +154,7 @@ describe("D8: rebuild", () => {
     expect(await core.listAll()).toEqual([]);
   });
 
-  it("loses nothing of a document that is fine", async () => {
+  it("loses nothing of a valid document", async () => {
     const registry = await TestRegistry.create();
     await startFor(registry, "shop");
     await registry.open().assignPort(registry.project("other"), { preferredPort: registry.range[1] });
@@ -141,7 +163,7 @@ describe("D8: rebuild", () => {
     expect(fs.readFileSync(registry.path)).toEqual(before);
   });
 
-  it("adds what a new document misses, beside what it has", async () => {
+  it("adds what a new document lacks to what it has", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
     loseDocument(registry);
@@ -179,7 +201,7 @@ describe("D8: rebuild", () => {
     });
   });
 
-  it("lets a running container speak before a stopped one of the same project", async () => {
+  it("prefers a running container to a stopped one of the same project", async () => {
     const registry = await TestRegistry.create();
     const { container } = await startFor(registry, "shop");
     const moved = registry.range[0] + 1;
@@ -195,9 +217,9 @@ describe("D8: rebuild", () => {
   it.each<[string, Record<string, string>, string]>([
     ["a relative project", { "io.iris-ports.project": "shop" }, "not a valid project"],
     ["a project with control characters", { "io.iris-ports.project": "/a\nb" }, "not a valid project"],
-    ["an instance that is none", { "io.iris-ports.instance": "../x" }, "not a valid instance"],
+    ["an invalid instance", { "io.iris-ports.instance": "../x" }, "not a valid instance"],
     ["a port it does not publish", { "io.iris-ports.port": "22" }, "does not publish the port in its label (22)"],
-    ["a port that is none", { "io.iris-ports.port": "x" }, "does not publish the port"],
+    ["an invalid port", { "io.iris-ports.port": "x" }, "does not publish the port"],
   ])("takes no assignment from a label with %s", async (_, forged, reason) => {
     const registry = await TestRegistry.create();
     const { container } = await startFor(registry, "shop");
@@ -208,7 +230,7 @@ describe("D8: rebuild", () => {
     expect(skipped).toMatchObject([{ reason: expect.stringContaining(reason) }]);
   });
 
-  it("passes over containers of another registry, and those whose maker is dead", async () => {
+  it("skips containers of another registry, and those whose maker is dead", async () => {
     const registry = await TestRegistry.create();
     const { owner } = await startFor(registry, "dead");
     await owner.kill();
@@ -244,7 +266,7 @@ describe("D8: rebuild", () => {
     expect(fs.readFileSync(registry.path, "utf8")).toBe("[]");
   });
 
-  it("begins an empty document without the engine when told to, and takes the containers up later", async () => {
+  it("begins an empty document without the engine if that is requested, and restores the containers later", async () => {
     const registry = await TestRegistry.create();
     const { assignment } = await startFor(registry, "shop");
     registry.write("[]");
@@ -296,7 +318,7 @@ describe("D8: rebuild", () => {
     expect(fs.readdirSync(registry.directory).filter((name) => name.includes("corrupt"))).toEqual([]);
   });
 
-  it("replaces nothing whose bytes it cannot keep", async () => {
+  it("replaces no document whose bytes it cannot keep", async () => {
     const registry = await TestRegistry.create();
     registry.write("{");
     await expect(registry.open().assignPort("/a")).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });

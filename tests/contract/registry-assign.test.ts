@@ -46,7 +46,7 @@ describe("R1: an assignment", () => {
     vi.unstubAllEnvs();
   });
 
-  test("D1: stands in the document with exactly the six keys that the Python tool knows", async () => {
+  test("D1: has exactly the six keys in the document that the Python tool knows", async () => {
     const machine = await TestRegistry.create();
     await machine.open().assignPort(machine.project("shop"), { instance: "second" });
     expect(machine.json().assignments.map(Object.keys)).toEqual([
@@ -86,7 +86,7 @@ describe("R2: the same project gets the same port", () => {
     expect(machine.json()).toEqual(before);
   });
 
-  test("and everybody who asks holds it", async () => {
+  test("and every caller becomes a holder", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     await registry.assignPort(machine.project("shop"));
@@ -101,7 +101,7 @@ describe("R2: the same project gets the same port", () => {
 });
 
 describe("a holder that asks again", () => {
-  test("is kept once, since its first time, with what it says of itself now", async () => {
+  test("is kept once, with the time of its first request and its present description", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const holder = jobHolder({ id: "job", expiresAt: new Date(machine.now.getTime() + 60_000) });
@@ -201,7 +201,7 @@ describe("C12: a web port", () => {
   /** Its own numbers: 52773 + (port - 1972) has to stay below 65536. */
   const probe = async () => true;
 
-  test("stands beside the port, as far away as 52773 from 1972, and is kept", async () => {
+  test("is as far from the port as 52773 from 1972, and is kept", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open({ portRange: low, probe });
     const assignment = await registry.assignPort(machine.project("a"), { hasWebPort: true });
@@ -209,7 +209,7 @@ describe("C12: a web port", () => {
     expect(await registry.assignPort(machine.project("a"))).toMatchObject({ webPort: 9_100 + 50_801 });
   });
 
-  test("can be had later, unless it is taken by then", async () => {
+  test("can be requested later, unless it is taken by then", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open({ portRange: low, probe });
     await registry.assignPort(machine.project("a"));
@@ -224,7 +224,7 @@ describe("C12: a web port", () => {
     });
   });
 
-  test("keeps others off both numbers", async () => {
+  test("reserves both ports", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open({ portRange: low, probe });
     machine.engine.run({ name: "stranger", hostPorts: [9_100 + 50_801] });
@@ -233,7 +233,7 @@ describe("C12: a web port", () => {
     await expect(refused).rejects.toMatchObject({ occupant: { name: machine.project("a") } });
   });
 
-  test("is refused where there can be none, by range, by preference, and for a port held already", async () => {
+  test("is refused if there can be none: by range, by preference, and for a port that is held already", async () => {
     const machine = await TestRegistry.create();
     const high = machine.open({ probe });
     await expect(high.assignPort(machine.project("a"), { hasWebPort: true })).rejects.toThrow(InvalidArgumentError);
@@ -257,7 +257,7 @@ describe("a project whose path ends like an instance", () => {
     await expect(refused).rejects.toThrow("another project and instance");
   });
 
-  test("and its containers are not another's", async () => {
+  test("and its containers do not belong to another project", async () => {
     const machine = await TestRegistry.create();
     const labels = { [LABEL_PROJECT]: machine.project("shop"), [LABEL_INSTANCE]: "second" };
     machine.engine.run({ name: "theirs", labels, hostPorts: [machine.range[0]] });

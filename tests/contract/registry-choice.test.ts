@@ -27,7 +27,7 @@ describe("R9: sticky ports", () => {
     expect(await portOf("newest")).toBe(2);
   });
 
-  test("a former port that somebody else has by now is not waited for", async () => {
+  test("a project does not wait for its former port if another project has it", async () => {
     const machine = await TestRegistry.create(2);
     const [first] = machine.range;
     const registry = machine.open();
@@ -49,7 +49,7 @@ describe("R9: sticky ports", () => {
     expect(names.map((name) => ports.get(name))).toEqual([0, 1, 2].map((offset) => machine.range[0] + offset));
   });
 
-  test("the port that a project's own container has comes first", async () => {
+  test("the port of a project's own container comes first", async () => {
     const machine = await TestRegistry.create(4);
     const port = machine.range[0] + 2;
     machine.engine.run({ name: "kept", hostPorts: [port], labels: { [LABEL_PROJECT]: machine.project("a") } });
@@ -87,7 +87,7 @@ describe("R10: a port counts as free only", () => {
     expect((await registry.assignPort(machine.project("a"))).port).toBe(first + 7);
   });
 
-  test("and a stopped container of the project's own does not hide a listener", async () => {
+  test("and a stopped container of the project itself does not hide a listener", async () => {
     const machine = await TestRegistry.create(3);
     const [first] = machine.range;
     const labels = { [LABEL_PROJECT]: machine.project("a") };
@@ -96,7 +96,7 @@ describe("R10: a port counts as free only", () => {
     expect((await machine.open().assignPort(machine.project("a"))).port).toBe(first + 1);
   });
 
-  test("and a container that another registry made for the same project is a stranger's", async () => {
+  test("and a container that another registry made for the same project is foreign", async () => {
     const machine = await TestRegistry.create(2);
     const [first] = machine.range;
     machine.engine.run({
@@ -110,7 +110,7 @@ describe("R10: a port counts as free only", () => {
     });
   });
 
-  test.skipIf(isOnRedis)("and probes run under the lock, one at a time, the engine being asked before", async () => {
+  test.skipIf(isOnRedis)("and probes run under the lock, one at a time, after the engine was asked", async () => {
     const machine = await TestRegistry.create(6);
     let probing = 0;
     const seen: string[] = [];
@@ -132,7 +132,7 @@ describe("R10: a port counts as free only", () => {
     expect(new Set(seen)).toEqual(new Set(["listed", "probe 1 true"]));
   });
 
-  test("and a remote engine's container speaks for its project, whatever listens here", async () => {
+  test("and a remote engine's container belongs to its project, whatever listens on this host", async () => {
     const machine = await TestRegistry.create(2);
     machine.engine.isLocal = false;
     const idle = await IdleProcess.start();
@@ -144,7 +144,7 @@ describe("R10: a port counts as free only", () => {
     expect((await registry.assignPort(machine.project("a"))).port).toBe(port);
   });
 
-  test("by the engine alone where it is remote: a probe here would say nothing", async () => {
+  test("by the answer of a remote engine alone, because a probe on this host would prove nothing", async () => {
     const machine = await TestRegistry.create(2);
     machine.engine.isLocal = false;
     await listenOn(machine.range[0]);
@@ -152,7 +152,7 @@ describe("R10: a port counts as free only", () => {
   });
 });
 
-describe("an assignment that ends between the look and the lock", () => {
+describe("an assignment that ends between the survey and the lock", () => {
   test("is made anew, after the engine was asked", async () => {
     const machine = await TestRegistry.create(2);
     const other = machine.open();
@@ -183,7 +183,7 @@ describe("a registry with nothing but a path and a range", () => {
 });
 
 describe("R11: an engine that does not answer", () => {
-  test("leaves assignments and probes to decide, and nothing becomes stale", async () => {
+  test("leaves the decision to assignments and probes, and nothing becomes stale", async () => {
     const machine = await TestRegistry.create(3);
     const [first] = machine.range;
     const idle = await IdleProcess.start();

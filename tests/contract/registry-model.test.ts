@@ -243,7 +243,7 @@ const COMMANDS = [
   ),
 ];
 
-test("whatever happens in whatever order, the registry does what the simple model does", {
+test("for any sequence of operations, the registry does what the simple model does", {
   timeout: 60_000,
 }, async () => {
   await fc.assert(

@@ -9,7 +9,7 @@ import { isOnRedis, TestRegistry } from "../helpers/registry.ts";
 
 const user = () => uniqueProcessHolder({ usesContainer: true });
 
-/** From now on everybody believes to have waited for so much longer. */
+/** From now on all waiters seem to have waited for this much longer. */
 function passLeaveTime(milliseconds: number): void {
   const now = performance.now.bind(performance);
   vi.spyOn(performance, "now").mockImplementation(() => now() + milliseconds);
@@ -17,7 +17,7 @@ function passLeaveTime(milliseconds: number): void {
 }
 
 describe("R5: releasing", () => {
-  test("gives the port back, whoever holds it, and returns the assignment", async () => {
+  test("releases the port for all holders, and returns the assignment", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const held = await registry.assignPort(machine.project("a"));
@@ -50,7 +50,7 @@ describe("R5: releasing", () => {
     expect(released).toMatchObject({ port, status: "released" });
   });
 
-  test("of a project that has none is an error", async () => {
+  test("of a project without a port is an error", async () => {
     const machine = await TestRegistry.create();
     const refused = machine.open().releasePort(machine.project("a"), { instance: "second" });
     await expect(refused).rejects.toThrow(PortNotAssignedError);
@@ -61,7 +61,7 @@ describe("R5: releasing", () => {
     });
   });
 
-  test("with a holder lets only that one leave; the port goes back with the last", async () => {
+  test("with a holder lets only that holder leave; the port is released with the last one", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const [one, other] = [await processHolder({ id: "one" }), await processHolder({ id: "other" })];
@@ -75,7 +75,7 @@ describe("R5: releasing", () => {
     expect(await registry.getAssignment(machine.project("a"))).toBeUndefined();
   });
 
-  test("with a holder gives the port back when all others are provably gone", async () => {
+  test("with a holder releases the port when all others are provably gone", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const idle = await IdleProcess.start();
@@ -87,7 +87,7 @@ describe("R5: releasing", () => {
   });
 });
 
-describe("R7: looking", () => {
+describe("R7: reading", () => {
   test("lists active and stale assignments in the order of ports, with holders and evidence", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
@@ -113,14 +113,14 @@ describe("R7: looking", () => {
     expect(machine.json().assignments).toHaveLength(2);
   });
 
-  test("looking at a registry that is not there makes none", async () => {
+  test("reading a registry that does not exist creates none", async () => {
     const machine = await TestRegistry.create();
     expect(await machine.open().listAll()).toEqual([]);
     expect(await machine.open().getAssignment(machine.project("a"))).toBeUndefined();
     expect(() => machine.json()).toThrow();
   });
 
-  test("clearing forgets every assignment and every memory", async () => {
+  test("clearing forgets every assignment and every former port", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const a = await registry.assignPort(machine.project("a"));
@@ -134,8 +134,55 @@ describe("R7: looking", () => {
   });
 });
 
+describe("announcing a restart of the project's container", () => {
+  async function announced() {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const restarter = idle.holder("restarter", { usesContainer: true });
+    const project = machine.project("a");
+    await registry.acquire(project, { holder: restarter });
+    const announce = (until: Date | undefined) => registry.announceRestart(project, { holder: restarter, until });
+    const until = new Date(machine.now.getTime() + 60_000);
+    await announce(until);
+    const newcomer = await user();
+    const isSeen = async () => (await registry.acquire(project, { holder: newcomer })).isBeingRestarted;
+    return { machine, registry, idle, restarter, project, until, announce, isSeen };
+  }
+
+  test("is seen by others until it is over", async () => {
+    const { registry, restarter, project, announce, isSeen } = await announced();
+    expect(await isSeen()).toBe(true);
+    expect((await registry.acquire(project, { holder: restarter })).isBeingRestarted).toBe(false);
+    expect(await isSeen()).toBe(true);
+    await announce(undefined);
+    expect(await isSeen()).toBe(false);
+  });
+
+  test("ends with its time", async () => {
+    const { machine, isSeen } = await announced();
+    expect(await isSeen()).toBe(true);
+    machine.passTime(60_000);
+    expect(await isSeen()).toBe(false);
+  });
+
+  test("ends with its process", async () => {
+    const { idle, isSeen } = await announced();
+    expect(await isSeen()).toBe(true);
+    await idle.kill();
+    expect(await isSeen()).toBe(false);
+  });
+
+  test("changes nothing once the holder has left", async () => {
+    const { registry, restarter, project, until, announce } = await announced();
+    await registry.releasePort(project, { holder: restarter });
+    await announce(until);
+    expect(await registry.listAll()).toEqual([]);
+  });
+});
+
 describe("leaving the project's container", () => {
-  test("the last user is told so, and a newcomer waits until it has released", async () => {
+  test("the last user learns that it is the last, and a newcomer waits until it has released the port", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const [one, other, newcomer] = [await user(), await user(), await user()];
@@ -156,7 +203,7 @@ describe("leaving the project's container", () => {
     expect(next.generation).not.toBe(first.generation);
   });
 
-  test("a newcomer does not wait for one that died while leaving", async () => {
+  test("a newcomer does not wait for a user that died while leaving", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const idle = await IdleProcess.start();
@@ -168,7 +215,35 @@ describe("leaving the project's container", () => {
     expect((await coming).assignment.port).toBe(first.assignment.port);
   });
 
-  test("a newcomer does not wait for ever for one that removed the container and could not release", async () => {
+  test("a newcomer does not wait for a manual holder whose remover died, and whose container stays", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const idle = await IdleProcess.start();
+    const [holder, remover] = [manualHolder({ usesContainer: true }), idle.holder("remover", { usesContainer: true })];
+    const first = await registry.acquire(machine.project("a"), { holder });
+    machine.engine.run({ name: first.assignment.containerName });
+    expect(await registry.beginLeave(machine.project("a"), { holder, remover })).toEqual({ isLast: true });
+    const isWaiting = Symbol("waiting");
+    const coming = registry.acquire(machine.project("a"), { holder: await user() });
+    expect(await Promise.race([coming, delay(200, isWaiting)])).toBe(isWaiting);
+    await idle.kill();
+    expect((await coming).assignment.port).toBe(first.assignment.port);
+  });
+
+  test("two removers in place of one manual holder both count as the last", async () => {
+    const machine = await TestRegistry.create();
+    const registry = machine.open();
+    const holder = manualHolder({ usesContainer: true });
+    const [one, other] = [await user(), await user()];
+    await registry.acquire(machine.project("a"), { holder });
+    expect(await registry.beginLeave(machine.project("a"), { holder, remover: one })).toEqual({ isLast: true });
+    const second = await registry.beginLeave(machine.project("a"), { holder, remover: other });
+    expect(second).toEqual({ isLast: true, isUnrecorded: true });
+    expect(await registry.releasePort(machine.project("a"), { holder: one })).toMatchObject({ status: "active" });
+    expect(await registry.releasePort(machine.project("a"), { holder: other })).toMatchObject({ status: "released" });
+  });
+
+  test("a newcomer does not wait for ever for a user that removed the container and could not release the port", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const leaver = await user();
@@ -236,7 +311,7 @@ describe("leaving the project's container", () => {
     expect(await registry.inspect(machine.project("a"))).toMatchObject({ status: "stale" });
   });
 
-  test("of a project without assignment, or as a stranger, changes nothing", async () => {
+  test("of a project without an assignment, or by a process that is not a holder, changes nothing", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     expect(await registry.beginLeave(machine.project("a"), { holder: await user() })).toMatchObject({ isLast: true });
@@ -247,7 +322,7 @@ describe("leaving the project's container", () => {
 });
 
 describe("a port that the engine refused", () => {
-  test("is exchanged for another, for everybody who waits for the same container", async () => {
+  test("is exchanged for another, for all processes that wait for the same container", async () => {
     const machine = await TestRegistry.create(3);
     const [first] = machine.range;
     const registry = machine.open();
@@ -263,7 +338,7 @@ describe("a port that the engine refused", () => {
     );
   });
 
-  test("is not exchanged when it was asked for by number, or somebody else has it in hand", async () => {
+  test("is not exchanged if it was asked for by number, or another kind of holder relies on it", async () => {
     const machine = await TestRegistry.create(3);
     const [first] = machine.range;
     const registry = machine.open();
@@ -280,7 +355,7 @@ describe("a port that the engine refused", () => {
     expect(machine.json().assignments).toHaveLength(2);
   });
 
-  test("is not exchanged where it is an entry of the Python tool: that is said, and how to get another port", async () => {
+  test("is not exchanged if it is an entry of the Python tool; the error says so, and how to get another port", async () => {
     const machine = await TestRegistry.create(3);
     const [first] = machine.range;
     const registry = machine.open();
@@ -303,17 +378,17 @@ describe("a port that the engine refused", () => {
         code: "PORT_CONFLICT",
         what: `Port ${first} is in use by container ${name}, and project ${project} needs it.`,
         state: "The entry of this directory was made by the Python tool iris-devtester. Nothing was assigned.",
-        remedy: `take a port beside it with an instance name: withInstance(name), --instance name; or stop that container (docker stop ${name}).`,
+        remedy: `take a second port with an instance name: withInstance(name), --instance name; or stop and remove that container (docker stop ${name} && docker rm ${name})`,
       });
     }
     await expect(registry.assignPort(project, { preferredPort: first + 1 })).rejects.toMatchObject({
       state: expect.stringContaining("made by the Python tool iris-devtester"),
-      remedy: expect.stringMatching(/^use port \d+, or take a port beside it .*withInstance\(name\), --instance name$/),
+      remedy: expect.stringMatching(/^use port \d+, or take a second port .*withInstance\(name\), --instance name$/),
     });
     expect(await registry.assignPort(project, { instance: "own" })).toMatchObject({ port: first + 1 });
   });
 
-  test("is kept when there is no other", async () => {
+  test("is kept if there is no other", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
     const holder = await user();

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Holder, ProcessIdentity } from "../../src/registry/holder.ts";
@@ -14,12 +14,12 @@ import {
 } from "../../src/registry/labels.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
-import { TestRegistry } from "../helpers/registry.ts";
+import { isOnRedis, TestRegistry } from "../helpers/registry.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** What becomes of an assignment that only this holder speaks for. */
+/** The status of an assignment with this holder as its only evidence. */
 async function fate(machine: TestRegistry, holder: Holder): Promise<"kept" | "stale"> {
   await machine.open().assignPort(machine.project("held"), { holder });
   const removed = await machine.open().cleanupStale();
@@ -27,8 +27,19 @@ async function fate(machine: TestRegistry, holder: Holder): Promise<"kept" | "st
   return removed.some(({ projectPath }) => projectPath === machine.project("held")) ? "stale" : "kept";
 }
 
+test.skipIf(isOnRedis)("R8: a cleaning takes no lock if nothing is stale", async () => {
+  const machine = await TestRegistry.create();
+  const idle = await IdleProcess.start();
+  await machine.open().assignPort(machine.project("held"), { holder: idle.holder() });
+  mkdirSync(`${machine.path}.lock`);
+  const registry = machine.open({ lockTimeoutMs: 200 });
+  expect(await registry.cleanupStale()).toEqual([]);
+  await idle.kill();
+  await expect(registry.cleanupStale()).rejects.toMatchObject({ code: "PORT_ASSIGNMENT_TIMEOUT" });
+});
+
 describe("S1: a process holder", () => {
-  test("speaks for its assignment while it runs, and no longer", async () => {
+  test("keeps its assignment while it runs, and no longer", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     expect(await fate(machine, idle.holder())).toBe("kept");
@@ -41,7 +52,7 @@ describe("S1: a process holder", () => {
     ["whose pid was given to another process is gone", { startTime: "1" }, "stale"],
     ["of an earlier boot is gone", { bootId: "00000000-0000-0000-0000-000000000000" }, "stale"],
     ["of an unknown boot cannot be judged", { bootId: "unknown", startTime: "1" }, "kept"],
-    ["in a pid namespace that cannot be told cannot be judged", { pidNamespace: "unknown", startTime: "1" }, "kept"],
+    ["in an unknown pid namespace cannot be judged", { pidNamespace: "unknown", startTime: "1" }, "kept"],
     ["on another host cannot be judged", { host: "elsewhere", bootId: "other", startTime: "1" }, "kept"],
     ["of an unknown start time cannot be judged", { startTime: "unknown" }, "kept"],
   ])("%s", async (_, change, expected) => {
@@ -51,7 +62,7 @@ describe("S1: a process holder", () => {
     expect(await fate(machine, { ...holder, process: { ...holder.process, ...change } })).toBe(expected);
   });
 
-  test("that cannot be seen is gone once it has expired, one that is seen to run is not", async () => {
+  test("that cannot be observed is gone once it has expired; one that is seen to run is not", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const expiresAt = new Date(machine.now.getTime() + MINUTE);
@@ -67,7 +78,7 @@ describe("S1: a process holder", () => {
     expect(await fate(machine, seen)).toBe("kept");
   });
 
-  test("is seen by its boot, whatever name the host has by now", async () => {
+  test("is recognised by its boot, whatever the host's present name", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const holder = idle.holder("moved");
@@ -77,7 +88,7 @@ describe("S1: a process holder", () => {
     expect(await fate(machine, moved)).toBe("stale");
   });
 
-  test("that ended while nobody has waited for it (a zombie) is gone", async () => {
+  test("that ended but was not waited for (a zombie) is gone", async () => {
     const machine = await TestRegistry.create();
     // The parent lives on and never asks how its child ended.
     const parent = new Program("python3", ["-c", ZOMBIE_PARENT]);
@@ -135,7 +146,7 @@ describe("S2: other holders", () => {
     expect(await fate(machine, job)).toBe("stale");
   });
 
-  test("a job whose worker cannot be seen lives until it expires, one without a time for ever", async () => {
+  test("a job whose worker cannot be observed lives until it expires, one without a time for ever", async () => {
     const machine = await TestRegistry.create();
     const job = jobHolder({ id: "job", expiresAt: new Date(machine.now.getTime() + MINUTE) });
     expect(await fate(machine, job)).toBe("kept");
@@ -165,7 +176,7 @@ describe("S2: other holders", () => {
     expect(await registry.cleanupStale()).toMatchObject([{ projectPath: deleted }]);
   });
 
-  test("a missing directory proves nothing where it was on another file system, or another machine", async () => {
+  test("a missing directory proves nothing if it was on another file system, or another machine", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const unmounted = { ...(await present(machine.project("unmounted"))), device: -1 };
@@ -222,7 +233,7 @@ describe("S3: a container", () => {
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
-  test("of another engine cannot be judged, but a port that a stranger has by now is not insisted on", async () => {
+  test("of another engine cannot be judged, but the project gets another port if another program has its port by now", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const { port } = await machine.open().assignPort(machine.project("a"), { holder: idle.holder() });
@@ -284,7 +295,7 @@ describe("S4: an entry of the Python tool", () => {
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
-  describe("that may be young where it was written, five time zones from here,", () => {
+  describe("that may be young in the time zone of its writer, five zones away,", () => {
     test("is kept for 15 minutes from when a cleaning saw it first", async () => {
       const machine = await TestRegistry.create();
       writeForeign(machine, 5 * HOUR);
@@ -308,7 +319,7 @@ describe("S4: an entry of the Python tool", () => {
       expect(await other()).toMatchObject({ port });
     });
 
-    test("is kept by who only reads, who writes nothing", async () => {
+    test("is kept by readers, which write nothing", async () => {
       const machine = await TestRegistry.create();
       writeForeign(machine, 5 * HOUR);
       const text = JSON.stringify(machine.json());
@@ -349,7 +360,7 @@ describe("S4: an entry of the Python tool", () => {
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
-  test("is kept while its container is there, under either name", async () => {
+  test("is kept while its container exists, under either name", async () => {
     const machine = await TestRegistry.create();
     writeForeign(machine, 24 * 60 * MINUTE, "its_own_name");
     machine.engine.run({ name: "its_own_name" });
@@ -358,7 +369,7 @@ describe("S4: an entry of the Python tool", () => {
     expect(await machine.open().cleanupStale()).toHaveLength(1);
   });
 
-  test("is kept where its port cannot be probed", async () => {
+  test("is kept if its port cannot be probed", async () => {
     const machine = await TestRegistry.create();
     writeForeign(machine, 24 * 60 * MINUTE);
     machine.engine.isLocal = false;
@@ -406,7 +417,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     [LABEL_GENERATION]: machine.json().iris_ports.details[machine.project(project)].generation,
   });
 
-  test("but not what a registry of the same path in another file system made, nor is its port given away", async () => {
+  test("but not those that a registry of the same path in another file system made, nor is their port assigned", async () => {
     const machine = await TestRegistry.create(2);
     const [port] = machine.range;
     const registry = machine.open();
@@ -422,7 +433,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     expect(machine.engine.containers.map(({ name }) => name)).toEqual(["theirs"]);
   });
 
-  test("but not one whose maker is at work, though its port was released and is assigned to others since", async () => {
+  test("but not one whose maker is alive, although its port was released and has been assigned to another project", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const idle = await IdleProcess.start();
@@ -441,7 +452,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     expect(machine.engine.containers).toEqual([]);
   });
 
-  test("and with them the assignment; kept ones, used ones and other registries' stay", async () => {
+  test("and with them the assignment; kept containers, used ones and those of other registries stay", async () => {
     const machine = await TestRegistry.create();
     const registry = machine.open();
     const idle = await IdleProcess.start();
@@ -460,7 +471,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     expect(machine.engine.containers.map(({ name }) => name)).toEqual(["2", "3", "4"]);
   });
 
-  test("one that the engine does not remove keeps its assignment, and is in nobody's way", async () => {
+  test("a container that the engine does not remove keeps its assignment, and blocks no other project", async () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
     const idle = await IdleProcess.start();
@@ -475,7 +486,7 @@ describe("R8: cleaning removes the containers that dead holders left", () => {
     expect((await registry.assignPort(machine.project("b"))).port).toBe(port);
   });
 
-  test("one that is just being removed is not joined by a newcomer that knew its holder alive", async () => {
+  test("a container that is being removed is not joined by a newcomer that saw its holder alive", async () => {
     const machine = await TestRegistry.create();
     const idle = await IdleProcess.start();
     const registry = machine.open();

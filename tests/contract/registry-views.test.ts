@@ -1,12 +1,13 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { LABEL_PORT, LABEL_PROJECT, LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { PortRegistry, withStartEngine } from "../../src/registry/registry.ts";
 import { FileStore } from "../../src/stores/file-store.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
-describe("the queue, looked at,", () => {
+describe("the listed queue", () => {
   /** Has a process wait for a port until it is given one, and returns once it has its place. */
   async function queued(machine: TestRegistry, project: string): Promise<() => Promise<unknown>> {
     const hasPlace = Promise.withResolvers<void>();
@@ -19,14 +20,14 @@ describe("the queue, looked at,", () => {
     return () => assignment;
   }
 
-  test("is empty where nobody waits, also before the first assignment", async () => {
+  test("is empty if no project waits, even before the first assignment", async () => {
     const machine = await TestRegistry.create(1);
     expect(await machine.open().listWaiting()).toEqual([]);
     await machine.open().assignPort(machine.project("a"));
     expect(await machine.open().listWaiting()).toEqual([]);
   });
 
-  test("names the projects in their order, without waiters that have ended", async () => {
+  test("has the projects in their order, without waiters that have ended", async () => {
     const machine = await TestRegistry.create(1);
     const dead = await IdleProcess.start();
     await machine.open().assignPort(machine.project("a"));
@@ -69,25 +70,36 @@ test("the assignments of one holder are those that it holds, alone or with other
   expect(await held("nobody")).toEqual([]);
 });
 
-test("a newcomer does not wait for ever for one that does not finish leaving", async () => {
-  const machine = await TestRegistry.create();
-  const leaver = await uniqueProcessHolder({ usesContainer: true });
-  const { assignment } = await machine.open().acquire(machine.project("a"), { holder: leaver });
-  machine.engine.run({ name: assignment.containerName });
-  await machine.open().beginLeave(machine.project("a"), { holder: leaver });
-  const coming = machine.open().acquire(machine.project("a"), { holder: await uniqueProcessHolder() });
-  const refused = expect(coming).rejects.toMatchObject({
-    code: "CONTAINER_ENGINE",
-    message: expect.stringMatching(/ is being removed, for over 60 s now/),
-    remedy: expect.stringContaining(`docker rm --force ${assignment.containerName}`),
-  });
-  // It has seen the leaver by the time that another assignment is made.
-  await machine.open().assignPort(machine.project("b"));
-  const now = performance.now.bind(performance);
-  const later = vi.spyOn(performance, "now").mockImplementation(() => now() + 61_000);
-  onTestFinished(() => void later.mockRestore());
-  await refused;
-});
+test.each(["its computed name", "renamed"])(
+  "a newcomer does not wait for ever for one that does not finish leaving: %s",
+  async (called) => {
+    const machine = await TestRegistry.create();
+    const leaver = await uniqueProcessHolder({ usesContainer: true });
+    const { assignment } = await machine.open().acquire(machine.project("a"), { holder: leaver });
+    const name = called === "renamed" ? called : assignment.containerName;
+    const project = machine.project("a");
+    const labels = { [LABEL_PROJECT]: project, [LABEL_REGISTRY]: machine.path, [LABEL_PORT]: `${assignment.port}` };
+    machine.engine.run({ name, labels, hostPorts: [assignment.port] });
+    await machine.open().beginLeave(machine.project("a"), { holder: leaver });
+    const coming = machine.open().acquire(machine.project("a"), { holder: await uniqueProcessHolder() });
+    const refused = expect(coming).rejects.toMatchObject({
+      code: "CONTAINER_ENGINE",
+      message: expect.stringMatching(/ has not finished after 60 s/),
+      remedy: expect.stringContaining(`docker rm --force ${name}`),
+    });
+    // It has seen the leaver by the time that another assignment is made.
+    await machine.open().assignPort(machine.project("b"));
+    const now = performance.now.bind(performance);
+    let aheadMs = 6_000;
+    // The engine is asked after 5 s.
+    machine.engine.onListed = () => {
+      aheadMs = 61_000;
+    };
+    const later = vi.spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+    onTestFinished(() => void later.mockRestore());
+    await refused;
+  },
+);
 
 describe("the engine that a start has found", () => {
   test("is asked instead of the default one, for the same document", async () => {
@@ -103,7 +115,7 @@ describe("the engine that a start has found", () => {
     }
   });
 
-  test("is not asked where the registry was given one, or none", async () => {
+  test("is not asked if the registry was given an engine, or none", async () => {
     const machine = await TestRegistry.create();
     for (const registry of [machine.open(), machine.openWithoutEngine()])
       expect(withStartEngine(registry, new FakeEngine())).toBe(registry);

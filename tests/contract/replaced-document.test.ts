@@ -30,7 +30,7 @@ describe("a port with a live holder stays reserved for it when the document is r
     await expect(registry.releasePort("/p/live", { holder })).resolves.toMatchObject({ port, status: "released" });
   });
 
-  test("by nothing: it was deleted, or a new one was begun", async () => {
+  test("by none, because it was deleted, or by a new one", async () => {
     const test = await TestRegistry.create(2);
     const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
     fs.rmSync(test.path);
@@ -38,7 +38,7 @@ describe("a port with a live holder stays reserved for it when the document is r
     await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
   });
 
-  test("except where the Python tool has given its port to another project since", async () => {
+  test("unless the Python tool has given its port to another project since", async () => {
     const test = await TestRegistry.create(2);
     const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
     const theirs = {
@@ -73,6 +73,37 @@ describe("a port with a live holder stays reserved for it when the document is r
       expect(after.filter(({ projectKey }) => projectKey !== "/p/new")).toMatchObject(
         before.map(({ projectKey, port }) => ({ projectKey, port })),
       );
+    },
+  );
+});
+
+describe("commits that were restored from an older backup", () => {
+  const commits = (test: TestRegistry) => `${test.path}.commit`;
+  const revision = (test: TestRegistry) => test.json().iris_ports.revision;
+
+  test.each(["", "with a version that a killed process had not published"])(
+    "cost no newer assignment its port %s",
+    async (pending) => {
+      const test = await TestRegistry.create(2);
+      const registry = test.open();
+      const other = await registry.assignPort("/p/other", { holder: await uniqueProcessHolder() });
+      const backup = `${test.directory}/backup`;
+      fs.cpSync(commits(test), backup, { recursive: true });
+      if (pending !== "") {
+        const [head = ""] = fs.readdirSync(backup).filter((name) => name.startsWith("head."));
+        fs.renameSync(`${backup}/${head}`, `${backup}/head.2.dead`);
+        fs.copyFileSync(test.path, `${backup}/data.2.dead`);
+      }
+      await registry.releasePort("/p/other");
+      const live = await registry.assignPort("/p/live", { preferredPort: other.port });
+      const before = revision(test);
+      fs.rmSync(commits(test), { recursive: true });
+      fs.renameSync(backup, commits(test));
+      await expect(registry.getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
+      await registry.assignPort("/p/next");
+      await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
+      await expect(test.open().getAssignment("/p/other")).resolves.toBeUndefined();
+      expect(revision(test)).toBeGreaterThan(before);
     },
   );
 });

@@ -60,13 +60,13 @@ describe("a poisoned environment", () => {
   it.skipIf(process.platform === "win32").each(["it's", "$(id)", "`id`", "a b", '"', "\\", "!"])(
     "the command that an error gives for project %j means just that project",
     (name) => {
-      const command = releaseCommand(`/p/${name}`, undefined).replace("iris-ports release", "printf %s");
+      const command = releaseCommand(`/p/${name}`, undefined).replace("npx iris-ports release", "printf %s");
       expect(execFileSync("sh", ["-c", command], { encoding: "utf8" })).toBe(`/p/${name}`);
     },
   );
 });
 
-describe("a document that somebody prepared", () => {
+describe("a document with malicious content", () => {
   it("cannot reach an object's prototype by its keys", async () => {
     const registry = await TestRegistry.create();
     const [first] = await freePorts(2);

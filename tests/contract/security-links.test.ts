@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { Program } from "../helpers/processes.ts";
 import { TestRegistry, temporaryDirectory } from "../helpers/registry.ts";
 
 /** A directory with one precious file, and a check that both are as they were. */
@@ -38,7 +40,7 @@ const tryAssign = (registry: TestRegistry) =>
     .catch((error: unknown) => error);
 
 // Making a link needs a privilege there.
-describe.skipIf(process.platform === "win32")("D7: a link that was planted", () => {
+describe.skipIf(process.platform === "win32")("D7: a planted link", () => {
   it.each([
     ["the document", ""],
     ["the commit directory", ".commit"],
@@ -77,6 +79,15 @@ describe.skipIf(process.platform === "win32")("D7: a link that was planted", () 
     expectUntouched();
   });
 
+  it("and a planted FIFO as the note of the lock's owner holds up nobody", async () => {
+    const registry = await withAssignment();
+    const note = `${registry.path}.commit/lock-owner`;
+    expect(spawnSync("mkfifo", [note]).status).toBe(0);
+    // In another process, which can be killed: opening the FIFO would block this one.
+    const program = Program.node("assigner.ts", [registry.path, registry.range.join("-"), "/p/other"]);
+    expect(JSON.parse(String(await program.nextLine()))).toMatchObject({ port: registry.range[0] + 1 });
+  });
+
   it("as a head or a version in the commit directory is never published or written through", async () => {
     const registry = await withAssignment();
     const commits = `${registry.path}.commit`;
@@ -113,8 +124,8 @@ describe.skipIf(process.platform === "win32")("D7: a link that was planted", () 
   });
 });
 
-describe("a lock that was planted", () => {
-  it("and is refreshed for ever ends in a time-out that says who, where, and what to do", async () => {
+describe("a planted lock", () => {
+  it("and is refreshed for ever ends in a time-out that names owner, lock and remedy", async () => {
     const registry = await withAssignment();
     const lock = `${registry.path}.lock`;
     fs.mkdirSync(lock);
@@ -136,7 +147,7 @@ describe("a lock that was planted", () => {
     expect(await registry.open().getAssignment(registry.project("shop"))).toMatchObject({ port: registry.range[0] });
   });
 
-  it("and never refreshed is taken over, also with a time in the future", async () => {
+  it("and never refreshed is taken over, even if its time is in the future", async () => {
     const registry = await withAssignment();
     const lock = `${registry.path}.lock`;
     const tomorrow = new Date(Date.now() + 86_400_000);

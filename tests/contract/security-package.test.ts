@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import lock from "../../package-lock.json" with { type: "json" };
 
-/** What npm runs on the machine of whoever installs a package. */
+/** What npm runs on the machine of a user who installs a package. */
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare"];
 
 describe("the package", () => {
@@ -11,7 +11,7 @@ describe("the package", () => {
     expect(Object.keys(packageJson.scripts).filter((name) => INSTALL_SCRIPTS.includes(name))).toEqual([]);
   });
 
-  it("holds nothing but compiled sources and texts: no binary, no key, no test", () => {
+  it("contains only compiled sources and texts: no binary, no key, no test", () => {
     const args = ["pack", "--dry-run", "--ignore-scripts", "--json"];
     const shell = process.platform === "win32";
     const [manifest] = JSON.parse(
@@ -26,7 +26,7 @@ describe("the package", () => {
     expect(paths.filter((path) => !isExpected(path))).toEqual([]);
   });
 
-  it("depends on a handful of packages that run nothing when installed, save those it says", () => {
+  it("depends on a few packages that run nothing when installed, except the documented ones", () => {
     expect(Object.keys(packageJson.dependencies).sort()).toEqual([
       "@bomb.sh/tab",
       "commander",

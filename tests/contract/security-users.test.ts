@@ -9,7 +9,7 @@ import { ALICE, askAs, BOB, CAN_BE_OTHERS, MALLORY, runAs, SHARED_GROUP, type Us
 const ALICE_IDS = { uid: ALICE.uid, gid: ALICE.gid };
 const modeOf = (path: string) => (fs.statSync(path).mode & 0o7777).toString(8);
 
-/** A directory of this mode and owner, reachable for everybody. */
+/** A directory of this mode and owner, reachable for every user. */
 function directoryOf(owner: User | { uid: 0; gid: number }, mode: number): string {
   const outer = temporaryDirectory();
   fs.chmodSync(outer, 0o755);
@@ -36,9 +36,9 @@ describe("D6: the files of a new registry", () => {
   });
 });
 
-// Root is needed to be somebody else.
+// Only root can run a process as another user.
 describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
-  it("a private registry is nobody else's to read or change", async () => {
+  it("a private registry cannot be read or changed by other users", async () => {
     const range = await freePorts(5);
     const directory = directoryOf(ALICE, 0o700);
     const path = join(directory, "port-registry.json");
@@ -48,7 +48,7 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
     expect(await askAs(ALICE, path, range, "list")).toHaveLength(1);
   });
 
-  it("a registry that others may only read is not changed by them, and they are told at once", async () => {
+  it("a registry that others may only read is not changed by them, and the error comes at once", async () => {
     const range = await freePorts(5);
     const path = join(directoryOf(ALICE, 0o755), "port-registry.json");
     await askAs(ALICE, path, range, "assign", "/projects/shop");
@@ -83,7 +83,7 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
     expect(await askAs(ALICE, path, range, "release", "/projects/b")).toMatchObject({ status: "released" });
   });
 
-  it("a member takes the Python tool's lock though another made it, and says so where that cannot be", async () => {
+  it("a member takes the Python tool's lock even if another made it, and reports if that is not possible", async () => {
     const range = await freePorts(5);
     const directory = directoryOf({ uid: 0, gid: SHARED_GROUP }, 0o2770);
     const [path, lock] = [join(directory, "port-registry.json"), join(directory, "port-registry.lock")];
@@ -96,7 +96,7 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
     expect(refused).toMatchObject({ code: "REGISTRY_ACCESS", remedy: expect.stringContaining("chmod g+rw") });
   });
 
-  it("a directory that root makes in somebody's home is theirs", async () => {
+  it("a directory that root makes in a user's home belongs to that user", async () => {
     const range = await freePorts(5);
     const home = directoryOf(ALICE, 0o700);
     const path = join(home, ".iris-devtester", "deeper", "port-registry.json");
@@ -107,11 +107,13 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
   });
 
   it("members of a group get distinct ports at once", async () => {
-    const range = await freePorts(12);
+    const range = await freePorts(20);
     const path = join(directoryOf({ uid: 0, gid: SHARED_GROUP }, 0o2770), "port-registry.json");
     const users = Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? ALICE : BOB));
     const answers = await Promise.all(users.map((user, index) => askAs(user, path, range, "assign", `/p/${index}`)));
-    expect(new Set(answers.map(({ port }) => port)).size).toBe(12);
+    const ports = answers.map(({ port, message }) => port ?? message);
+    expect([...new Set(ports)]).toEqual(ports);
+    for (const port of ports) expect(port).toBeTypeOf("number");
   });
 
   it("a lock that a member left behind is taken over by another", async () => {
@@ -138,10 +140,10 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
     expect(owners).toHaveLength(3);
   });
 
-  describe("where everybody may add files, as in /tmp,", () => {
+  describe("in a directory where every user may add files, such as /tmp,", () => {
     it.each<[string, (path: string) => string[]]>([
       ["a document", (path) => ["sh", "-c", `echo '{"schema_version":"1.0","assignments":[]}' > '${path}'`]],
-      ["a document that nobody else may read", (path) => ["sh", "-c", `umask 077; echo '{' > '${path}'`]],
+      ["a document that other users may not read", (path) => ["sh", "-c", `umask 077; echo '{' > '${path}'`]],
       ["a commit directory", (path) => ["mkdir", `${path}.commit`]],
       [
         "a commit directory with a head",
@@ -152,19 +154,19 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
       ["a link as a lock", (path) => ["ln", "-s", "/etc", `${path}.lock`]],
       ["a link as the document", (path) => ["ln", "-s", "/etc/hostname", path]],
       ["a link as the commit directory", (path) => ["ln", "-s", "/tmp", `${path}.commit`]],
-    ])("%s that a stranger planted only ever ends in an error that says so", async (_, plant) => {
+    ])("%s that another user planted only causes an error that names it", async (_, plant) => {
       const range = await freePorts(5);
       const path = join(directoryOf({ uid: 0, gid: 0 }, 0o1777), "port-registry.json");
       const [command = "", ...args] = plant(path);
       await runAs(MALLORY, command, ...args).output();
-      const before = fs.readdirSync("/etc").length;
-      const begin = performance.now();
       const { code, message, remedy } = await askAs(ALICE, path, range, "assign", "/projects/shop");
       expect(["REGISTRY_ACCESS", "PORT_ASSIGNMENT_TIMEOUT"]).toContain(code);
       expect(message).toContain(path);
       expect(remedy).toMatch(/IRIS_PORT_REGISTRY|rmdir|move/);
-      expect(performance.now() - begin).toBeLessThan(10_000);
-      expect(fs.readdirSync("/etc").length).toBe(before);
+      // Where the planted links lead.
+      expect(
+        fs.readdirSync("/etc").filter((name) => /^(head|data|copy)\.|^lock-owner|port-registry/.test(name)),
+      ).toEqual([]);
     });
   });
 });

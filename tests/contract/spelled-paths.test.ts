@@ -22,7 +22,7 @@ async function machineWithLink() {
 }
 
 describe("R5, R7: an entry whose path is not canonical", () => {
-  test("is the one that its exact spelling means: a link, a trailing slash, a relative path", async () => {
+  test("is found by its exact spelling: a link, a trailing slash, a relative path", async () => {
     const { machine, real, link, port, pythonPort } = await machineWithLink();
     const registry = machine.open();
     for (const spelled of [link, `${real}/`, "some/relative/path", "."]) {
@@ -35,13 +35,13 @@ describe("R5, R7: an entry whose path is not canonical", () => {
     expect((await registry.getAssignment(real))?.port).toBe(port);
   });
 
-  test("of an instance is meant by the spelling with the instance", async () => {
+  test("of an instance is found by the spelling with the instance", async () => {
     const { machine, link, pythonPort } = await machineWithLink();
     addPythonEntry(machine, `${link}#two`, pythonPort);
     expect(await machine.open().releasePort(link, { instance: "two" })).toMatchObject({ port: pythonPort });
   });
 
-  test("is not meant by another spelling of its directory, nor without such an entry", async () => {
+  test("is not found by another spelling of its directory, nor without such an entry", async () => {
     const { machine, real, link, port, pythonPort } = await machineWithLink();
     expect((await machine.open().getAssignment(link))?.port).toBe(port);
     addPythonEntry(machine, link, pythonPort);

@@ -68,7 +68,7 @@ describe("D4: the document goes on", () => {
     expect(await counter.count()).toBe(2);
   });
 
-  test("after its commit directory lost the head, and what lay in there is not published", async () => {
+  test("after its commit directory lost the head, and files left in it are not published", async () => {
     const counter = new Counter();
     await counter.increase();
     for (const name of counter.names("head")) fs.rmSync(join(counter.chain, name));
@@ -110,7 +110,7 @@ describe("D4: the document goes on", () => {
     expect(counter.token().revision).toBe(2);
   });
 
-  test("when another program changed it while a change was made: nothing of either is lost", async () => {
+  test("when another program changed it during a change, without losing anything of either", async () => {
     const counter = new Counter();
     await counter.increase();
     const other = counter.open();
@@ -128,7 +128,7 @@ describe("D4: the document goes on", () => {
     expect(await counter.count()).toBe(3);
   });
 
-  test("when it becomes whole a moment after it was read in half", async () => {
+  test("when it becomes complete a moment after half of it was read", async () => {
     const counter = new Counter();
     await counter.increase();
     const whole = fs.readFileSync(counter.path);
@@ -151,11 +151,11 @@ async function commitBeside(counter: Counter, store: FileStore): Promise<void> {
     serializeDocument(counted(document, countOf(document) + 1), token),
   );
   fs.renameSync(join(counter.chain, `head.${revision}.${commit}`), join(counter.chain, `head.${next}`));
-  // It is not published: whoever comes next does that.
+  // It is not published here: the next commit does that.
 }
 
 describe("the commit directory", () => {
-  test("is swept of versions that were never published, now and then", async () => {
+  test("is sometimes cleared of versions that were never published", async () => {
     const counter = new Counter();
     const store = counter.open();
     await counter.increase(undefined, store);
@@ -216,7 +216,7 @@ describe("who may read and write", () => {
     expect(fs.statSync(counter.chain).mode & 0o777).toBe(0o770);
   });
 
-  test("a change that fails leaves lock and document as they were", async () => {
+  test("a failed change leaves lock and document as they were", async () => {
     const counter = new Counter();
     await counter.increase();
     const change = async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RegistryDocument } from "../../src/stores/document.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
-// What a system answers now and then, at the calls where it does: no test can bring a real one to it on demand.
+// Rare errors of the system, at the calls that can report them; a real system cannot be made to report them on demand.
 
 const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
 const { fstatSync, lstatSync, openSync, renameSync, rmdirSync } = fs;
@@ -54,7 +54,7 @@ function insteadOfRenaming(
 }
 
 describe("a claimed version", () => {
-  test("that a helper published first counts as published", async () => {
+  test("that another process published first counts as published", async () => {
     await increase();
     insteadOfRenaming("data", (from, to) => {
       renameSync(from, to);
@@ -64,7 +64,7 @@ describe("a claimed version", () => {
     expect(JSON.parse(fs.readFileSync(path, "utf8")).iris_ports.revision).toBe(2);
   });
 
-  test("that somebody deleted before it was published is made anew", async () => {
+  test("that was deleted before it was published is made anew", async () => {
     await increase();
     insteadOfRenaming("data", (from, to) => {
       fs.rmSync(from);
@@ -73,7 +73,7 @@ describe("a claimed version", () => {
     expect(await increase()).toBe(2);
   });
 
-  test("that the system does not publish is an error, and is published by the next", async () => {
+  test("that the system cannot publish is an error, and the next commit publishes it", async () => {
     await increase();
     insteadOfRenaming("data", (from) => {
       throw systemError("EIO", from);
@@ -87,7 +87,7 @@ describe("a claimed version", () => {
 });
 
 describe("the first head", () => {
-  test("that somebody else made at the same time is used, also where Windows says EPERM", async () => {
+  test("that another process made at the same time is used, even if Windows reports EPERM", async () => {
     insteadOfRenaming("port-registry.json.commit.", (from, to) => {
       renameSync(from, to);
       throw systemError("EPERM", to);
@@ -151,7 +151,7 @@ function withOtherGroup(): typeof fs.fstatSync {
   return ((fd: number) => Object.assign(fstatSync(fd), { gid: gid++ })) as typeof fs.fstatSync;
 }
 
-test("what has no code of the system is nobody's to explain", async () => {
+test("an error without a system code is not explained", async () => {
   await increase();
   for (const read of ["readFileSync", "readSync"] as const)
     vi.spyOn(fs, read).mockImplementation(() => {
@@ -201,7 +201,7 @@ describe("a directory that is flushed", () => {
 describe("the lock", () => {
   const lockPath = () => `${path}.lock`;
 
-  /** One that nobody refreshes, though its time lies ahead. */
+  /** A lock that is not refreshed, although its time is in the future. */
   async function leaveLock(): Promise<void> {
     await increase();
     fs.mkdirSync(lockPath());
@@ -221,7 +221,7 @@ describe("the lock", () => {
     });
   });
 
-  test("that its owner gave back just before it was taken over is taken", async () => {
+  test("that its owner released just before the takeover is taken", async () => {
     await leaveLock();
     vi.spyOn(fs, "rmdirSync").mockImplementation((at) => {
       rmdirSync(at);
@@ -230,7 +230,7 @@ describe("the lock", () => {
     expect(await increase()).toBe(2);
   });
 
-  test("that cannot be looked at is an error", async () => {
+  test("that cannot be inspected is an error", async () => {
     await leaveLock();
     vi.spyOn(fs, "lstatSync").mockImplementation(((at: string, options: object) => {
       if (at === lockPath()) throw systemError("EACCES", lockPath());
@@ -239,7 +239,7 @@ describe("the lock", () => {
     await expect(increase()).rejects.toMatchObject({ code: "REGISTRY_ACCESS" });
   });
 
-  test("whose owner's note is another user's gets a note of its own", async () => {
+  test("whose owner note belongs to another user gets a new note", async () => {
     await increase();
     let isRefused = false;
     vi.spyOn(fs, "openSync").mockImplementation((at, flags, mode) => {
@@ -267,7 +267,7 @@ describe("the lock", () => {
   });
 });
 
-test("an unreadable document is not replaced where its bytes cannot be kept", async () => {
+test("an unreadable document is not replaced if its bytes cannot be kept", async () => {
   fs.writeFileSync(path, "{");
   vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
     if (String(to).includes(".corrupt-")) throw systemError("ENOSPC", String(to));
@@ -280,12 +280,13 @@ test("an unreadable document is not replaced where its bytes cannot be kept", as
 });
 
 test("a cause that is no error is said as it is", async () => {
-  const { accessError, osCode } = await import("../../src/stores/safe-file.ts");
+  const { accessError } = await import("../../src/stores/access-errors.ts");
+  const { osCode } = await import("../../src/errors/os-code.ts");
   expect(accessError(path, path, "half a sentence").message).toContain("The system says: half a sentence");
   expect([osCode(null), osCode("EIO"), osCode({ code: 5 }), osCode({ code: "EIO" })]).toEqual(["", "", "", "EIO"]);
 });
 
-test("whoever looks at the files finds nothing in what cannot be read", async () => {
+test("a survey of the files finds nothing in an unreadable directory", async () => {
   await increase();
   fs.rmSync(join(`${path}.commit`, "lock-owner"), { force: true });
   fs.mkdirSync(join(`${path}.commit`, "lock-owner"));
@@ -296,7 +297,7 @@ test("whoever looks at the files finds nothing in what cannot be read", async ()
   expect(namesIn({ path: join(path, "nowhere"), kind: "directory" } as Parameters<typeof namesIn>[0])).toEqual([]);
 });
 
-test("a file where the commit directory belongs is an error that names it", async () => {
+test("a file in place of the commit directory is an error that names it", async () => {
   fs.writeFileSync(`${path}.commit`, "");
   await expect(increase()).rejects.toMatchObject({
     code: "REGISTRY_ACCESS",
@@ -304,7 +305,7 @@ test("a file where the commit directory belongs is an error that names it", asyn
   });
 });
 
-test("a mode that may not be changed is left to who made the file, and any other failure is an error", async () => {
+test("a mode that may not be changed stays as the file's creator set it, and any other failure is an error", async () => {
   const { changeMode } = await import("../../src/stores/safe-file.ts");
   vi.spyOn(fs, "chmodSync").mockImplementation(() => {
     throw systemError("EPERM");
@@ -316,7 +317,7 @@ test("a mode that may not be changed is left to who made the file, and any other
   expect(() => changeMode(path, 0o600)).toThrow("EIO");
 });
 
-test("whoever looks at the files does not take a mistake of ours for an unreadable file", async () => {
+test("a survey of the files does not take a programming error for an unreadable file", async () => {
   const { namesIn } = await import("../../src/stores/file-state.ts");
   vi.spyOn(fs, "readdirSync").mockImplementation(() => {
     throw new TypeError("a mistake of ours");
@@ -329,7 +330,7 @@ test("a head that comes while a headless commit directory is emptied is not touc
   const chain = `${path}.commit`;
   const [head] = fs.readdirSync(chain).filter((name) => name.startsWith("head.")) as [string];
   fs.rmSync(join(chain, head));
-  // Somebody else puts theirs there just before this one looks what lies in the directory.
+  // Another process puts its head there just before this one lists the directory.
   const { writeFileSync } = fs;
   vi.spyOn(fs, "writeFileSync").mockImplementation((at, text, options) => {
     writeFileSync(at, text, options);

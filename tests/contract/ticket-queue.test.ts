@@ -23,7 +23,7 @@ function writeTicket(directory: string, pid: number, arrivedAt = now() - 60_000,
 
 const isLinux = process.platform === "linux";
 
-test("a call wakes the first in line, and nobody else", async () => {
+test("a call wakes only the first in the queue", async () => {
   const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
   using first = queue.join(now());
   using second = queue.join(now() + 1);
@@ -34,7 +34,7 @@ test("a call wakes the first in line, and nobody else", async () => {
   expect([first?.isCalled(), second?.isCalled()]).toEqual([true, false]);
 });
 
-test("the first in line is due after a while, and newcomers stand in line then", () => {
+test("the first in the queue is due after a while, and newcomers then queue", () => {
   const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
   const clock = vi.spyOn(performance, "now").mockReturnValue(1_000);
   using _ = queue.join(now());
@@ -43,7 +43,7 @@ test("the first in line is due after a while, and newcomers stand in line then",
   expect(queue.state()).toBe("due");
 });
 
-test("one who comes back after a call has its former place", () => {
+test("a waiter that returns after a call has its former place", () => {
   const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
   const arrivedAt = now() - 60_000;
   using later = queue.join(now());
@@ -53,7 +53,7 @@ test("one who comes back after a call has its former place", () => {
   expect([later?.isCalled(), again?.isCalled()]).toEqual([false, true]);
 });
 
-test.runIf(isLinux)("the tickets of dead processes are passed over and removed", async () => {
+test.runIf(isLinux)("the tickets of dead processes are skipped and removed", async () => {
   const directory = join(temporaryDirectory(), "queue");
   const dead = await IdleProcess.start();
   await dead.kill();
@@ -65,7 +65,7 @@ test.runIf(isLinux)("the tickets of dead processes are passed over and removed",
   expect(left.filter((path) => fs.existsSync(path))).toEqual([]);
 });
 
-test("files of strangers are neither called nor removed", () => {
+test("files of other programs are neither called nor removed", () => {
   const directory = join(temporaryDirectory(), "queue");
   fs.mkdirSync(directory);
   const strange = Array.from({ length: 50 }, (_, index) => join(directory, `stranger-${index}`));
@@ -78,7 +78,7 @@ test("files of strangers are neither called nor removed", () => {
   expect(strange.every((path) => fs.existsSync(path))).toBe(true);
 });
 
-test("where no ticket can be had, nobody waits in vain", async () => {
+test("a process without a ticket does not wait in vain", async () => {
   const directory = join(temporaryDirectory(), "queue");
   fs.writeFileSync(directory, "");
   const queue = new TicketQueue(directory);
@@ -87,7 +87,7 @@ test("where no ticket can be had, nobody waits in vain", async () => {
   expect(queue.state()).toBe("empty");
 });
 
-test("where the registry's directory is missing, nobody waits in vain either", () => {
+test("a process does not wait in vain if the registry's directory is missing", () => {
   expect(new TicketQueue(join(temporaryDirectory(), "missing", "queue")).join(now())).toBeUndefined();
 });
 
@@ -115,7 +115,7 @@ test("a call before a waiter sleeps is not missed", async () => {
   expect(ticket?.isCalled()).toBe(true);
 });
 
-test("a waiter looks by itself where the system watches no more files", async () => {
+test("a waiter checks by itself if the system watches no more files", async () => {
   vi.spyOn(fs, "watch").mockImplementation(() => {
     throw Object.assign(new Error("ENOSPC: the limit for watchers is reached"), { code: "ENOSPC" });
   });
@@ -127,16 +127,33 @@ test("a waiter looks by itself where the system watches no more files", async ()
   expect(ticket?.isCalled()).toBe(true);
 });
 
-test.runIf(isLinux)("a waiter of another pid namespace is called, though its process cannot be seen", async () => {
-  const directory = join(temporaryDirectory(), "queue");
-  const dead = await IdleProcess.start();
-  await dead.kill();
-  const first = writeTicket(directory, dead.identity.pid, undefined, "1");
-  const queue = new TicketQueue(directory);
-  using second = queue.join(now());
-  queue.callNext();
-  expect([fs.existsSync(first), second?.isCalled()]).toEqual([false, false]);
+test("a waiter sleeps in a queue that cannot be read", async () => {
+  const queue = new TicketQueue(join(temporaryDirectory(), "queue"));
+  using ticket = queue.join(now());
+  vi.spyOn(fs, "readdirSync").mockImplementation(() => {
+    throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  });
+  const order: string[] = [];
+  const slept = ticket?.sleep().then(() => order.push("slept"));
+  await new Promise((resolve) => setImmediate(resolve));
+  order.push("another turn of the event loop");
+  await slept;
+  expect(order).toEqual(["another turn of the event loop", "slept"]);
 });
+
+test.runIf(isLinux)(
+  "a waiter of another pid namespace is called, although its process cannot be observed",
+  async () => {
+    const directory = join(temporaryDirectory(), "queue");
+    const dead = await IdleProcess.start();
+    await dead.kill();
+    const first = writeTicket(directory, dead.identity.pid, undefined, "1");
+    const queue = new TicketQueue(directory);
+    using second = queue.join(now());
+    queue.callNext();
+    expect([fs.existsSync(first), second?.isCalled()]).toEqual([false, false]);
+  },
+);
 
 test.runIf(isLinux).each([
   ["cannot be removed", (path: string) => fs.mkdirSync(path)],
@@ -168,7 +185,7 @@ test("a ticket that cannot be removed by its waiter is no error", () => {
 });
 
 test.each([
-  ["says nothing of pid namespaces", () => "pid:"],
+  ["reports no pid namespaces", () => "pid:"],
   [
     "has no pid namespaces",
     () => {
@@ -196,7 +213,7 @@ const OBSTACLES: readonly Obstacle[] = [
   ["is deleted again and again", deleteQueue],
   ["is a file", deleteQueue],
   ["is a symbolic link", deleteQueue],
-  ["has a first ticket of a process that never comes", (queue) => void writeTicket(queue, process.ppid)],
+  ["has a first ticket of a process that never takes its turn", (queue) => void writeTicket(queue, process.ppid)],
 ];
 
 test.runIf(isLinux).each(OBSTACLES)("D7: processes get their turns while the queue %s", async (name, make) => {

@@ -2,7 +2,9 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { PortAssignmentTimeoutError, RegistryAccessError } from "../../src/errors/errors.ts";
+import type { RegistryDocument } from "../../src/stores/document.ts";
 import { fileNames } from "../../src/stores/file-names.ts";
+import { FileStore } from "../../src/stores/file-store.ts";
 import { now, TicketQueue } from "../../src/stores/ticket-queue.ts";
 import { STALE_MS, Turnstile } from "../../src/stores/turnstile.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
@@ -28,7 +30,7 @@ const queue = () => new TicketQueue(fileNames(path).queue);
 const tickets = () => (fs.existsSync(fileNames(path).queue) ? fs.readdirSync(fileNames(path).queue) : []);
 const arrivalOf = (ticket: string | undefined) => ticket?.split(".")[0];
 
-/** The lock as another process holds it, which refreshes it; returns what gives it back. */
+/** The lock as another process holds and refreshes it; returns a function that releases it. */
 function holdLock(): () => void {
   fs.mkdirSync(lockPath());
   const timer = setInterval(() => fs.utimesSync(lockPath(), new Date(), new Date()), 200);
@@ -40,7 +42,7 @@ function holdLock(): () => void {
 }
 
 describe("within one process", () => {
-  test("callers pass one at a time, in their order, also after one that failed", async () => {
+  test("callers pass one at a time, in their order, even after one failed", async () => {
     const steps: string[] = [];
     const pass = (name: string) =>
       open().pass(async () => {
@@ -59,7 +61,31 @@ describe("within one process", () => {
     expect(fs.existsSync(lockPath())).toBe(false);
   });
 
-  test("one that waits for too long is told who has the lock", async () => {
+  test("callers that follow one another let the event loop turn between them", async () => {
+    const turns: string[] = [];
+    const pass = (name: string) =>
+      open().pass(async () => {
+        turns.push(name);
+        setImmediate(() => turns.push(`turn after ${name}`));
+      });
+    await Promise.all([pass("a"), pass("b")]);
+    await pass("c");
+    expect(turns).toEqual(["a", "turn after a", "b", "turn after b", "c"]);
+  });
+
+  test("a commit that needs no lock lets the event loop turn", async () => {
+    const store = new FileStore({ path, lockTimeoutMs: 20_000, isDurable: false });
+    const change = async (document: RegistryDocument) => ({ document: { ...document }, result: undefined });
+    await store.update(change);
+    let hasTurned = false;
+    setImmediate(() => {
+      hasTurned = true;
+    });
+    await store.update(change, { isLockOptional: true });
+    expect(hasTurned).toBe(true);
+  });
+
+  test("a caller that waits for too long learns the lock's owner", async () => {
     const done = Promise.withResolvers<void>();
     const first = open().pass(() => done.promise);
     const refused = open(50).pass(async () => "never");
@@ -71,7 +97,7 @@ describe("within one process", () => {
 });
 
 describe("between processes", () => {
-  test("a waiter gets the lock when its holder gives it back", async () => {
+  test("a waiter gets the lock when its owner releases it", async () => {
     const done = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
     const first = open().pass(() => {
@@ -88,7 +114,7 @@ describe("between processes", () => {
     expect(tickets()).toEqual([]);
   });
 
-  test("one that is called while the lock is held for longer comes back to its former place", async () => {
+  test("a waiter that is called while the lock stays taken returns to its former place", async () => {
     const giveBack = holdLock();
     const passing = open().pass(async () => "mine");
     await expect.poll(tickets, { timeout: 10_000 }).toHaveLength(1);
@@ -100,7 +126,7 @@ describe("between processes", () => {
     expect(await passing).toBe("mine");
   });
 
-  test("one whose time is over gives its place up", async () => {
+  test("a waiter whose time-out ends gives up its place", async () => {
     fs.mkdirSync(lockPath());
     await expect(open(50).pass(async () => "never")).rejects.toMatchObject({
       code: "PORT_ASSIGNMENT_TIMEOUT",
@@ -110,7 +136,7 @@ describe("between processes", () => {
     expect(tickets()).toEqual([]);
   });
 
-  test("a lock that nobody refreshes is taken over", async () => {
+  test("a lock that is not refreshed is taken over", async () => {
     fs.mkdirSync(lockPath());
     const past = Date.now() / 1_000 - 60;
     fs.utimesSync(lockPath(), past, past);
@@ -133,15 +159,15 @@ describe("between processes", () => {
 });
 
 describe("the waiters of other processes", () => {
-  test("are called at the end where one has waited for long", async () => {
+  test("are called at the end if one has waited for long", async () => {
     const ticket = await open().pass(async () => queue().join(now() - 60_000));
     expect(ticket?.isCalled()).toBe(true);
   });
 
-  test("are called before the work where one has waited for long already", async () => {
+  test("are not called before the lock is released, however long one has waited", async () => {
     using ticket = queue().join(now() - 60_000);
-    const passing = open().pass(async () => ticket?.isCalled());
-    expect(await passing).toBe(true);
+    expect(await open().pass(async () => ticket?.isCalled())).toBe(false);
+    expect(ticket?.isCalled()).toBe(true);
   });
 
   test("are called when this process has passed for the last time", async () => {
@@ -161,13 +187,13 @@ describe("the waiters of other processes", () => {
   });
 });
 
-test("beside the Python tool, or where that cannot be told, every commit needs the lock", () => {
+test("beside the Python tool, or if that is unknown, every commit needs the lock", () => {
   fs.writeFileSync(fileNames(path).neighbourLock, "");
   expect(open().isPassable).toBe(false);
   expect(open(50, join(directory, `${"x".repeat(300)}.json`)).isPassable).toBe(false);
 });
 
-test("a lock in a directory that does not exist is an error, and nobody waits", async () => {
+test("a lock in a directory that does not exist is an error at once", async () => {
   const missing = join(directory, "missing", "port-registry.json");
   const refused = open(20_000, missing).pass(async () => "never");
   await expect(refused).rejects.toThrow(RegistryAccessError);

@@ -8,7 +8,7 @@ import { reachOf } from "../../src/lifecycle/reach.ts";
 import { startIris } from "../../src/lifecycle/start-iris.ts";
 import { READ_LABELS } from "../../src/registry/container-labels.ts";
 
-/** What a start is asked for. */
+/** The options of a start. */
 export type Asked = {
   readonly registry: PortRegistry;
   readonly project: string;
@@ -59,7 +59,7 @@ const dockerCommand: Adapter = {
   start: (asked) => startByCommand(asked),
 };
 
-/** Both ways, which have to behave alike. */
+/** Both ways, which must behave alike. */
 export const ADAPTERS: readonly Adapter[] = [testcontainers, dockerCommand];
 
 /** A start through the docker command, which can be interrupted. */

@@ -8,6 +8,11 @@ import { freePorts } from "./free-ports.ts";
 /** The command as it is packed; the global setup builds it. */
 export const BIN = fileURLToPath(new URL("../../dist/lib/cli/bin.js", import.meta.url));
 
+/** The environment without what npm sets for its scripts: a command that starts in it was not started by npm or npx. */
+export const outsideNpm: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")),
+);
+
 /** How a command line ended and what it said. */
 export type CliResult = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -35,7 +40,8 @@ export class CliSandbox implements Disposable {
   }
 
   /**
-   * Starts `iris-ports` as a user would, with its standard input closed. Out of any terminal: the tests may be run in one.
+   * Starts `iris-ports` as a user would who has installed it globally, with its standard input closed. Out of any terminal
+   * and npm: the tests may be run in both.
    */
   start(
     args: readonly string[],
@@ -47,7 +53,7 @@ export class CliSandbox implements Disposable {
       detached: process.platform !== "win32",
       stdio,
       env: {
-        ...process.env,
+        ...outsideNpm,
         HOME: this.directory,
         IRIS_PORT_REGISTRY: this.registryPath,
         IRIS_PORT_RANGE: `${this.firstPort}-${this.firstPort + 9}`,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
-import { runCommand } from "../../scripts/run-command.ts";
+import { type CommandResult, runCommand } from "../../scripts/run-command.ts";
 import { CONSUMERS, type ConsumerTools } from "./consumer-tools.ts";
 import { temporaryDirectory } from "./registry.ts";
 
@@ -46,7 +46,7 @@ function pack(): PackedPackage {
   return { ...report, tarball: join(directory, report.filename) };
 }
 
-/** Somebody's project with the tarball installed as npm would: unpacked, its dependencies beside it, its bin linked. */
+/** A user's project with the tarball installed as by npm: unpacked, its dependencies beside it, its bin linked. */
 export class ConsumerProject {
   readonly directory = temporaryDirectory();
 
@@ -84,6 +84,7 @@ export class ConsumerProject {
       lib: ["es2023", "esnext.disposable", "dom"],
       module: "nodenext",
       strict: true,
+      declaration: true,
       exactOptionalPropertyTypes: true,
       types: ["node"],
       skipLibCheck: false,
@@ -97,26 +98,26 @@ export class ConsumerProject {
 
   /** Runs a file of the project; its stdout. */
   async run(file: string, env: Record<string, string> = {}): Promise<string> {
-    return this.#mustRun(process.execPath, [join(this.directory, file)], env);
+    return (await this.#mustRun(process.execPath, [join(this.directory, file)], env)).stdout;
   }
 
   /** Runs a command of node_modules/.bin, as npx does; its stdout. */
   async npx(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
     const PATH = [dirname(process.execPath), process.env["PATH"]].join(":");
-    return this.#mustRun(join(this.directory, "node_modules", ".bin", command), args, { PATH, ...env });
+    return (await this.#mustRun(join(this.directory, "node_modules", ".bin", command), args, { PATH, ...env })).stdout;
   }
 
   /** Runs a command in the project; its stdout and stderr. */
   async runTool(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-    const { exitCode, stdout, stderr } = await runCommand(command, args, { env, cwd: this.directory });
-    if (exitCode !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${exitCode}: ${stdout}${stderr}`);
+    const { stdout, stderr } = await this.#mustRun(command, args, env);
     return stdout + stderr;
   }
 
-  async #mustRun(command: string, args: readonly string[], env: Record<string, string>): Promise<string> {
-    const { exitCode, stdout, stderr } = await runCommand(command, args, { env });
+  async #mustRun(command: string, args: readonly string[], env: Record<string, string>): Promise<CommandResult> {
+    const result = await runCommand(command, args, { env, cwd: this.directory });
+    const { exitCode, stdout, stderr } = result;
     if (exitCode !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${exitCode}: ${stdout}${stderr}`);
-    return stdout;
+    return result;
   }
 
   /** Puts a package beside the others. */

@@ -1,8 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import lockfile from "proper-lockfile";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -29,10 +30,7 @@ export async function consumerTools(): Promise<ConsumerTools> {
       for (const name of ["package.json", "package-lock.json"])
         fs.copyFileSync(join(CONSUMERS, name), join(directory, name));
       // Not `npm ci`, which takes an optional package for another platform to be missing from the lock file.
-      execFileSync("npm", ["install", "--no-audit", "--no-fund"], {
-        cwd: directory,
-        stdio: ["ignore", "ignore", "inherit"],
-      });
+      await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund"], { cwd: directory });
       fs.writeFileSync(mark, "");
     }
   } finally {

@@ -12,7 +12,7 @@ import { temporaryDirectory } from "./registry.ts";
 /** Tests that set the stand-in's switches, or ask it who it is, run on the stand-in only. */
 export const isStandin = !process.env.IRIS_IMAGE;
 
-/** Real IRIS where `IRIS_IMAGE` names one, else the stand-in. */
+/** Real IRIS if `IRIS_IMAGE` names an image, else the stand-in. */
 export async function irisImage(): Promise<string> {
   return process.env.IRIS_IMAGE || (await ensureStandin());
 }
@@ -38,6 +38,8 @@ export type ChildStart = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly isReused?: boolean;
   readonly startupTimeoutMs?: number;
+  /** Follows the log from so many lines on. */
+  readonly logTail?: number;
   /** Ends, without `stop()`, as soon as the container is started. */
   readonly isLeftRunning?: boolean;
 };
@@ -118,7 +120,7 @@ export class ChildContainer {
     this.program = Program.node("start-container.ts", [JSON.stringify(start)], env);
   }
 
-  /** What became of its start. */
+  /** The result of its start. */
   async started(): Promise<ChildReport> {
     const line = await this.program.nextLine();
     if (line === undefined) throw new Error(`the child ended: ${(await this.program.ended()).stderr}`);
@@ -131,7 +133,7 @@ export class ChildContainer {
     await this.program.output();
   }
 
-  /** Ends it by a signal, and waits until nothing is left of it. */
+  /** Ends it by a signal, and waits until the process is gone. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     this.program.signal(signal);
     await this.program.ended();

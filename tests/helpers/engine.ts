@@ -11,7 +11,7 @@ export function dockerCli(args: readonly string[], input = ""): Promise<CommandR
   return runCommand("docker", args, { input });
 }
 
-/** `docker <args>` that has to work; its trimmed stdout. */
+/** `docker <args>` that must succeed; its trimmed stdout. */
 export async function docker(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await dockerCli(args);
   if (exitCode !== 0) throw new Error(`docker ${args.join(" ")}: exit code ${exitCode}: ${stderr}`);
@@ -31,7 +31,7 @@ export async function removeLabelled(label: string): Promise<void> {
   if (ids.length > 0) await docker("rm", "--force", "--volumes", ...ids);
 }
 
-/** The line with which a stand-in answers a connection: whom it reached. Rejects when there is none within 5 s. */
+/** The line with which a stand-in answers a connection, which identifies it. Rejects if there is none within 5 s. */
 export function askIdentity(host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";

@@ -25,14 +25,14 @@ export class FakeEngine implements ContainerEngine {
     this.timesListed++;
     await this.onList();
     if (this.isAbsent) throw new EngineAbsentError();
-    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it." });
+    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it" });
     const listed = [...this.containers];
     await this.onListed();
     return listed;
   }
 
   async identify(): Promise<string> {
-    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it." });
+    if (!this.isReachable) throw new ContainerEngineError({ what: "The engine is down.", remedy: "start it" });
     return this.id;
   }
 
@@ -44,7 +44,7 @@ export class FakeEngine implements ContainerEngine {
   }
 
   async removeContainer(id: string): Promise<void> {
-    if (this.isStubborn) throw new ContainerEngineError({ what: "The engine refuses.", remedy: "ask again." });
+    if (this.isStubborn) throw new ContainerEngineError({ what: "The engine refuses.", remedy: "ask again" });
     this.containers = this.containers.filter((container) => container.id !== id);
   }
 

@@ -16,15 +16,15 @@ import { freePorts } from "./free-ports.ts";
 
 const WORKER = fileURLToPath(new URL("../fixtures/action/runner-worker.ts", import.meta.url));
 
-/** What a step gets beside what every step gets. */
+/** What a step gets in addition to what every step gets. */
 export type StepInput = {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** Runs in the place of the bundle. */
+  /** Runs in place of the bundle. */
   readonly script?: string;
 };
 
-/** How a step ended, and what it told the runner. */
+/** How a step ended, and what it reported to the runner. */
 export type StepResult = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -10,7 +10,7 @@ const BLOCKS = 138;
 
 /**
  * Ports that are free now and that no other test uses while this one runs. The block is reserved by a UDP socket on its
- * first number, which is in no TCP listener's way and is given back by the system whatever becomes of the process.
+ * first number, which does not conflict with a TCP listener and is released by the system when the process ends.
  */
 export async function freePorts(count: number): Promise<readonly [first: number, last: number]> {
   const ports = await reservePorts(count);
@@ -18,7 +18,7 @@ export async function freePorts(count: number): Promise<readonly [first: number,
   return ports.range;
 }
 
-/** The same for as long as one likes: for the tests of a file that share a container. */
+/** The same without a time limit, for the tests of a file that share a container. */
 export async function reservePorts(count: number): Promise<ReservedPorts> {
   if (count > BLOCK) throw new RangeError(`a test gets at most ${BLOCK} ports`);
   for (let attempt = 0; attempt < 500; attempt++) {
@@ -50,8 +50,8 @@ function reserve(port: number): Promise<AsyncDisposable | undefined> {
 }
 
 /**
- * Several hundred numbers, for tests that only ask for ports and never listen: some may be taken, which is passed over.
- * Apart from the blocks above, because a probe is in the way of another probe.
+ * Several hundred numbers, for tests that only ask for ports and never listen: some may be taken, which are skipped.
+ * Apart from the blocks above, because two probes of one port see each other.
  */
 export function wideRange(): readonly [first: number, last: number] {
   const first = 33_000 + randomInt(6_000);

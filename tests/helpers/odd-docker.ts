@@ -4,7 +4,7 @@ import { runCommand } from "../../scripts/run-command.ts";
 import { eventually } from "./engine.ts";
 import type { FakeHost } from "./fake-runner.ts";
 
-/** A PATH whose docker command does something of its own before it is docker; `oddity` makes the shell lines for that. */
+/** A PATH whose docker command runs the shell lines of `oddity` before the real docker. */
 export async function oddDocker(
   host: Pick<FakeHost, "directory">,
   oddity: (real: string, bin: string) => readonly string[],
@@ -17,7 +17,7 @@ export async function oddDocker(
   return `${bin}${delimiter}${process.env["PATH"]}`;
 }
 
-/** A docker command that first lets a stranger have the port that the container is about to get. */
+/** A docker command that first lets another program take the port of the container. */
 export async function thievingDocker(host: FakeHost, image: string): Promise<{ path: string; stranger: string }> {
   const stranger = `stranger-${host.ports[0]}`;
   const path = await oddDocker(host, (real, bin) => [
@@ -29,7 +29,7 @@ export async function thievingDocker(host: FakeHost, image: string): Promise<{ p
   return { path, stranger };
 }
 
-/** A docker command that hangs at what begins with these words. */
+/** A docker command that hangs if its arguments begin with these words. */
 export async function hangingDocker(host: FakeHost, words: string): Promise<string> {
   return oddDocker(host, (_, bin) => [
     `case "$* " in "${words} "*)`,
@@ -37,6 +37,18 @@ export async function hangingDocker(host: FakeHost, words: string): Promise<stri
     "  exec sleep 600",
     "esac",
   ]);
+}
+
+/** A docker command that takes its time for this word; {@link dockerHangs} tells when it has begun. */
+export async function slowDocker(host: FakeHost, word: string): Promise<string> {
+  return oddDocker(host, (_, bin) => [`if [ "$1" = ${word} ]; then touch "${bin}/hangs"; sleep 1; fi`]);
+}
+
+/** A docker command that counts how often it is given this word first. */
+export async function countingDocker(host: FakeHost, word: string): Promise<{ path: string; timesRun: () => number }> {
+  const path = await oddDocker(host, (_, bin) => [`if [ "$1" = ${word} ]; then echo run >> "${bin}/count"; fi`]);
+  const count = join(host.directory, "bin", "count");
+  return { path, timesRun: () => (existsSync(count) ? readFileSync(count, "utf8").trim().split("\n").length : 0) };
 }
 
 /** A docker command that writes down what `docker create` was given. */

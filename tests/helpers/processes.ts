@@ -2,12 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import type { ProcessHolder, ProcessIdentity } from "../../src/registry/holder.ts";
 import { identifyProcess } from "../../src/registry/host/process-identity.ts";
-
-// Tests that start processes wait for a machine that may be busy with many others.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** A real process that does nothing until it is killed. */
 export class IdleProcess {
@@ -28,7 +25,7 @@ export class IdleProcess {
     return new IdleProcess(child, await identifyProcess(child.pid as number));
   }
 
-  /** `kill -9`, and waits until nothing is left of it. */
+  /** `kill -9`, and waits until the process is gone. */
   async kill(): Promise<void> {
     await endChild(this.#child);
   }

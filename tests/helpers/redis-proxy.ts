@@ -43,6 +43,11 @@ export class RedisProxy {
     this.#drop();
   }
 
+  /** Leaves every connection; later ones lead to another server. */
+  leadLaterTo(port: number): void {
+    this.#port = port;
+  }
+
   /** Cuts the connection when the next request comes, or the answer to it; later connections work. */
   loseNext(what: "request" | "answer"): void {
     this.#losing = what;

@@ -17,7 +17,7 @@ export function temporaryDirectory(): string {
 }
 
 const REDIS_URL = inject("redisUrl");
-/** True where the contract's tests run on a Redis server: what is about files does not apply there. */
+/** True where the contract's tests run on a Redis server: rules about files do not apply there. */
 export const isOnRedis = REDIS_URL !== undefined;
 
 /** A registry of the test's own, its engine, and projects to use it for. */

@@ -1,14 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { Program } from "./processes.ts";
 
-/** Only root may become somebody else: elsewhere the tests that need it are skipped by name. */
+/** Only root may become another user: elsewhere the tests that need it are skipped by name. */
 export const CAN_BE_OTHERS = process.platform === "linux" && process.getuid?.() === 0;
 
-/** Somebody else on this host; needs no entry in the system's list of users. */
+/** Another user of this host; needs no entry in the system's list of users. */
 export type User = { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
 
 const SHARED_GROUP = 65_100;
-/** Two users who share a group, and one who is a stranger to both. */
+/** Two users who share a group, and one outside it. */
 export const ALICE: User = { uid: 65_001, gid: 65_001, groups: [SHARED_GROUP] };
 export const BOB: User = { uid: 65_002, gid: 65_002, groups: [SHARED_GROUP] };
 export const MALLORY: User = { uid: 65_003, gid: 65_003 };
@@ -21,7 +21,7 @@ export function runAs({ uid, gid, groups }: User, command: string, ...args: read
   return new Program("setpriv", [...identity, "--", command, ...args], { env: { HOME: "/nonexistent" }, cwd: "/" });
 }
 
-/** What a registry says to another user; see tests/fixtures/registry-user.ts. */
+/** The result of a registry operation by another user; see tests/fixtures/registry-user.ts. */
 export async function askAs(
   user: User,
   registryPath: string,

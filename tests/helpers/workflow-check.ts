@@ -26,7 +26,7 @@ let checked = 0;
 
 type Validated = Parameters<typeof validate>[0];
 
-/** What GitHub's checker has against a workflow or `action.yml`, each with the line of the text. */
+/** The problems that GitHub's checker finds in a workflow or `action.yml`, each with its line. */
 export async function complaintsAbout(path: string, text: string): Promise<readonly string[]> {
   failures.length = 0;
   const document = {
@@ -37,7 +37,7 @@ export async function complaintsAbout(path: string, text: string): Promise<reado
   } as Validated;
   const found = await validate(document, {
     actionsMetadataProvider: {
-      // Of other people's actions nothing is known here; of ours, what action.yml says.
+      // Other actions are unknown here; ours is known from action.yml.
       fetchActionMetadata: async ({ owner, name }) =>
         `${owner}/${name}` === "org/iris-ports"
           ? { name, description: "", inputs: ACTION.inputs, outputs: ACTION.outputs }

@@ -47,7 +47,7 @@ it.each(Object.keys(COMMANDS))(
   },
 );
 
-it("the job hook removes what a dead job left, and leaves its neighbour alone", async () => {
+it("the job hook removes what a dead job left, and leaves a live job alone", async () => {
   using sandbox = await CliSandbox.create();
   const forever = ["--", process.execPath, "-e", "console.log(process.pid); setInterval(() => {}, 1e6)"];
   const start = async (project: string) => {

@@ -1,6 +1,6 @@
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CliSandbox, resultOf, said } from "../helpers/cli.ts";
 
 describe("iris-ports", () => {
@@ -60,12 +60,12 @@ describe("iris-ports", () => {
     expect(await sandbox.json("list")).toHaveLength(1);
   });
 
-  it("takes the working directory for the project", async () => {
+  it("uses the working directory as the project", async () => {
     expect(await stdoutOf("assign")).toBe("<dir> has port <port 0>. To release it: iris-ports release <dir>\n");
     expect(await stdoutOf("release")).toBe("Released port <port 0> (<dir>).\n");
   });
 
-  it("L2: prints JSON that says everything", async () => {
+  it("L2: prints JSON with every field", async () => {
     const assigned = await sandbox.json("assign", "shop", "--port", String(sandbox.firstPort + 5));
     const expected = {
       projectPath: `${sandbox.directory}/shop`,
@@ -97,7 +97,7 @@ describe("iris-ports", () => {
     expect([before.stdout, after.stdout].map(sandbox.stable.bind(sandbox))).toEqual(["<port 3>\n", "<port 4>\n"]);
   });
 
-  it("cleans what a process left behind that is gone", async () => {
+  it("cleans what a dead process left behind", async () => {
     const child = sandbox.start([
       "run",
       "--",
@@ -105,15 +105,18 @@ describe("iris-ports", () => {
       "-e",
       "console.log(process.pid); setInterval(() => {}, 1000)",
     ]);
-    const [pid] = await said(child, /\d+/);
-    const [{ holders }] = (await sandbox.json("list")) as [{ holders: [{ pid: number }] }];
-    expect(holders).toMatchObject([{ kind: "process", pid: child.pid }]);
+    const pid = Number((await said(child, /\d+/))[0]);
+    // The port is held by `run`, and after a moment by its command.
+    await vi.waitFor(
+      async () => expect(await sandbox.json("list")).toMatchObject([{ holders: [{ kind: "process", pid }] }]),
+      { timeout: 20_000 },
+    );
     const ended = resultOf(child);
     child.kill("SIGKILL");
-    process.kill(Number(pid));
+    process.kill(pid);
     await ended;
-    expect(await sandbox.json("list")).toMatchObject([{ status: "stale", holders: [{ pid: child.pid }] }]);
-    expect(cells(await stdoutOf("list"))[1]?.[5]).toBe(`gone: process ${child.pid} (${process.execPath})`);
+    expect(await sandbox.json("list")).toMatchObject([{ status: "stale", holders: [{ pid }] }]);
+    expect(cells(await stdoutOf("list"))[1]?.[5]).toBe(`gone: process ${pid} (${process.execPath})`);
     expect(cells(await stdoutOf("clean")).map((row) => row[0])).toEqual(["Removed as stale:", "Project", "<dir>"]);
     expect(await stdoutOf("clean")).toBe("Nothing is stale.\n");
   });
@@ -128,7 +131,7 @@ describe("iris-ports", () => {
       expect(readFileSync(sandbox.registryPath)).toEqual(before);
     });
 
-    it("gives everything back with --yes", async () => {
+    it("releases every port with --yes", async () => {
       await sandbox.run(["assign", "a"]);
       await sandbox.run(["assign", "b"]);
       expect(await stdoutOf("clear", "--yes")).toBe("Released 2 ports.\n");
@@ -155,7 +158,7 @@ describe("iris-ports", () => {
     }
   });
 
-  it("does not mind a reader that has seen enough", async () => {
+  it("ends quietly if the reader of its output has closed the pipe", async () => {
     for (const project of ["a", "b"]) await sandbox.run(["assign", project]);
     const child = sandbox.start(["list", "--json"]);
     child.stdout?.destroy();

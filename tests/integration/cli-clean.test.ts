@@ -36,7 +36,8 @@ async function leftContainer(sandbox: CliSandbox): Promise<string> {
     lifetime: "holders",
   });
   const options = Object.entries(labels).flatMap(([label, value]) => ["--label", `${label}=${value}`]);
-  await docker("create", "--name", assignment.containerName, ...options, await ensureStandin());
+  const publish = ["--publish", `127.0.0.1:${assignment.port}:1972`];
+  await docker("create", "--name", assignment.containerName, ...options, ...publish, await ensureStandin());
   await maker.kill();
   await sandbox.run(["release", project]);
   return assignment.containerName;

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCommand } from "../../scripts/run-command.ts";
 import { CliSandbox } from "../helpers/cli.ts";
@@ -46,6 +47,17 @@ describe("iris-ports env", () => {
     });
   });
 
+  it("warns if Node cannot read back a path with both quotation marks", async () => {
+    const project = sandbox.project(`it's a "shop"`);
+    expect(await run("env", project, "--write", ".env")).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/warning: Node's --env-file cannot read IRIS_PORTS_PROJECT in .*\.env: /),
+    });
+    expect(parseEnv(read(".env"))["IRIS_PORTS_PROJECT"]).not.toBe(project);
+    expect((await run("env", sandbox.project("it's"), "--write", "other.env")).stderr).toBe("");
+    expect(parseEnv(read("other.env"))["IRIS_PORTS_PROJECT"]).toBe(path("it's"));
+  });
+
   it("adds the web port to an assignment that has none", async () => {
     await run("assign", "shop");
     expect((await run("env", "shop", "--no-web-port")).stdout).not.toContain("WEB_PORT");
@@ -56,12 +68,12 @@ describe("iris-ports env", () => {
     });
   });
 
-  it("does without a web port in a range that has none, unless it was asked for", async () => {
+  it("assigns no web port in a range that has none, unless it was requested", async () => {
     expect((await sandbox.run(["env", "shop"])).stdout).not.toContain("WEB_PORT");
     expect(await sandbox.run(["env", "shop", "--web-port"])).toMatchObject({ exitCode: 2 });
   });
 
-  it("uses the web port that the project has, whatever the range is by now", async () => {
+  it("uses the web port that the project has, whatever the present range", async () => {
     const before = (await run("env", "shop", "--format", "vscode")).stdout;
     expect(await sandbox.run(["env", "shop", "--format", "vscode"])).toEqual({
       exitCode: 0,
@@ -70,11 +82,11 @@ describe("iris-ports env", () => {
     });
   });
 
-  it("says that --port is too high where a format needs a web port", async () => {
+  it("says that --port is too high if a format needs a web port", async () => {
     const { exitCode, stderr } = await run("env", "shop", "--format", "toml", "--port", "14735");
     expect({ exitCode, stderr }).toEqual({
       exitCode: 2,
-      stderr: expect.stringMatching(/^To fix: give --port up to 14734, or leave it out\.$/m),
+      stderr: expect.stringMatching(/^To fix: give --port up to 14734, or leave it out$/m),
     });
     expect(await run("env", "shop", "--format", "toml")).toMatchObject({ exitCode: 0 });
   });
@@ -88,7 +100,7 @@ describe("iris-ports env", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
-  it("says how to get a web port where a format needs one and the port is too high", async () => {
+  it("says how to get a web port if a format needs one and the port is too high", async () => {
     const fresh = await sandbox.run(["env", "shop", "--format", "toml"]);
     expect(fresh).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/: run the command again .*--range /) });
     expect(await sandbox.json("list")).toEqual([]);
@@ -96,12 +108,12 @@ describe("iris-ports env", () => {
     const { exitCode, stderr } = await sandbox.run(["env", "shop", "--format", "toml"]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/^To fix: /m) });
     const [, release = ""] =
-      / iris-ports (release \S+), then run the command again with lower ports/.exec(stderr) ?? [];
+      /\(iris-ports (release \S+)\), then run the command again with lower ports/.exec(stderr) ?? [];
     expect(await sandbox.run(release.split(" "))).toMatchObject({ exitCode: 0 });
     expect(await run("env", "shop", "--format", "toml")).toMatchObject({ exitCode: 0 });
   });
 
-  it("writes only its own lines into .env: twice is once, and --check tells when it is out of date", async () => {
+  it("writes only its own lines into .env, once, and --check reports if they are out of date", async () => {
     write(".env", "SECRET=1\n# a comment\n");
     expect(await run("env", "--check", "--write", ".env")).toMatchObject({ exitCode: 1 });
     expect(await sandbox.json("list")).toEqual([]);
@@ -113,7 +125,8 @@ describe("iris-ports env", () => {
     expect(await run("env", "--check")).toMatchObject({ exitCode: 0, stderr: "" });
     write(".env", written.replace(/IRIS_PORT=\d+/, "IRIS_PORT=1"));
     const { exitCode, stderr } = await run("env", "--check");
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/\.env is out of date/) });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/\.env is out of date: run the same command with --write \.env instead of --check\.\n$/);
     expect(read(".env")).toContain("IRIS_PORT=1\n");
   });
 
@@ -137,7 +150,7 @@ describe("iris-ports env", () => {
     expect(read(".iris-agentic-dev.toml")).toContain(`\nweb_port = ${first + 50801}\n`);
   });
 
-  describe("changes nothing, and takes no port, where the file", () => {
+  describe("changes nothing, and assigns no port, if the file", () => {
     const cases: readonly (readonly [string, () => string, RegExp])[] = [
       ["is a directory", () => made(".env", (name) => fs.mkdirSync(name)), /is a directory/],
       [
@@ -176,7 +189,8 @@ describe("iris-ports env", () => {
         () => made("settings.json", (name) => fs.writeFileSync(name, '{"objectscript.conn": "prod"}')),
         /has something other than an object in objectscript\.conn/,
       ],
-      ["has an unknown format", () => "notes.txt", /does not say by its name which format/],
+      ["is not named", () => "", /The file of --write has a name that does not tell its format/],
+      ["has an unknown format", () => "notes.txt", /has a name that does not tell its format/],
       ["cannot be made", () => "no/such/directory/.env", /cannot be written/],
     ];
     function made(name: string, make: (path: string) => void): string {
@@ -204,7 +218,7 @@ describe("iris-ports env", () => {
     expect(read(".env")).toMatch(/^# IRIS_PORT=1972\nA=1\n# iris-ports begin/);
   });
 
-  it("leaves values that span lines whole, whatever their lines look like", async () => {
+  it("keeps values of several lines, whatever the lines look like", async () => {
     write(".env", 'CERT="-----\nIRIS_PORT=1\n-----"\nIRIS_NAMESPACE="A\nB"\n');
     expect(await run("env", "--write", ".env")).toMatchObject({
       exitCode: 2,
@@ -214,7 +228,7 @@ describe("iris-ports env", () => {
     expect(read(".env")).toMatch(/^CERT="-----\nIRIS_PORT=1\n-----"\n# IRIS_NAMESPACE="A\n# B"\n# iris-ports begin/);
   });
 
-  it("says where VS Code ignores the host and port of a connection, and leaves that alone", async () => {
+  it("reports that VS Code ignores the host and port of a connection, and leaves it alone", async () => {
     write("settings.json", '{ "objectscript.conn": { "server": "prod" } }\n');
     const { exitCode, stderr } = await run("env", "--write", "settings.json");
     expect({ exitCode, stderr }).toEqual({

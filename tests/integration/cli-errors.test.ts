@@ -27,9 +27,9 @@ describe("L6: iris-ports, when something is wrong,", () => {
   }
 
   it.each([
-    [["bogus"], /unknown command 'bogus'/],
-    [["list", "--bogus"], /unknown option '--bogus'/],
-    [["run"], /missing required argument/],
+    [["bogus"], /unknown command 'bogus'\n.*\nTo fix: see `iris-ports --help`/],
+    [["list", "--bogus"], /unknown option '--bogus'\nTo fix: see `iris-ports list --help`/],
+    [["run"], /missing required argument 'command'\nTo fix: see `iris-ports run --help`/],
     [
       ["run", "echo", "hello", "--version"],
       /^iris-ports: run needs `--` before its command, but "echo" comes before it/,
@@ -49,6 +49,21 @@ describe("L6: iris-ports, when something is wrong,", () => {
     const { exitCode, stderr } = await failure(args);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(words);
+  });
+
+  it.each([
+    ["from PATH", {}, "iris-ports"],
+    ["by npx", { npm_command: "exec" }, "npx iris-ports"],
+    ["by an npm script", { npm_command: "run-script" }, "npx iris-ports"],
+  ])("prints commands as they can be called where it was started %s", async (_, env, program) => {
+    expect((await failure(["list", "--bogus"], env)).stderr).toContain(`\nTo fix: see \`${program} list --help\`\n`);
+    expect((await failure(["port", "shop"], env)).stderr).toContain(
+      `\nTo fix: assign one: ${program} assign <dir>/shop\n`,
+    );
+    const { stderr } = await sandbox.run(["port", "shop", "--json"], env);
+    expect(JSON.parse(sandbox.stable(stderr)).error.remedy).toBe(`assign one: ${program} assign <dir>/shop`);
+    const { stdout } = await sandbox.run(["list", "--help"], env);
+    expect(stdout).toMatch(/^Usage: iris-ports list/);
   });
 
   it.runIf(process.platform === "linux")(
@@ -83,7 +98,7 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     },
   );
 
-  it("ends with 3 when no port is left, and says who has them", async () => {
+  it("exits with 3 if no port is left, and lists what takes each port", async () => {
     const range = ["--range", String(sandbox.firstPort)];
     await sandbox.run([...range, "assign", "shop"]);
     const { exitCode, stderr } = await failure([...range, "assign", "other"]);
@@ -91,7 +106,7 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     expect(stderr).toMatch(/<port 0> +<dir>\/shop: manual/);
   });
 
-  it("waits in the queue with --wait, and gets the port that is given back", async () => {
+  it("waits in the queue with --wait, and gets the released port", async () => {
     const range = ["--range", String(sandbox.firstPort)];
     await sandbox.run([...range, "assign", "shop"]);
     const waiting = sandbox.start([...range, "assign", "--quiet", "--wait", "30", "other"]);
@@ -102,14 +117,14 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     expect(await port).toBe(sandbox.firstPort);
   });
 
-  it("ends with 4 when the port is somebody else's", async () => {
+  it("exits with 4 if the port belongs to another project", async () => {
     await sandbox.run(["assign", "shop"]);
     const { exitCode, stderr } = await failure(["assign", "other", "--port", String(sandbox.firstPort)]);
     expect(exitCode).toBe(4);
     expect(stderr).toMatch(/<port 0> .*<dir>\/shop/);
   });
 
-  it("ends with 6 for a project without a port", async () => {
+  it("exits with 6 for a project without a port", async () => {
     expect(await failure(["release", "shop"])).toMatchObject({
       exitCode: 6,
       stderr: expect.stringContaining("<dir>/shop"),
@@ -127,15 +142,27 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     },
   );
 
-  it("ends with 7 for a registry that is a directory", async () => {
+  it("exits with 7 for a registry that is a directory", async () => {
     expect(await failure(["list"], { IRIS_PORT_REGISTRY: sandbox.directory })).toMatchObject({ exitCode: 7 });
+  });
+
+  it("prints an error as JSON in the last line, after a note", async () => {
+    await sandbox.run(["assign"]);
+    const occupied = ["--port", String(sandbox.firstPort), "--json"];
+    const { stderr } = await sandbox.run(["assign", "shop", ...occupied]);
+    const [note, error = "", ...rest] = stderr.trimEnd().split("\n");
+    expect(note).toMatch(/is a project of its own, inside project/);
+    expect(JSON.parse(error)).toMatchObject({ error: { code: "PORT_CONFLICT" } });
+    expect(rest).toEqual([]);
   });
 
   it("works on without an engine, and says so", async () => {
     const env = { DOCKER_HOST: `unix://${join(sandbox.directory, "none.sock")}` };
     const assigned = await sandbox.run(["assign", "-q"], env);
     expect(assigned).toMatchObject({ exitCode: 0, stdout: `${sandbox.firstPort}\n` });
-    expect(assigned.stderr).toContain(`iris-ports: warning: Port ${sandbox.firstPort} was chosen without looking at`);
+    expect(assigned.stderr).toContain(
+      `iris-ports: warning: Port ${sandbox.firstPort} was chosen without checking containers.`,
+    );
     const { stdout } = await sandbox.run(["list"], env);
     expect(stdout).toMatch(/ iris_[0-9a-f]{8}_\d+ \(\?\) /);
   });
@@ -145,7 +172,7 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     expect(stderr).toMatch(/PortNotAssignedError: .*[\s\S]* at /);
   });
 
-  it("spells out what could rewrite the screen", async () => {
+  it("escapes characters that could rewrite the screen", async () => {
     const { stderr } = await failure(["assign", "--port", "\u001b[2J"]);
     expect(stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
   });

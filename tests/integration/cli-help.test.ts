@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { BIN } from "../helpers/cli.ts";
 
@@ -17,10 +20,10 @@ describe("iris-ports --help", () => {
 
       Options:
         -V, --version         print the version
-        --registry <path>     the registry file (default:
+        --registry <path>     the registry, a file or a Redis URL (default:
                               ~/.iris-devtester/port-registry.json)
         --range <first-last>  the ports to choose from (default: 1972-1981)
-        -h, --help            print this help, or a command's
+        -h, --help            print help
 
       Ports:
         assign [project]      assign a port to a project, until it is released
@@ -35,8 +38,8 @@ describe("iris-ports --help", () => {
         up [image]            start or join the project's IRIS, wait until it is
                               ready, and keep it until \`down\`
         down [project]        shut the project's IRIS down, and remove its container
-        status [project]      show whether the project's IRIS runs, and where; exit
-                              code 1 where it does not
+        status [project]      show whether the project's IRIS runs, and its addresses;
+                              exit code 1 if it does not run
         logs [project]        show what the project's IRIS has written
         session [namespace]   open a session in the project's IRIS, or run the script
                               on standard input up to its first error
@@ -58,34 +61,33 @@ describe("iris-ports --help", () => {
 
       Exit codes:
         0    done
-        1    unexpected error; status: not running; session: refused; env --check: out of date
+        1    unexpected error; status: not running or starting; session: refused; open: no browser; env --check: out of date
         2    wrong usage or value
         3    no port is free (PORT_EXHAUSTED)
         4    the port is in use (PORT_CONFLICT)
         5    the registry's lock was not obtained (PORT_ASSIGNMENT_TIMEOUT)
         6    the project has no port (PORT_NOT_ASSIGNED)
         7    the registry cannot be read or written (REGISTRY_*)
-        8    the container engine (CONTAINER_*)
+        8    the container engine or a container failed (CONTAINER_*)
         9    doctor found something that does not work
         10   IRIS refused a script, SQL or a class (IRIS_SESSION)
         130  interrupted (128 + the signal's number)
-        run  the command's own; 126 not executable, 127 not found
+        run  the exit code of its command; 126 not executable, 127 not found
 
       Environment:
         IRIS_PORT_REGISTRY, IRIS_PORT_RANGE       instead of --registry and --range
-        IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   instead of the working directory
-        DOCKER_HOST, NO_COLOR, FORCE_COLOR        as everywhere
+        IRIS_PORTS_PROJECT, IRIS_PORTS_INSTANCE   the project and instance, if none are given
+        DOCKER_HOST, NO_COLOR, FORCE_COLOR        as for other tools
         DEBUG=iris-ports*                         traces, and stack traces of errors
       "
     `);
   });
 
-  it("L7: answers in less than 150 ms", () => {
-    // Other tests run beside this one: the best of several counts, next to a Node process that does nothing.
-    const rounds = Array.from({ length: 9 }, () => ({ help: timed(BIN, "--help"), empty: timed("--eval", "0") }));
-    const help = Math.min(...rounds.map((round) => round.help));
-    const empty = Math.min(...rounds.map((round) => round.empty));
-    expect(help).toBeLessThan(Math.max(150, 3 * empty));
+  it("L7: answers quickly: loads one file and little of Node", () => {
+    const loaded = scriptsLoadedBy(BIN, "--help");
+    expect(loaded.filter((url) => url.startsWith("file:"))).toEqual([pathToFileURL(BIN).href]);
+    for (const unneeded of ["node:http", "node:tls", "node:crypto", "node:worker_threads", "node:readline"])
+      expect(loaded).not.toContain(unneeded);
   });
 
   it.each(["list", "inspect", "assign", "release", "run", "clean", "clear", "doctor"])("explains %s", (command) => {
@@ -93,6 +95,13 @@ describe("iris-ports --help", () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: iris-ports ${command} `));
     expect(stdout).toContain("--registry <path>");
+  });
+
+  it("explains complete with examples, as it explains the other commands", () => {
+    const { status, stdout } = run("complete", "--help");
+    expect(status).toBe(0);
+    expect(stdout).toBe(run("help", "complete").stdout);
+    expect(stdout).toContain("source <(iris-ports complete bash)");
   });
 
   it("prints the package's version", () => {
@@ -107,8 +116,11 @@ describe("iris-ports --help", () => {
   });
 });
 
-function timed(...args: string[]): number {
-  const begin = performance.now();
-  spawnSync(process.execPath, args);
-  return performance.now() - begin;
+/** The addresses of all scripts that a program loads, Node's own among them. */
+function scriptsLoadedBy(...args: string[]): readonly string[] {
+  const directory = mkdtempSync(join(tmpdir(), "iris-ports-loaded-"));
+  spawnSync(process.execPath, args, { env: { ...process.env, NODE_V8_COVERAGE: directory } });
+  const reports = readdirSync(directory).map((name) => JSON.parse(readFileSync(join(directory, name), "utf8")));
+  rmSync(directory, { recursive: true });
+  return reports.flatMap(({ result }) => (result as { readonly url: string }[]).map(({ url }) => url));
 }

@@ -2,9 +2,10 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BIN, CliSandbox, resultOf, said } from "../helpers/cli.ts";
+import { eventually } from "../helpers/engine.ts";
 import { IdleProcess } from "../helpers/processes.ts";
 
-describe("iris-ports and who holds a port", () => {
+describe("iris-ports and the holders of a port", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {
@@ -27,12 +28,15 @@ describe("iris-ports and who holds a port", () => {
       expect(await sandbox.json("list")).toMatchObject([{ status: "stale" }]);
     });
 
-    it("holds a port for so long, with --ttl", async () => {
+    it("holds a port for a limited time, with --ttl", async () => {
       await sandbox.run(["assign", "shop", "--ttl", "2h"]);
       const [{ holders }] = (await sandbox.json("list")) as [{ holders: [{ since: string; expiresAt: string }] }];
       expect(Date.parse(holders[0].expiresAt) - Date.parse(holders[0].since)).toBeGreaterThan(7_199_000);
-      await sandbox.run(["assign", "shop", "--ttl", "0"]);
-      expect(await sandbox.json("list")).toMatchObject([{ status: "stale" }]);
+      await sandbox.run(["assign", "shop", "--ttl", "1s"]);
+      await eventually(async () => {
+        const [{ status }] = (await sandbox.json("list")) as [{ status: string }];
+        return status === "stale" || undefined;
+      });
       await sandbox.run(["assign", "shop"]);
       expect(await sandbox.json("list")).toMatchObject([{ status: "active" }]);
     });
@@ -47,6 +51,7 @@ describe("iris-ports and who holds a port", () => {
       [["--for-pid", "4194999"], /There is no running process 4194999/],
       [["--for-pid", "$$"], /--for-pid is not a process id: "\$\$"/],
       [["--for-pid", "1", "--ttl", "1h"], /exclude each other/],
+      [["--ttl", "0"], /--ttl is too short: "0"/],
       [["--ttl", "tomorrow"], /--ttl is not a duration: "tomorrow"/],
       [["--ttl", "999999h"], /--ttl is longer than 24 days/],
     ])("refuses %j", async (args, words) => {
@@ -79,12 +84,12 @@ describe("iris-ports and who holds a port", () => {
     const { stdout, stderr } = await sandbox.run(["assign", "-q", below]);
     expect(stdout).toBe(`${sandbox.firstPort + 1}\n`);
     expect(stderr).toBe(
-      `iris-ports: ${below} gets a port of its own; it is inside project ${path("shop")}, which has port ${sandbox.firstPort} (iris-ports port ${path("shop")}).\n`,
+      `iris-ports: ${below} is a project of its own, inside project ${path("shop")}, which has port ${sandbox.firstPort} (iris-ports port ${path("shop")}).\n`,
     );
     expect((await sandbox.run(["assign", "-q", below])).stderr).toBe("");
   });
 
-  it("joins the job's project from where its directory does not exist", async () => {
+  it("joins the job's project even if its directory does not exist", async () => {
     await sandbox.run(["assign", "shop"]);
     fs.rmdirSync(path("shop"));
     const { stdout } = await sandbox.run(["assign", "-q"], { IRIS_PORTS_PROJECT: path("shop") });
@@ -99,7 +104,7 @@ describe("iris-ports and who holds a port", () => {
     };
     const PROGRAM = "console.log('up'); setTimeout(() => {}, 60_000)";
 
-    it("is refused while a process uses the port, with a command that does it all the same", async () => {
+    it("is refused while a process uses the port, with a command that forces it", async () => {
       const child = await start();
       const refused = await sandbox.run(["release", "shop"]);
       expect(refused).toMatchObject({ exitCode: 4, stdout: "" });
@@ -115,7 +120,7 @@ describe("iris-ports and who holds a port", () => {
       await resultOf(child);
     });
 
-    it("takes a manual hold away", async () => {
+    it("ends a manual hold", async () => {
       await sandbox.run(["assign", "shop"]);
       expect(await sandbox.run(["release", "shop"])).toMatchObject({ exitCode: 0, stderr: "" });
     });
@@ -135,7 +140,25 @@ describe("iris-ports and who holds a port", () => {
     });
   });
 
-  it("names the registry in a remedy where the environment leads to another one", async () => {
+  it("names the project that contains a subdirectory without a port", async () => {
+    await sandbox.run(["assign", "shop"]);
+    const inside = path("shop/src/it's");
+    fs.mkdirSync(inside, { recursive: true });
+    for (const command of ["port", "inspect", "status"]) {
+      const { exitCode, stderr } = await sandbox.run([command, inside]);
+      expect(exitCode).toBe(6);
+      expect(stderr).toContain(
+        `Project ${path("shop")}, which contains it, has port ${sandbox.firstPort}.\nTo fix: run the command there (cd ${path("shop")}), or `,
+      );
+    }
+    const { exitCode, stdout } = await sandbox.run(["down", inside]);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: `Nothing to stop: project ${inside} has no port assigned. Project ${path("shop")}, which contains it, has port ${sandbox.firstPort}.\n`,
+    });
+  });
+
+  it("names the registry in a remedy if the environment names another one", async () => {
     const registry = path("it's/port-registry.json");
     const { stderr } = await sandbox.run(["--registry", registry, "port", "shop"]);
     const [, command = ""] = /assign one: (.*)/.exec(stderr) ?? [];
@@ -163,6 +186,6 @@ describe("iris-ports and who holds a port", () => {
   it("gives run a web port with --web-port", async () => {
     const { stderr } = await sandbox.run(["run", "--web-port", "--", process.execPath, BIN]);
     // The sandbox' range is too high for it: the option arrives.
-    expect(stderr).toMatch(/has no registry web port/);
+    expect(stderr).toMatch(/can have no web port/);
   });
 });

@@ -41,10 +41,10 @@ describe("iris-ports list", () => {
     ["color=red", /KEY is one of project, /],
     ["=x", /KEY is one of project, /],
     ["toString=x", /KEY is one of project, /],
-    ["status=foo", /VALUE is one of active, stale\./],
-    ["type=", /VALUE is one of auto, manual\./],
-    ["holder=Job", /VALUE is one of process, job, manual, none\./],
-    ["port=19x", /VALUE is a port\./],
+    ["status=foo", /VALUE is one of active, stale$/m],
+    ["type=", /VALUE is one of auto, manual$/m],
+    ["holder=Job", /VALUE is one of process, job, manual, none$/m],
+    ["port=19x", /VALUE is a port$/m],
   ])("refuses the filter %j, and says what there is", async (filter, words) => {
     const { exitCode, stdout, stderr } = await sandbox.run(["list", "--filter", filter]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
@@ -52,7 +52,7 @@ describe("iris-ports list", () => {
     expect(stderr).toMatch(words);
   });
 
-  it("says how many more holders there are; all of them with --wide", async () => {
+  it("shows the number of further holders; all of them with --wide", async () => {
     for (const _ of Array(3)) {
       const { pid } = (await IdleProcess.start()).identity;
       await sandbox.run(["assign", "shop", "--for-pid", String(pid)]);
@@ -64,7 +64,7 @@ describe("iris-ports list", () => {
     expect(wide[1]).toMatch(/ {2}manual, process \d+ \(\w+\), process \d+ \(\w+\), process \d+ \(\w+\) {2}/);
   });
 
-  it("shows who waits for a port", async () => {
+  it("shows the projects that wait for a port", async () => {
     const range = `${sandbox.firstPort}-${sandbox.firstPort + 1}`;
     const waiting = sandbox.start(["--range", range, "assign", "a", "--wait", "1m"]);
     await once(waiting.stderr as NodeJS.ReadableStream, "data");

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BIN, CliSandbox, resultOf, said } from "../helpers/cli.ts";
+import { eventually } from "../helpers/engine.ts";
 
 describe("L4: iris-ports run", () => {
   let sandbox: CliSandbox;
@@ -30,14 +31,31 @@ describe("L4: iris-ports run", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
-  it("lets what the command starts join the same assignment, instance and all", async () => {
+  it("lets the command keep the port if run itself is killed, for as long as the command lives", async () => {
+    const child = sandbox.start(["run", ...node("console.log(process.pid); setTimeout(() => {}, 60_000)")]);
+    const pid = Number((await said(child, /\d+/))[0]);
+    const statusOnceHeldBy = (text: string) =>
+      eventually(async () => {
+        const [listed] = (await sandbox.json("list")) as { holders: { pid: number }[]; status: string }[];
+        return listed?.holders[0]?.pid === pid && listed.status === text ? listed : undefined;
+      });
+    await statusOnceHeldBy("active");
+    const ended = resultOf(child);
+    child.kill("SIGKILL");
+    expect(await statusOnceHeldBy("active")).toBeDefined();
+    process.kill(pid, "SIGKILL");
+    await ended;
+    expect(await statusOnceHeldBy("stale")).toBeDefined();
+  });
+
+  it("lets containers of the command join the same assignment, including the instance", async () => {
     const args = ["run", "--project", "shop", "--instance", "two", "--", process.execPath, BIN, "assign", "--json"];
     const { stdout } = await sandbox.run(args);
     expect(JSON.parse(stdout)).toMatchObject({ projectKey: `${sandbox.directory}/shop#two`, port: sandbox.firstPort });
     expect(await sandbox.json("list")).toMatchObject([{ instance: "two", holders: [{ kind: "manual" }] }]);
   });
 
-  it("takes values for no words of the command, also where one of them is run", async () => {
+  it("does not take the value of an option for the command, even if it is `run`", async () => {
     sandbox.project("run");
     const before = ["--registry", sandbox.registryPath, "run", "--project", "run", "--wait", "1"];
     const { stdout, stderr } = await sandbox.run([...before, ...node("console.log('ran')")]);
@@ -93,18 +111,18 @@ describe("L4: iris-ports run", () => {
     expect(await resultOf(child)).toMatchObject({ exitCode: 5 });
   });
 
-  it("ends with 127 when the command does not exist, and gives the port back", async () => {
+  it("exits with 127 if the command does not exist, and releases the port", async () => {
     const { exitCode, stderr } = await sandbox.run(["run", "--", "no-such-command"]);
     expect(exitCode).toBe(127);
     expect(stderr).toMatch(/^iris-ports: the command "no-such-command" was not found\.\nTo fix: /);
     expect(await sandbox.json("list")).toEqual([]);
   });
 
-  it.skipIf(process.platform === "win32")("ends with 126 when the command cannot be executed", async () => {
+  it.skipIf(process.platform === "win32")("exits with 126 if the command cannot be executed", async () => {
     expect(await sandbox.run(["run", "--", sandbox.directory])).toMatchObject({ exitCode: 126 });
   });
 
-  it.skipIf(process.platform === "win32")("ends with 126 when the system takes no such command", async () => {
+  it.skipIf(process.platform === "win32")("exits with 126 if the system refuses the command", async () => {
     const long = "x".repeat(10_000);
     const { exitCode, stderr } = await sandbox.run(["run", "--", long]);
     expect(exitCode).toBe(126);
@@ -112,7 +130,7 @@ describe("L4: iris-ports run", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
-  it("gives back only what is its own", async () => {
+  it("releases only its own hold", async () => {
     await sandbox.run(["assign", "shop"]);
     await sandbox.run(["run", "--project", "shop", ...node("")]);
     expect(await sandbox.json("list")).toMatchObject([{ holders: [{ kind: "manual" }] }]);
@@ -131,7 +149,7 @@ describe("L4: iris-ports run", () => {
     expect(await sandbox.json("list")).toEqual([]);
   });
 
-  it("keeps the command's exit code, and reports it, where the registry cannot be read in the end", async () => {
+  it("keeps the command's exit code if the registry cannot be read at the end, and reports the failure", async () => {
     const spoil = `require("node:fs").writeFileSync(process.env.IRIS_PORT_REGISTRY, "[]"); process.exit(3)`;
     const { exitCode, stderr } = await sandbox.run(["run", ...node(spoil)]);
     expect({ exitCode, stderr }).toEqual({

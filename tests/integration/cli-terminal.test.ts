@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
-import { runCommand } from "../../scripts/run-command.ts";
-import { BIN, type CliResult, CliSandbox, resultOf } from "../helpers/cli.ts";
+import { BIN, CliSandbox } from "../helpers/cli.ts";
 import { docker } from "../helpers/engine.ts";
+import { typed } from "../helpers/terminal.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
 describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => {
@@ -17,37 +16,17 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
   afterEach(() => sandbox[Symbol.dispose]());
 
-  type TerminalOptions = { columns?: number; answer?: string; question?: string; env?: NodeJS.ProcessEnv };
+  type Options = Omit<Parameters<typeof typed>[1], "cwd">;
 
-  async function inTerminal(command: string, options: TerminalOptions = {}): Promise<string> {
-    return (await typed(`exec '${process.execPath}' '${BIN}' ${command}`, options)).stdout;
-  }
-
-  /** What a line for the shell prints, and its exit code; the answer is typed when the question is seen. */
-  async function typed(command: string, options: TerminalOptions): Promise<CliResult> {
-    const line = `stty cols ${options.columns ?? 100}; ${command}`;
-    const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+  const inSandbox = (command: string, { env, ...options }: Options = {}) =>
+    typed(command, {
       cwd: sandbox.directory,
-      env: {
-        ...process.env,
-        TERM: "xterm",
-        // Node takes no CI system that it does not know for one that shows colours.
-        CI: undefined,
-        HOME: sandbox.directory,
-        IRIS_PORT_REGISTRY: sandbox.registryPath,
-        NO_COLOR: undefined,
-        FORCE_COLOR: undefined,
-        ...options.env,
-      },
+      env: { HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath, ...env },
+      ...options,
     });
-    if (options.answer !== undefined) {
-      child.stdout.on("data", (chunk) => {
-        if (String(chunk).includes(options.question ?? "[y/N]")) child.stdin.write(options.answer);
-      });
-    }
-    const result = await resultOf(child);
-    return { ...result, stdout: result.stdout.replaceAll("\r\n", "\n") };
-  }
+
+  const inTerminal = async (command: string, options?: Options) =>
+    (await inSandbox(`exec '${process.execPath}' '${BIN}' ${command}`, options)).stdout;
 
   it("lists in colour, with ~ for the home directory", async () => {
     // How wide a column is depends on the figures in it.
@@ -64,7 +43,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     expect(await inTerminal("list", { env: { NO_COLOR: "1" } })).not.toContain("\u001b");
   });
 
-  it("fits the table into the terminal", async () => {
+  it("fits the table to the terminal's width", async () => {
     sandbox.project("a/directory/with/quite/a/long/name/that/does/not/fit");
     await sandbox.run(["assign", "a/directory/with/quite/a/long/name/that/does/not/fit"]);
     const table = await inTerminal("list", { columns: 70, env: { NO_COLOR: "1" } });
@@ -84,7 +63,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
   });
 
   it("redraws the list in its place with --watch, until Ctrl-C, and shows the cursor again", async () => {
-    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' list -q --watch`, {
+    const { stdout, exitCode } = await inSandbox(`exec '${process.execPath}' '${BIN}' list -q --watch`, {
       question: "\u001b[1A\r\u001b[J",
       answer: "\u0003",
     });
@@ -94,29 +73,13 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     expect(stdout.endsWith("\u001b[?25h")).toBe(true);
   });
 
-  it("completes commands, projects and options in bash", async () => {
-    const script = join(sandbox.directory, "complete.bash");
-    const { stdout } = await sandbox.run(["complete", "bash"]);
-    writeFileSync(script, `iris-ports() { '${process.execPath}' '${BIN}' "$@"; }\n${stdout}`);
-    // As bash's own completion does, whose package may not be installed.
-    const words = `_get_comp_words_by_ref() { words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=\${words[cword]}; prev=\${words[cword-1]}; }`;
-    const completed = async (...line: string[]) => {
-      const ask = `${words}; compopt() { :; }; source '${script}'; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); __iris_ports_complete; printf '<%s>' "\${COMPREPLY[@]}"`;
-      const env = { HOME: sandbox.directory, IRIS_PORT_REGISTRY: sandbox.registryPath };
-      return (await runCommand("bash", ["-c", ask, "bash", ...line], { env })).stdout;
-    };
-    expect(await completed("iris-ports", "rel")).toBe("<release>");
-    expect(await completed("iris-ports", "release", "")).toContain(`<${join(sandbox.directory, "shop")}>`);
-    expect(await completed("iris-ports", "env", "--form")).toBe("<--format>");
-  });
-
   it.each([
     ["n\r", 0],
     ["\r", 0],
     ["\u0004", 0],
     ["\u0003", 130],
   ])("clears nothing after the answer %j, and ends with %i", async (answer, expected) => {
-    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' clear`, { answer });
+    const { stdout, exitCode } = await inSandbox(`exec '${process.execPath}' '${BIN}' clear`, { answer });
     expect(stdout).toMatch(/Nothing was changed/);
     expect(exitCode).toBe(expected);
     expect(await sandbox.json("list")).toHaveLength(1);
@@ -124,7 +87,7 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
 
   it("repairs nothing after Ctrl-C, and ends as interrupted", async () => {
     writeFileSync(sandbox.registryPath, "{");
-    const { stdout, exitCode } = await typed(`exec '${process.execPath}' '${BIN}' doctor --repair`, {
+    const { stdout, exitCode } = await inSandbox(`exec '${process.execPath}' '${BIN}' doctor --repair`, {
       answer: "\u0003",
     });
     expect(stdout).toMatch(/Nothing was changed/);
@@ -154,22 +117,22 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
         console.log("up");
         setTimeout(() => process.exit(), 30_000);
       `);
-      const { stdout } = await typed(`trap '' INT; ${line} ${redirection}`, { question: "up", answer: "\u0003" });
+      const { stdout } = await inSandbox(`trap '' INT; ${line} ${redirection}`, { question: "up", answer: "\u0003" });
       expect(stdout).toContain("interrupted 1 times");
     });
 
-    it("passes SIGINT on where it is not in the foreground, though its input is the terminal", async () => {
+    it("passes SIGINT on if it is not in the foreground, although its input is the terminal", async () => {
       const line = runLine(`
         process.on("SIGINT", () => process.exit(5));
         process.kill(process.ppid, "SIGINT");
         setTimeout(() => process.exit(9), 10_000);
       `);
-      const { exitCode } = await typed(`set -m; ${line} < /dev/tty & wait $!`, {});
+      const { exitCode } = await inSandbox(`set -m; ${line} < /dev/tty & wait $!`);
       expect(exitCode).toBe(5);
     });
   });
 
-  it("asks beside the result, which may go to a file", async () => {
+  it("asks on standard error, because the result may go to a file", async () => {
     const file = join(sandbox.directory, "cleared.json");
     expect(await inTerminal(`clear --json > '${file}'`, { answer: "y\r" })).toMatch(/Release all of them\?/);
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject([{ status: "released" }]);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CliSandbox, resultOf } from "../helpers/cli.ts";
 import { eventually } from "../helpers/engine.ts";
 
-describe("iris-ports whose messages nobody reads", () => {
+describe("iris-ports with unread output", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {
@@ -20,11 +20,11 @@ describe("iris-ports whose messages nobody reads", () => {
     return (await once(child, "exit"))[0];
   }
 
-  it("ends with the exit code of what it did", async () => {
+  it("ends with the exit code of its work", async () => {
     expect(await exitCode(["release", "shop"])).toBe(6);
   });
 
-  it("L4: goes on to hold the port of the command that it runs, and ends with that command's exit code", async () => {
+  it("L4: keeps holding the port of its command, and ends with that command's exit code", async () => {
     const script = "setTimeout(() => process.exit(7), 1_000)";
     const run = exitCode(["run", "--project", "shop", "--", process.execPath, "-e", script], { DEBUG: "iris-ports:*" });
     await eventually(async () => (await sandbox.run(["port", "shop"])).exitCode === 0 || undefined);

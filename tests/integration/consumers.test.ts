@@ -44,6 +44,8 @@ describe("the types suit a project with", () => {
   test.each([
     ["nodenext", ["--module", "nodenext", "imports.mts", "requires.cts"]],
     ["node16", ["--module", "node16", "imports.mts", "requires.cts"]],
+    // `npm init` makes a CommonJS project; vitest runs its TypeScript as ESM all the same.
+    ["nodenext, and iris-ports/vitest in CommonJS", ["--module", "nodenext", "namespaces.ts"]],
     ["bundler", ["--module", "esnext", "--moduleResolution", "bundler", "bundled.ts"]],
     ["CommonJS and the resolution of old", ["--module", "commonjs", "--moduleResolution", "node10", "bundled.ts"]],
   ])("%s", { timeout: 120_000 }, async (_, args) => {

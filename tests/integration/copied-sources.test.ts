@@ -50,7 +50,7 @@ test("streams are copied into the container that is started in the end, however 
   expect(await read(again)).toBe("from an archivefrom a stream");
 });
 
-test("what a stream holds is compared with what the running container was given", async () => {
+test("the content of a stream is compared with what the running container was given", async () => {
   const bench = await ContainerBench.create();
   const start = (...lines: string[]) =>
     bench
@@ -63,7 +63,7 @@ test("what a stream holds is compared with what the running container was given"
   await expect(start("two")).rejects.toThrow(/another copied content/);
 });
 
-test("a source that cannot be copied is named before anything is made, with a registry or without", async () => {
+test("a source that cannot be copied is named before anything is created, with or without a registry", async () => {
   const bench = await ContainerBench.create();
   const missing = join(bench.directory, "seed.sql");
   const file = join(bench.directory, "file");
@@ -92,7 +92,7 @@ test("a source that cannot be copied is named before anything is made, with a re
   expect(await docker("ps", "--all", "--quiet", "--filter", `label=${label}`)).toBe("");
 });
 
-test("a directory is no licence key and no merge file", async () => {
+test("a directory is refused as licence key or merge file", async () => {
   const bench = await ContainerBench.create();
   expect(() => bench.iris().withLicenseKey(bench.directory)).toThrow(InvalidArgumentError);
   expect(() => bench.iris().withCpfMerge(bench.directory)).toThrow(InvalidArgumentError);

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getContainerRuntimeClient } from "testcontainers";
+import { getContainerRuntimeClient, type WaitStrategy } from "testcontainers";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { ContainerEngineError, type PortProbe } from "../../src/index.ts";
+import { ContainerEngineError, ContainerStartError, type PortProbe } from "../../src/index.ts";
 import { bindProbe } from "../../src/registry/host/port-probe.ts";
-import { ContainerBench } from "../helpers/container-bench.ts";
-import { dockerCli } from "../helpers/engine.ts";
+import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
+import { dockerCli, eventually } from "../helpers/engine.ts";
 import { EngineProxy } from "../helpers/engine-proxy.ts";
 
 // Of this file alone: every test file has its own Testcontainers, which looks for the engine once.
@@ -71,6 +71,36 @@ test("an engine that stops between assignment and start leaves no assignment, an
   expect(await bench.containers()).toHaveLength(1);
 });
 
+test.runIf(isStandin)("an engine that stops while IRIS starts ends the start, long before its time-out", async () => {
+  const bench = await ContainerBench.create();
+  const environment = { IRIS_STANDIN_START_MS: "600000" };
+  const start = bench.iris().withEnvironment(environment).withStartupTimeout(600_000).start();
+  const failed = expect(start).rejects.toThrow(ContainerEngineError);
+  await eventually(async () => {
+    const [name = ""] = await bench.containers();
+    return (await dockerCli(["logs", name])).stdout.includes("Starting InterSystems IRIS") || undefined;
+  });
+  await proxy.stop();
+  await failed;
+});
+
+test("a connection that breaks while a strategy waits is the engine's failure only if the engine does not answer", async () => {
+  const bench = await ContainerBench.create();
+  const hungUp = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  const breaking = (before: () => Promise<void>): WaitStrategy => ({
+    waitUntilReady: async () => {
+      await before();
+      throw hungUp;
+    },
+    withStartupTimeout: () => breaking(before),
+    getStartupTimeout: () => 60_000,
+    isStartupTimeoutSet: () => true,
+  });
+  const start = (before: () => Promise<void>) => bench.iris().withWaitStrategy(breaking(before)).start();
+  await expect(start(async () => {})).rejects.toThrow(ContainerStartError);
+  await expect(start(() => proxy.stop())).rejects.toThrow(ContainerEngineError);
+});
+
 test("a container cannot be removed while the engine is away; stop() says so, and works when it is back", async () => {
   const bench = await ContainerBench.create();
   const iris = await bench.iris().start();
@@ -85,7 +115,7 @@ test("a container cannot be removed while the engine is away; stop() says so, an
   await bench.expectNothingLeft();
 });
 
-test("a joined container survives an engine that was away for a moment", async () => {
+test("a joined container survives a short stop of the engine", async () => {
   const bench = await ContainerBench.create();
   await using maker = await bench.iris().start();
   await proxy.stop();

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { IrisRegistryContainer, IrisSessionError } from "../../src/index.ts";
+import { IrisRegistryContainer, IrisSessionError, type StartedIrisRegistryContainer } from "../../src/index.ts";
 import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
 import { docker } from "../helpers/engine.ts";
 
@@ -55,7 +55,7 @@ describe("C14 init scripts", () => {
     }
   });
 
-  test("that fail let the start fail with IRIS's words, and leave nothing", TIMEOUT, async () => {
+  test("that fail make the start fail with IRIS's words, and leave nothing", TIMEOUT, async () => {
     const bench = await ContainerBench.create();
     const bad = file(bench, "bad.sql", "SELECT 1;\nSELECT * FROM ip_nowhere;");
     const error = await bench
@@ -66,6 +66,20 @@ describe("C14 init scripts", () => {
     expect(error).toBeInstanceOf(IrisSessionError);
     expect(error).toMatchObject({ sqlCode: -30, line: 2 });
     expect((error as Error).message).toContain(bad);
+    await bench.expectNothingLeft();
+  });
+
+  test("that fail let the starts that wait for them fail as well, at once", TIMEOUT, async () => {
+    const bench = await ContainerBench.create();
+    const bad = file(bench, "bad.script", "hang 1\nset x=nothing");
+    const start = () => bench.iris().withInitScripts(bad).start();
+    const begin = performance.now();
+    const both = await Promise.allSettled([start(), start()]);
+    // The start time-out is 180 s.
+    expect(performance.now() - begin).toBeLessThan(90_000);
+    const errors = both.map((result) => (result.status === "rejected" ? result.reason : undefined));
+    expect(errors.map(({ code }) => code).sort()).toEqual(["CONTAINER_START", "IRIS_SESSION"]);
+    for (const error of errors) expect(error.message).toContain("<UNDEFINED>");
     await bench.expectNothingLeft();
   });
 
@@ -103,12 +117,32 @@ describe("C14 data that is kept", () => {
     await second.stop();
   });
 
-  test("is neither a path nor a volume's name where it is neither", () => {
+  test("in a volume needs an image, and says so in a typed error", TIMEOUT, async () => {
+    const bench = await ContainerBench.create();
+    const volume = `iris-ports-test-no-image-${process.pid}`;
+    const container = new IrisRegistryContainer("iris-ports.invalid/iris:1").withRegistry(bench.registryPath);
+    const start = container.withProject(bench.project()).withDurableData(volume).start();
+    await expect(start).rejects.toMatchObject({ code: "CONTAINER_START" });
+    await bench.expectNothingLeft();
+  });
+
+  test.runIf(isStandin).each([
+    ["restart()", (iris: StartedIrisRegistryContainer) => iris.restart()],
+    ["stop() that keeps the container", (iris: StartedIrisRegistryContainer) => iris.stop({ remove: false })],
+  ])("in the container itself outlives %s, because IRIS is shut down first", TIMEOUT, async (_, end) => {
+    const bench = await ContainerBench.create();
+    const iris = await bench.iris().withEnvironment({ IRIS_STANDIN_STOP_MS: "1000" }).start();
+    await end(iris);
+    expect(await docker("logs", iris.getId())).toContain("...shut down InterSystems IRIS");
+    await iris.stop();
+  });
+
+  test("is refused if it is neither a path nor the name of a volume", () => {
     for (const wrong of ["", "a b", "ä"])
       expect(() => new IrisRegistryContainer().withDurableData(wrong)).toThrow(/neither/);
   });
 
-  test("in an image of commit() is whole, and the container goes on", TIMEOUT, async () => {
+  test("is complete in an image of commit(), and the container goes on", TIMEOUT, async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().start();
     await iris.runObjectScript('set ^ipKept="yes"');

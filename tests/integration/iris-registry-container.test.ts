@@ -19,7 +19,7 @@ import { freePorts } from "../helpers/free-ports.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
 describe("C1 a start", () => {
-  test("needs no configuration but the environment's", async () => {
+  test("needs no configuration except the environment's", async () => {
     const bench = await ContainerBench.create();
     const env = { IRIS_PORT_REGISTRY: bench.registryPath, IRIS_PORT_RANGE: bench.range.join("-") };
     const before = { ...process.env };
@@ -34,7 +34,7 @@ describe("C1 a start", () => {
     await bench.expectNothingLeft();
   });
 
-  test("answers under its own identity on the port that it got", async () => {
+  test("answers under its own identity on its assigned port", async () => {
     const bench = await ContainerBench.create();
     await using blue = await bench.iris(bench.project("blue"), "blue").start();
     await using green = await bench.iris(bench.project("green"), "green").start();
@@ -44,7 +44,7 @@ describe("C1 a start", () => {
     expect(await askIdentity(green.getHost(), green.getPort())).toBe(`iris-standin ${green.getHostname()} green`);
   });
 
-  test("may be made several times of one object, one after the other and at once", async () => {
+  test("may be repeated with one object, one after the other or at once", async () => {
     const bench = await ContainerBench.create();
     const container = bench.iris();
     const [first, second] = await Promise.all([container.start(), container.start()]);
@@ -56,7 +56,7 @@ describe("C1 a start", () => {
     expect(third.getPort()).toBe(first.getPort());
   });
 
-  test("refuses what cannot be meant, before anything is made", async () => {
+  test("refuses invalid options before anything is created", async () => {
     const bench = await ContainerBench.create();
     const container = () => bench.iris();
     expect(() => container().withPort(70000)).toThrow(InvalidArgumentError);
@@ -113,7 +113,7 @@ describe("C2 the container", () => {
 });
 
 describe("C4 stop()", () => {
-  test("removes the container and gives the port back, once, however often it is called", async () => {
+  test("removes the container and releases the port, once, however often it is called", async () => {
     const bench = await ContainerBench.create();
     const iris = await bench.iris().start();
     const stopped = await Promise.all([iris.stop(), iris.stop()]);
@@ -122,7 +122,7 @@ describe("C4 stop()", () => {
     await bench.expectNothingLeft();
   });
 
-  test("is no failure when somebody removed the container before, or cleared the registry", async () => {
+  test("does not fail if the container was removed before, or the registry was cleared", async () => {
     const bench = await ContainerBench.create();
     const removed = await bench.iris().start();
     await docker("rm", "--force", removed.getId());
@@ -149,7 +149,7 @@ describe("C4 stop()", () => {
     expect(await bench.containers()).toEqual([]);
   });
 
-  test("leaves a container in place that is only to be stopped, and the next start replaces it on its port", async () => {
+  test("keeps a container that is only stopped, and the next start replaces it on its port", async () => {
     const bench = await ContainerBench.create();
     const iris = await bench.iris().start();
     await iris.stop({ remove: false });
@@ -159,6 +159,20 @@ describe("C4 stop()", () => {
     expect(next.getPort()).toBe(iris.getPort());
     expect(next.getId()).not.toBe(iris.getId());
     expect(await bench.containers()).toHaveLength(1);
+  });
+
+  test("is started and stopped without commands inside it except a session", async () => {
+    const bench = await ContainerBench.create();
+    const begin = String(Date.now() / 1_000);
+    const iris = await bench.iris().start();
+    await iris.stop();
+    const filters = [`container=${iris.getId()}`, "event=exec_create"].flatMap((filter) => ["--filter", filter]);
+    const until = String(Date.now() / 1_000);
+    const events = await docker("events", "--since", begin, "--until", until, ...filters, "--format", "{{.Action}}");
+    const commands = events.split("\n").map((line) => line.replace(/^exec_create: /, ""));
+    expect(commands.length).toBeGreaterThan(0);
+    // The second runs beside the session.
+    expect(commands.filter((command) => !/iris session|command -v iris/.test(command))).toEqual([]);
   });
 
   test("comes with `await using`", async () => {
@@ -188,7 +202,7 @@ describe("C7 without a registry", () => {
 });
 
 describe("C8 a started container", () => {
-  test("tells how to connect", async () => {
+  test("has methods for connecting", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().start();
     const port = iris.getAssignedPort();
@@ -202,7 +216,7 @@ describe("C8 a started container", () => {
     expect((await iris.exec(["echo", "here"])).stdout).toBe("here\n");
   });
 
-  test("has the user and the namespace that were asked for", async () => {
+  test("has the requested user and namespace", async () => {
     const bench = await ContainerBench.create();
     const password = 'p@ss "word" é';
     await using iris = await bench.iris().withUsername("alice").withPassword(password).withNamespace("shop").start();
@@ -239,7 +253,7 @@ describe("C8 a started container", () => {
     expect(iris.getUsername()).toBe("bob");
   });
 
-  test.runIf(isStandin)("lets a session come after a strategy that took longer than its own time-out", async () => {
+  test.runIf(isStandin)("tries a session even after a strategy that took longer than its own time-out", async () => {
     const bench = await ContainerBench.create();
     const wait = Wait.forLogMessage("Enabling logons").withStartupTimeout(30_000);
     const slow = bench.iris().withEnvironment({ IRIS_STANDIN_START_MS: "2500", IRIS_STANDIN_SIGNON_MS: "200" });
@@ -247,7 +261,7 @@ describe("C8 a started container", () => {
     expect((await iris.exec(["true"])).exitCode).toBe(0);
   });
 
-  test.runIf(isStandin)("does not wait for a web server that nobody asked for", async () => {
+  test.runIf(isStandin)("does not wait for a web server that was not requested", async () => {
     const bench = await ContainerBench.create();
     const container = (project: string) =>
       bench
@@ -264,13 +278,13 @@ describe("C8 a started container", () => {
 });
 
 describe("C9 the address", () => {
-  test("by the name of localhost is the loopback address", async () => {
+  test("localhost is the loopback address", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().withBindAddress("localhost").start();
     expect(await docker("port", iris.getId(), "1972/tcp")).toBe(`127.0.0.1:${iris.getPort()}`);
   });
 
-  test("of a family in which Testcontainers sees no ports is refused by name", async () => {
+  test("of a family in which Testcontainers finds no ports is refused by name", async () => {
     const bench = await ContainerBench.create();
     const { hostIps } = (await getContainerRuntimeClient()).info.containerRuntime;
     const addresses = { 4: "127.0.0.1", 6: "::1" };
@@ -282,7 +296,7 @@ describe("C9 the address", () => {
     await bench.expectNothingLeft();
   });
 
-  test("is the one that was asked for", async () => {
+  test("is the requested one", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().withBindAddress("127.0.0.2").start();
     expect(await docker("port", iris.getId(), "1972/tcp")).toBe(`127.0.0.2:${iris.getPort()}`);
@@ -303,7 +317,18 @@ describe("C12 the web port", () => {
     expect(await (await fetch(`http://127.0.0.1:${iris.getWebPort()}/`)).text()).toContain("iris-standin");
   });
 
-  test("is the one that the user names", async () => {
+  test("is known after restart() by the user that called it, and by later starts", async () => {
+    const bench = await ContainerBench.create();
+    await using other = await bench.iris().start();
+    await using iris = await bench.iris().start();
+    await iris.restart();
+    expect(await docker("port", iris.getId(), "52773/tcp")).toBe(`127.0.0.1:${iris.getWebPort()}`);
+    await using joined = await bench.iris().start();
+    expect(joined.getWebPort()).toBe(iris.getWebPort());
+    expect([other.getPort(), joined.getPort()]).toEqual([iris.getPort(), iris.getPort()]);
+  });
+
+  test("is the one that the user chose", async () => {
     const bench = await ContainerBench.create();
     const [webPort] = await freePorts(1);
     await using iris = await bench.iris().withExposedPorts({ container: 52773, host: webPort }).start();
@@ -320,6 +345,9 @@ describe("C12 the web port", () => {
     expect(await bench.registry().getAssignment(bench.project())).toMatchObject({ port: iris.getPort(), webPort });
     await using joined = await bench.iris().withWebPort().start();
     expect(joined.getWebPort()).toBe(webPort);
+    await joined.restart();
+    expect([joined.getWebPort(), iris.getWebPort()]).toEqual([webPort, webPort]);
+    expect(await docker("port", iris.getId(), "52773/tcp")).toContain(`127.0.0.1:${webPort}`);
     await using other = await bench.iris(bench.project("other")).start();
     await expect(bench.iris(bench.project("other")).withWebPort().start()).rejects.toThrow(ContainerMismatchError);
     expect(other.getPort()).not.toBe(iris.getPort());

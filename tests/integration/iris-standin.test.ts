@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ensureEchoStandin, ensureStandin } from "../../scripts/build-standin.ts";
 import { runCommand } from "../../scripts/run-command.ts";
 import { diagnoseLog } from "../../src/iris/log-lines.ts";
-import { pingScript, SCRIPT_VARIABLE, SHELL_SESSION_COMMAND, setupScript } from "../../src/iris/session-scripts.ts";
+import { type SessionCommand, sessionCommand } from "../../src/iris/session/session-command.ts";
+import { pingScript, setupScript } from "../../src/iris/session-scripts.ts";
 import { parseSetupOutput } from "../../src/iris/setup-output.ts";
 import { askIdentity, docker, dockerCli, eventually, RunningStandin, startedStandin } from "../helpers/engine.ts";
 
@@ -17,7 +18,7 @@ beforeAll(async () => {
 });
 
 describe("the image", () => {
-  test("is built once when several processes ask for it at the same time", async () => {
+  test("is built once if several processes request it at the same time", async () => {
     const script = fileURLToPath(new URL("../../scripts/build-standin.ts", import.meta.url));
     const dangling = () =>
       docker("images", "--quiet", "--filter", "dangling=true", "--filter", "label=io.iris-ports.fixture");
@@ -149,7 +150,7 @@ describe("a start", () => {
 });
 
 describe("a session", () => {
-  test("creates user and namespace, and says so step by step", async () => {
+  test("creates user and namespace, and reports each step", async () => {
     await using standin = await startedStandin({ environment: PATIENT });
     const { exitCode, stdout } = await standin.session(
       setupScript({ username: "alice", password: 'a "b" é😀\\$c', namespace: "shop" }),
@@ -175,7 +176,7 @@ describe("a session", () => {
     expect(answers.match(/%SYS>(\d)/g)).toEqual(["%SYS>1", "%SYS>0"]);
   });
 
-  test("may be repeated, sets the password of a user who exists, and loses nothing to another one beside it", async () => {
+  test("may be repeated or run twice at once, and sets the password of an existing user", async () => {
     await using standin = await startedStandin({ environment: PATIENT });
     const names = ["_SYSTEM", "bob", "carol", "bob"];
     const results = await Promise.all(
@@ -195,7 +196,7 @@ describe("a session", () => {
     expect(await standin.file("/var/lib/standin/namespaces")).toBe("%SYS\nUSER\nSHOP\n");
   });
 
-  test("tells in IRIS's own words what it refuses, and carries out the rest", async () => {
+  test("reports in IRIS's own words what it refuses, and carries out the rest", async () => {
     await using standin = await startedStandin({ environment: { ...PATIENT, IRIS_STANDIN_REFUSE: "user" } });
     const { exitCode, stdout } = await standin.session(
       setupScript({ username: "alice", password: "secret", namespace: "SHOP" }),
@@ -220,10 +221,11 @@ describe("a session", () => {
     ]);
   });
 
-  test("takes its script from the environment where there is no stdin", async () => {
+  test("takes its script from the environment if there is no stdin", async () => {
     await using standin = await startedStandin({ environment: PATIENT });
-    const variable = `${SCRIPT_VARIABLE}=${setupScript({ namespace: "SHOP" })}`;
-    const { stdout } = await dockerCli(["exec", "--env", variable, standin.id, ...SHELL_SESSION_COMMAND]);
+    const { command, env } = sessionCommand(setupScript({ namespace: "SHOP" })) as SessionCommand;
+    const variables = Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+    const { stdout } = await dockerCli(["exec", ...variables, standin.id, ...command]);
     expect(parseSetupOutput(stdout)).toMatchObject({ isOk: true, succeeded: ["ping", "passwords", "namespace"] });
   });
 

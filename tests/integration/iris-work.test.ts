@@ -48,7 +48,7 @@ describe("C14 ObjectScript", () => {
     expect(await iris.runObjectScript("")).toBe("");
   });
 
-  test("runs in the container's namespace, or in the one that is asked for", async () => {
+  test("runs in the container's namespace, or in the requested one", async () => {
     expect(await iris.runObjectScript("write $namespace")).toBe("USER");
     expect(await iris.runObjectScript("write $namespace", { namespace: "%sys" })).toBe("%SYS");
     expect(await iris.runObjectScript(['zn "%SYS"', "write $namespace"])).toBe("%SYS");
@@ -87,21 +87,30 @@ describe("C14 ObjectScript", () => {
     expect(error).toMatchObject({ line: 2, words: expect.stringMatching(/^ERROR #5001: .*no stock/) });
   });
 
-  test("fails by the %Status of a method that it calls last", async () => {
+  test("fails with the failed %Status of the method that it calls last", async () => {
     const error = await refusal(iris.runObjectScript('do $system.OBJ.Load("/nowhere/x.cls")'));
     expect(error.words).toMatch(/^ERROR #\d+: .*\/nowhere\/x\.cls/);
   });
 
-  test("does not take any other value for a %Status, and none but the last", async () => {
+  test("takes only a %Status for one, and only the last one", async () => {
     const bad = 'set sc=$system.Status.Error(5001,"no stock")';
     expect(await iris.runObjectScript([bad, "set ok=0", 'write "0 left"'])).toBe("0 left");
     expect(await iris.runObjectScript(["set ok=0"])).toBe("");
   });
 
-  test("that ends its session early fails where it did", async () => {
+  test("that ends its session early fails at that place", async () => {
     const error = await refusal(iris.runObjectScript(["write 1", "if 1 { halt }", "write 2"]));
     expect(error).toMatchObject({ line: 2, words: "the session ended here" });
     expect(await iris.runObjectScript(["write 1", "halt"])).toBe("1");
+  });
+
+  test("returns its output with every character whole, however long it is", async () => {
+    // No chunk of the engine's is a multiple of three bytes long.
+    const script = 'set line="" for i=1:1:3000 { set line=line_"€" } for i=1:1:60 { write line }';
+    expect(await iris.runObjectScript(script)).toBe("€".repeat(180_000));
+    const repeat = "i=0; while [ $i -lt 3000 ]; do printf '€€€€€€€€€€€€€€€€€€€€'; i=$((i+1)); done";
+    const { output, stdout } = await iris.exec(["sh", "-c", repeat]);
+    expect([output, stdout]).toEqual(["€".repeat(60_000), "€".repeat(60_000)]);
   });
 
   test("may be longer than any environment", async () => {
@@ -119,7 +128,7 @@ describe("C14 SQL", () => {
     expect(await iris.runSql("SELECT 1;")).toEqual([{ Expression_1: 1 }]);
   });
 
-  test("takes parameters, which nothing in them can break out of", async () => {
+  test("takes parameters that cannot change the statement", async () => {
     await iris.runSql("CREATE TABLE ip_orders (name VARCHAR(2000), quantity INT, price NUMERIC(10,2))");
     try {
       const hostile = `'; DROP TABLE ip_orders; -- "größe" ☃ 😀 ${"x".repeat(1_000)}`;
@@ -188,6 +197,15 @@ ClassMethod Fail() As %Status
     expect((await refusal(iris.runObjectScript("do ##class(IpShop.Order).Fail()"))).words).toMatch(/no stock/);
   });
 
+  test("may be many, and long", async () => {
+    const named = (name: string, more = "") => `Class IpMany.${name}\n{\n\n${more}}\n`;
+    for (let index = 0; index < 1_500; index += 1) file(`many/C${index}.cls`, named(`C${index}`));
+    file("many/Long.cls", named("Long", `/// ${"x".repeat(3_000_000)}\n`));
+    const imported = await iris.importClasses(join(directory, "many"));
+    expect(new Set(imported).size).toBe(1_501);
+    expect(imported).toContain("IpMany.Long.CLS");
+  });
+
   test("that do not compile are an error with every error of the compiler", async () => {
     const bad = file("bad/Bad.cls", "Class IpShop.Bad\n{\n\nClassMethod X()\n{\n  frobnicate it\n  bogus\n}\n\n}\n");
     const error = await refusal(iris.importClasses(bad));
@@ -196,7 +214,7 @@ ClassMethod Fail() As %Status
     expect(error.message).toContain(error.errors?.[0]);
   });
 
-  test("are not looked for in vain", async () => {
+  test("are an error if a path has none", async () => {
     await expect(iris.importClasses(join(directory, "none/*.cls"))).rejects.toThrow(/names no file of classes/);
   });
 });
@@ -214,7 +232,7 @@ describe("C14 namespaces", () => {
     await iris.dropNamespace("IPWORK");
   });
 
-  test("that IRIS refuses are an error with its words", async () => {
+  test("that IRIS refuses are an error with IRIS's words", async () => {
     expect(await refusal(iris.createNamespace("IP-WORK"))).toMatchObject({ sqlCode: expect.any(Number) });
   });
 });

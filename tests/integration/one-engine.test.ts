@@ -53,7 +53,7 @@ function contextOf(bench: ContainerBench, host: string): Record<string, string> 
   return { DOCKER_CONFIG: config };
 }
 
-test("where the docker context is another engine, the registry asks the one that starts the container", async () => {
+test("if the docker context is another engine, the registry asks the one that starts the container", async () => {
   const bench = await ContainerBench.create();
   const env = contextOf(bench, await otherEngine(bench));
   const child = bench.child({}, env);
@@ -74,7 +74,7 @@ test("where the docker context is another engine, the registry asks the one that
 
 test.each([
   ["is dead", "unix:///nonexistent/docker.sock"],
-  ["has a typing error", "unx:///var/run/docker.sock"],
+  ["has a typo", "unx:///var/run/docker.sock"],
   ["has no scheme", "127.0.0.1:1"],
   ["has no scheme and reads like one", "localhost:1"],
 ])("a DOCKER_HOST that %s is an error that names both engines, and nothing starts", async (_, dockerHost) => {
@@ -125,9 +125,11 @@ test("a port that is assigned while the configured engine does not answer comes 
   ];
   const { exitCode, stdout, stderr } = await runCli(args, { DOCKER_HOST: dockerHost });
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${bench.range[0]}\n` });
-  expect(stderr).toContain("was chosen without looking at containers");
+  expect(stderr).toContain("was chosen without checking containers");
   expect(stderr).toContain(dockerHost);
   expect(stderr).toContain("An engine answers at unix:///run/docker.sock.");
+  expect(stderr.match(/comes from DOCKER_HOST/g)).toHaveLength(1);
+  expect(stderr).toContain("To fix: start it, or correct DOCKER_HOST");
 });
 
 test.skipIf(!CAN_BE_OTHERS)("a user who may not use the system's socket gets the engine of their own", async () => {

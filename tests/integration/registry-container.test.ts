@@ -29,7 +29,7 @@ describe("an image that is not IRIS", () => {
     expect(published).toEqual(await privateBindings(green.getPort()));
   });
 
-  test("gets it for the port that is named, beside others that go to random ports", async () => {
+  test("gets a registry port for the named port, and random ports for the others", async () => {
     const bench = await ContainerBench.create();
     const container = echo(bench, bench.project(), 9000).withEnvironment({ ECHO_PORT: "9000" }).withExposedPorts(8080);
     await using started = await container.withWaitStrategy(Wait.forLogMessage("listens on 9000")).start();
@@ -38,7 +38,7 @@ describe("an image that is not IRIS", () => {
     expect(await askIdentity(started.getHost(), started.getPort())).toContain(started.getHostname());
   });
 
-  test("gets ready on the address that was asked for, where Testcontainers does not look, and is joined there", async () => {
+  test("gets ready on the requested address, which Testcontainers does not check, and is joined there", async () => {
     const bench = await ContainerBench.create();
     await using started = await echo(bench).withBindAddress("127.0.0.3").withStartupTimeout(20_000).start();
     expect(started.getHost()).toBe("127.0.0.3");
@@ -47,14 +47,14 @@ describe("an image that is not IRIS", () => {
     expect([joined.getId(), joined.getHost()]).toEqual([started.getId(), "127.0.0.3"]);
   });
 
-  test("C13: is not ready before it listens inside, though the engine answers outside", async () => {
+  test("C13: is not ready before it listens inside, although the engine answers outside", async () => {
     const bench = await ContainerBench.create();
     const container = echo(bench, bench.project(), 9000);
     await expect(container.withStartupTimeout(1_500).start()).rejects.toThrow(/9000/);
     await bench.expectNothingLeft();
   });
 
-  test("is refused without a port where it exposes none or several", async () => {
+  test("is refused without a port if it exposes none or several", async () => {
     const bench = await ContainerBench.create();
     const container = new RegistryContainer(bench.image).withRegistry(bench.registry());
     const start = container.withProject(bench.project()).start();
@@ -64,7 +64,7 @@ describe("an image that is not IRIS", () => {
     await bench.expectNothingLeft();
   });
 
-  test("is shared, and its environment has to agree", async () => {
+  test("is shared, and its environment must match", async () => {
     const bench = await ContainerBench.create();
     const start = (identity: string) => echo(bench).withEnvironment({ ECHO_IDENTITY: identity }).start();
     await using one = await start("one");
@@ -96,7 +96,7 @@ describe("an image that is not IRIS", () => {
     await bench.expectNothingLeft();
   });
 
-  test("is fixed to its own port without a registry, of which nothing is written", async () => {
+  test("has its own port without a registry, and nothing is written", async () => {
     const bench = await ContainerBench.create();
     const port = bench.range[0];
     const container = () =>
@@ -107,7 +107,7 @@ describe("an image that is not IRIS", () => {
     await expect(readFile(bench.registryPath)).rejects.toThrow("ENOENT");
   });
 
-  test("that fails between its creation and its start is removed without a registry, too", async () => {
+  test("that fails between its creation and its start is removed, even without a registry", async () => {
     const bench = await ContainerBench.create();
     const label = uniqueLabel();
     onTestFinished(() => removeLabelled(label));

@@ -23,42 +23,43 @@ async function fakeRyuk(image: string, sessionId: string): Promise<string> {
     ...listen,
   );
   onTestFinished(async () => void (await dockerCli(["rm", "--force", id])));
+  // Port 8080 in hexadecimal digits, listening.
+  const look = ["exec", id, "grep", "-qs", ":1F90 .* 0A ", "/proc/net/tcp", "/proc/net/tcp6"];
+  await eventually(async () => ((await dockerCli(look)).exitCode === 0 ? true : undefined));
   return id;
 }
 
-test.runIf(isStandin)("C5 who joins a container keeps its maker's Ryuk session alive, until they leave", async () => {
+/** The Ryuk session to which a container belongs. */
+function sessionOf(id: string): Promise<string> {
+  return docker("inspect", "--format", `{{index .Config.Labels "${LABEL_TESTCONTAINERS_SESSION_ID}"}}`, id);
+}
+
+test.runIf(isStandin)(
+  "C5 a process that joins a container keeps its maker's Ryuk session alive until it leaves",
+  async () => {
+    const bench = await ContainerBench.create();
+    const maker = bench.child();
+    const { id } = await maker.started();
+    const sessionId = await sessionOf(id);
+    const ryuk = await fakeRyuk(bench.image, sessionId);
+    const heard = () => docker("exec", ryuk, "cat", "/tmp/heard");
+
+    await using joined = await bench.iris().start();
+    expect(joined.getId()).toBe(id);
+    await maker.kill("SIGKILL");
+    const words = await eventually(async () => (await heard()) || undefined);
+    expect(words).toBe(`label=${LABEL_TESTCONTAINERS_SESSION_ID}=${sessionId}`);
+    expect(await docker("logs", ryuk)).toBe("");
+    await joined.stop();
+    await eventually(async () => ((await docker("logs", ryuk)) === "closed" ? true : undefined));
+  },
+);
+
+test.runIf(isStandin)("C5 a Ryuk that does not answer does not prevent joining", async () => {
   const bench = await ContainerBench.create();
   const maker = bench.child();
   const { id } = await maker.started();
-  const sessionId = await docker(
-    "inspect",
-    "--format",
-    `{{index .Config.Labels "${LABEL_TESTCONTAINERS_SESSION_ID}"}}`,
-    id,
-  );
-  const ryuk = await fakeRyuk(bench.image, sessionId);
-  const heard = () => docker("exec", ryuk, "cat", "/tmp/heard");
-
-  await using joined = await bench.iris().start();
-  expect(joined.getId()).toBe(id);
-  await maker.kill("SIGKILL");
-  const words = await eventually(async () => (await heard()) || undefined);
-  expect(words).toBe(`label=${LABEL_TESTCONTAINERS_SESSION_ID}=${sessionId}`);
-  expect(await docker("logs", ryuk)).toBe("");
-  await joined.stop();
-  await eventually(async () => ((await docker("logs", ryuk)) === "closed" ? true : undefined));
-});
-
-test.runIf(isStandin)("C5 a Ryuk that does not answer is no reason not to join", async () => {
-  const bench = await ContainerBench.create();
-  const maker = bench.child();
-  const { id } = await maker.started();
-  const sessionId = await docker(
-    "inspect",
-    "--format",
-    `{{index .Config.Labels "${LABEL_TESTCONTAINERS_SESSION_ID}"}}`,
-    id,
-  );
+  const sessionId = await sessionOf(id);
   const ryuk = await fakeRyuk(bench.image, sessionId);
   await docker("exec", ryuk, "killall", "nc");
   await using joined = await bench.iris().start();

@@ -22,7 +22,7 @@ describe("a password", () => {
     }
   });
 
-  test("leaves a digest that another container's salt makes another", async () => {
+  test("leaves a digest that is different in every container", async () => {
     const bench = await ContainerBench.create();
     const start = (name: string) => bench.iris(bench.project(name)).withPassword(SECRET).start();
     await using blue = await start("blue");
@@ -32,7 +32,7 @@ describe("a password", () => {
     for (const [name, digest] of Object.entries(one)) expect(other[name]).not.toBe(digest);
   });
 
-  test("is not in the error that says that another one is in use", async () => {
+  test("is not in the error about a container with another password", async () => {
     const bench = await ContainerBench.create();
     await using _ = await bench.iris().withPassword(SECRET).start();
     const error = await bench
@@ -44,7 +44,7 @@ describe("a password", () => {
     expect(`${error} ${JSON.stringify(error)} ${(error as Error).stack}`).not.toMatch(/another-Secret-42|kept-Secret/);
   });
 
-  test("is not in the error about one that cannot be used", () => {
+  test("is not in the error about an invalid password", () => {
     const hostile = `${SECRET}\n##class(%File).Delete("x")`;
     expect(() => new IrisRegistryContainer().withPassword(hostile)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining(SECRET) }),

@@ -25,7 +25,7 @@ function expectHarmless(output: string): void {
   }
 }
 
-describe("E3: what others wrote into the registry", () => {
+describe("E3: text of other programs in the registry", () => {
   let sandbox: CliSandbox;
 
   beforeEach(async () => {
@@ -71,7 +71,7 @@ describe("E3: what others wrote into the registry", () => {
     expectHarmless(stderr);
   });
 
-  it("cannot do so through the error that lists who has every port", async () => {
+  it("cannot do so through the error that lists the holder of every port", async () => {
     const range = ["--range", `${sandbox.firstPort}-${sandbox.firstPort + HOSTILE.length - 1}`];
     const { exitCode, stdout, stderr } = await sandbox.run([...range, "assign"], { DOCKER_HOST: "unix:///nowhere" });
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: "" });

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { Network, type PortWithOptionalBinding } from "testcontainers";
+import { Network, type PortWithOptionalBinding, PullPolicy } from "testcontainers";
 import { describe, expect, test } from "vitest";
 import { ensureEchoStandin } from "../../scripts/build-standin.ts";
 import {
@@ -12,7 +12,7 @@ import {
   PortConflictError,
 } from "../../src/index.ts";
 import { ContainerBench, isStandin } from "../helpers/container-bench.ts";
-import { askIdentity, docker, dockerCli } from "../helpers/engine.ts";
+import { askIdentity, docker, dockerCli, eventually } from "../helpers/engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { listenOn } from "../helpers/listener.ts";
 
@@ -20,7 +20,7 @@ const isRunning = async (id: string) =>
   (await dockerCli(["inspect", "--format", "{{.State.Running}}", id])).stdout.trim() === "true";
 
 describe("C5 starts of one project", () => {
-  test("in several processes at the same time share one container, which goes with the last of them", async () => {
+  test("in several processes at the same time share one container, which the last one removes", async () => {
     const bench = await ContainerBench.create();
     const children = Array.from({ length: 4 }, () => bench.child());
     const reports = await Promise.all(children.map((child) => child.started()));
@@ -35,7 +35,7 @@ describe("C5 starts of one project", () => {
     await bench.expectNothingLeft();
   });
 
-  test("join the container of a process that lives also when the registry's document was lost", async () => {
+  test("join the container of a live process even if the registry's document was lost", async () => {
     const bench = await ContainerBench.create();
     const maker = bench.child();
     const { id, port } = await maker.started();
@@ -48,7 +48,7 @@ describe("C5 starts of one project", () => {
     await bench.expectNothingLeft();
   });
 
-  test("while the container is slow to get ready wait for it, and do not make a second one", async () => {
+  test("wait for a container that is slow to get ready, and do not make a second one", async () => {
     const bench = await ContainerBench.create();
     const environment = isStandin ? { IRIS_STANDIN_START_MS: "1500" } : {};
     const children = [bench.child({ environment }), bench.child({ environment })];
@@ -73,7 +73,21 @@ describe("C5 starts of one project", () => {
     await bench.expectNothingLeft();
   });
 
-  test("with another image or other credentials are refused by name, and disturb nothing", async () => {
+  test("with another image are refused before it is pulled, but not because of a dead process's container", async () => {
+    const bench = await ContainerBench.create();
+    const maker = bench.child();
+    await maker.started();
+    const other = () =>
+      new IrisRegistryContainer("127.0.0.1:9/no-such-image:never")
+        .withRegistry(bench.registry())
+        .withProject(bench.project());
+    await expect(other().start()).rejects.toThrow(ContainerMismatchError);
+    await expect(other().withPullPolicy(PullPolicy.alwaysPull()).start()).rejects.toThrow("could not be pulled");
+    await maker.kill("SIGKILL");
+    await expect(other().start()).rejects.toThrow("could not be pulled");
+  });
+
+  test("with another image or other credentials are refused, naming the difference, and change nothing", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().withUsername("alice").withPassword("secret").start();
     const refused = (container: { start(): Promise<unknown> }) =>
@@ -93,7 +107,7 @@ describe("C5 starts of one project", () => {
     expect((await bench.registry().inspect(bench.project()))?.holders).toHaveLength(3);
   });
 
-  test("with another image are told which, and that withInstance() gives a container beside it", async () => {
+  test("with another image get an error that names it and withInstance()", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().start();
     const other = new IrisRegistryContainer(await ensureEchoStandin()).withRegistry(bench.registry());
@@ -132,7 +146,7 @@ describe("C5 starts of one project", () => {
     await refused(start([], "two", "three"), /it is not known as three/);
   });
 
-  test("that join read its log as well, until they leave", async () => {
+  test("that join a container read its log as well, until they leave", async () => {
     const bench = await ContainerBench.create();
     await using iris = await bench.iris().start();
     const started = Promise.withResolvers<Readable>();
@@ -144,6 +158,17 @@ describe("C5 starts of one project", () => {
     const log = await started.promise;
     await joined.stop();
     expect(log.destroyed).toBe(true);
+  });
+
+  test("fail a call that still runs when they leave, and others go on", async () => {
+    const bench = await ContainerBench.create();
+    await using iris = await bench.iris().start();
+    const joined = await bench.iris().start();
+    const failed = expect(joined.exec(["sleep", "1234"])).rejects.toThrow(/connection to the engine was closed/);
+    await eventually(async () => (await iris.exec(["ps"])).output.includes("sleep 1234") || undefined);
+    await joined.stop();
+    await failed;
+    expect(await iris.runSql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
   test("are told to unpause a container that is paused, and change nothing", async () => {
@@ -172,7 +197,7 @@ describe("C5 starts of one project", () => {
     expect([third.getId(), third.getPort()]).toEqual([id, port]);
   });
 
-  test("find the container ended, and make another one on its port for all", async () => {
+  test("that find the container ended make another one on its port for all", async () => {
     const bench = await ContainerBench.create();
     const first = await bench.iris().start();
     await docker("stop", first.getId());
@@ -245,7 +270,7 @@ describe("C6 withReuse()", () => {
     expect(Object.keys(labels)).not.toContain("org.testcontainers.session-id");
   });
 
-  test("is undone by stop() of its last user, but not by somebody who did not ask for it", async () => {
+  test("is undone by stop() of its last user, but not by a user without withReuse()", async () => {
     const bench = await ContainerBench.create();
     const first = bench.child({ isReused: true, isLeftRunning: true });
     const { id } = await first.started();
@@ -269,7 +294,7 @@ describe("C6 withReuse()", () => {
     expect(again.getId()).toBe(id);
   });
 
-  test.runIf(isStandin)("judges a container that is started again by what it says now", async () => {
+  test.runIf(isStandin)("judges a restarted container by its new log", async () => {
     const bench = await ContainerBench.create();
     const once = "[ -e /once ] || { touch /once; (sleep 1; echo '[FATAL] once'; kill 1) & }; exec /tini -- /iris-main";
     const start = () => bench.iris().withEntrypoint(["sh", "-c", once]).withReuse().start();
@@ -280,7 +305,7 @@ describe("C6 withReuse()", () => {
     expect((await dockerCli(["logs", again.getId()])).stdout).toContain("[FATAL] once");
   });
 
-  test("says that the port of a kept container is taken, and gives neither up", async () => {
+  test("reports that the port of a kept container is taken, and keeps both", async () => {
     const bench = await ContainerBench.create();
     const first = bench.child({ isReused: true, isLeftRunning: true });
     const { id, port } = await first.started();

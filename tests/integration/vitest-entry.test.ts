@@ -42,7 +42,7 @@ for (const name of ["${name}1", "${name}2"]) test(name, async ({ iris }) => {
 });`;
 
 describe("iris-ports/vitest", () => {
-  test("gives two workers one IRIS, in which neither sees the data of the other", { timeout: 180_000 }, async () => {
+  test("gives two workers one IRIS, in which neither sees the other's data", { timeout: 180_000 }, async () => {
     const bench = await ContainerBench.create();
     const consumer = project();
     const example = join(import.meta.dirname, "../../examples/vitest-workers");
@@ -76,7 +76,31 @@ describe("iris-ports/vitest", () => {
       await expect(iris.runObjectScript("write 1", { namespace })).rejects.toThrow(/does not exist/);
   });
 
-  test("says what is missing where there is no global setup", { timeout: 60_000 }, async () => {
+  test("names the container in errors by its name", { timeout: 180_000 }, async () => {
+    const bench = await ContainerBench.create();
+    const consumer = project();
+    consumer.write("vitest.config.js", config("file"));
+    const script = 'console.log(await iris.runObjectScript("write nothing").catch((error) => error.message));';
+    consumer.write(
+      "a.test.js",
+      `import { test } from "iris-ports/vitest";\ntest("a", async ({ iris }) => { ${script} });`,
+    );
+    const output = await consumer.runTool(join(tools.bin, "vitest"), ["run"], environment(bench));
+    expect(output).toMatch(/To fix: .*docker exec -it iris_[0-9a-f]{8}_\d+ /);
+  });
+
+  test("refuses another namespacePer before it starts IRIS", { timeout: 60_000 }, async () => {
+    const bench = await ContainerBench.create();
+    const consumer = project();
+    consumer.write("vitest.config.js", config("suite"));
+    consumer.write("a.test.js", file("a"));
+    await expect(consumer.runTool(join(tools.bin, "vitest"), ["run"], environment(bench))).rejects.toThrow(
+      /irisOptions\.namespacePer is not known: "suite"[\s\S]*To fix: write one of worker, file, test/,
+    );
+    await bench.expectNothingLeft();
+  });
+
+  test("says what is missing if there is no global setup", { timeout: 60_000 }, async () => {
     const bench = await ContainerBench.create();
     const consumer = project();
     consumer.write("a.test.js", file("a"));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ContainerBench } from "../helpers/container-bench.ts";
+import { type ChildStart, ContainerBench } from "../helpers/container-bench.ts";
 import { hangingEngine } from "../helpers/hanging-engine.ts";
 import { Program } from "../helpers/processes.ts";
 
@@ -32,9 +32,17 @@ describe("C10: an engine that accepts a request and never answers", () => {
     await program.ended();
   });
 
-  async function startHung(bench: ContainerBench, hangsAt: RegExp): Promise<Program> {
+  test("at a log that the user follows does not keep the process running after stop()", async () => {
+    const bench = await ContainerBench.create();
+    const program = await startHung(bench, /^GET .*\/logs\?.*tail=7/, { logTail: 7 });
+    expect(JSON.parse((await program.nextLine()) ?? "{}").port).toBe(bench.range[0]);
+    program.signal("SIGUSR2");
+    expect(await program.ended()).toMatchObject({ code: 0 });
+  });
+
+  async function startHung(bench: ContainerBench, hangsAt: RegExp, more: Partial<ChildStart> = {}): Promise<Program> {
     const { image, registryPath, range } = bench;
-    const start = { image, registryPath, portRange: range, project: bench.project(), startupTimeoutMs: 4_000 };
+    const start = { ...more, image, registryPath, portRange: range, project: bench.project(), startupTimeoutMs: 4_000 };
     const env = { DOCKER_HOST: await hangingEngine(hangsAt), TESTCONTAINERS_RYUK_DISABLED: "true" };
     return Program.node("start-container.ts", [JSON.stringify(start)], env);
   }

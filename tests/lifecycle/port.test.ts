@@ -15,15 +15,15 @@ function refusalOf(words: string): Error {
   return Object.assign(new Error(words), { statusCode: 500 });
 }
 
-describe("C3: a refusal in words that nobody knows", () => {
+describe("C3: a refusal in unknown words", () => {
   const unknown = refusalOf("der Anschluss ist schon vergeben");
 
-  test("is a refused port where something listens on it", async () => {
+  test("is a refused port if a program listens on it", async () => {
     const { port } = await listenOn(0);
     expect(await isPortRefused(unknown, [port], engine)).toBe(true);
   });
 
-  test("is a refused port where a container publishes it, other than the refused one", async () => {
+  test("is a refused port if another container than the refused one publishes it", async () => {
     const [port] = await freePorts(1);
     const name = `publisher-${port}`;
     await docker("run", "--detach", "--name", name, "--publish", `127.0.0.1:${port}:1972`, await ensureStandin());
@@ -38,7 +38,7 @@ describe("C3: a refusal in words that nobody knows", () => {
     expect(await isPortRefused(unknown, [port], remote, name)).toBe(false);
   });
 
-  test("is another matter where the port is free, and where it is no refusal of the engine", async () => {
+  test("is not a refused port if the port is free, or if the failure is not the engine's refusal", async () => {
     const [free] = await freePorts(1);
     expect(await isPortRefused(unknown, [free], engine)).toBe(false);
     const { port } = await listenOn(0);
@@ -48,7 +48,7 @@ describe("C3: a refusal in words that nobody knows", () => {
 });
 
 describe("C13: a port that is published", () => {
-  test("is waited for where it is forwarded, however late that is", async () => {
+  test("is awaited if it is forwarded, however late", async () => {
     await using standin = await startedStandin();
     const hostPort = await standin.hostPort(1972);
     const forward = createServer((socket) => void socket.end("forwarded\n"));
@@ -58,7 +58,7 @@ describe("C13: a port that is published", () => {
     expect(await answer).toBe("127.0.0.9");
   });
 
-  test("is not ready where nothing answers, which the error says", async () => {
+  test("is not ready if nothing answers, as the error says", async () => {
     await using standin = await startedStandin();
     const hostPort = await standin.hostPort(1972);
     const answer = awaitAnswer(engine.host, standin.id, { containerPort: 1972, hostPort }, forwarded(300));
@@ -66,7 +66,7 @@ describe("C13: a port that is published", () => {
     await expect(answer).rejects.toThrow(`127.0.0.9:${hostPort} does not answer from here`);
   });
 
-  test("is not ready behind a forwarder that has nobody to forward to", async () => {
+  test("is not ready behind a forwarder without a target", async () => {
     await using standin = await startedStandin();
     const hostPort = await standin.hostPort(1972);
     const forward = createServer((socket) => void socket.end()).listen(hostPort, "127.0.0.9");

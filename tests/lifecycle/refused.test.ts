@@ -35,7 +35,7 @@ describe.each(ADAPTERS)("C3 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test("a port that was asked for by number and is refused is a conflict, and nothing is left", async () => {
+  test("a port given by number that the engine refuses is a conflict, and nothing is left", async () => {
     const { bench, asked } = await benchFor();
     const registry = bench.registry({ probe: probeBeforeOutsider() });
     const start = adapter.start({ ...asked, registry, preferredPort: bench.range[0] });
@@ -77,7 +77,7 @@ describe.each(ADAPTERS)("C3 through $name", (adapter) => {
     },
   );
 
-  test("a container of this registry whose maker cannot be observed is left alone, and is not called a stranger's", async () => {
+  test("a container of this registry whose maker cannot be observed is left alone, and is not called foreign", async () => {
     const { bench, asked } = await benchFor();
     const preferredPort = bench.range[0];
     const { containerName } = await asked.registry.assignPort(asked.project, { preferredPort });
@@ -108,7 +108,7 @@ describe.each(ADAPTERS)("C3 through $name", (adapter) => {
     await use.stop();
   });
 
-  test("an image that is missing is said to be missing, and nothing is left", async () => {
+  test("a missing image is reported, and nothing is left", async () => {
     const { bench, asked } = await benchFor();
     const start = adapter.start({ ...asked, image: "iris-ports.invalid/none:1" });
     await expect(start).rejects.toMatchObject({ code: "CONTAINER_START" });

@@ -20,7 +20,7 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test.each(ADAPTERS)("what it made is joined through $name, and removed by the last user", async (other) => {
+  test.each(ADAPTERS)("its container is joined through $name, and removed by the last user", async (other) => {
     const { bench, asked } = await benchFor();
     const environment = { IRIS_STANDIN_IDENTITY: "asked for alike" };
     const maker = await adapter.start({ ...asked, environment });
@@ -32,7 +32,7 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test.each(ADAPTERS)("its merge file is the same one through $name, and another one is refused", async (other) => {
+  test.each(ADAPTERS)("its merge file is recognised through $name, and another one is refused", async (other) => {
     const { bench, asked } = await benchFor();
     const maker = await adapter.start({ ...asked, cpfMerge: "[config]\nglobals=0,0,128,0,0,0\n" });
     const joiner = await other.start({ ...asked, cpfMerge: "[config]\n\nglobals=0,0,128,0,0,0\n" });
@@ -44,12 +44,12 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test.each(ADAPTERS)("what it made is refused through $name to who asks for another", async (other) => {
+  test.each(ADAPTERS)("its container is refused through $name if another configuration is requested", async (other) => {
     const { bench, asked } = await benchFor();
     const maker = await adapter.start(asked);
     const start = other.start({ ...asked, environment: { IRIS_STANDIN_IDENTITY: "another" } });
     await expect(start).rejects.toMatchObject({ code: "CONTAINER_MISMATCH" });
-    await expect(start).rejects.toThrow(/value of IRIS_STANDIN_IDENTITY/);
+    await expect(start).rejects.toThrow(/value of IRIS_STANDIN_IDENTITY[\s\S]*docker rm --force/);
     expect(await bench.containers()).toEqual([maker.name]);
     await maker.stop();
     await bench.expectNothingLeft();
@@ -78,7 +78,7 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test("what a dead process left behind is replaced on its port", async () => {
+  test("a container that a dead process left behind is replaced on its port", async () => {
     const { bench, asked } = await benchFor();
     const child = bench.child();
     const left = await child.started();
@@ -90,7 +90,7 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await bench.expectNothingLeft();
   });
 
-  test("a container that has ended although it has users is replaced at once", async () => {
+  test("a container that has ended despite its users is replaced at once", async () => {
     const { bench, asked } = await benchFor();
     const user = await adapter.start(asked);
     await docker("stop", "--time", "0", user.name);
@@ -99,6 +99,28 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     expect(performance.now() - startedAt).toBeLessThan(30_000);
     expect(use.id.slice(0, 12)).not.toBe(user.id.slice(0, 12));
     await use.stop();
+    await user.stop();
+    await bench.expectNothingLeft();
+  });
+
+  test("a container that one of its users restarts is not replaced, until that user is overdue", async () => {
+    const { bench, asked } = await benchFor();
+    const user = await adapter.start(asked);
+    const { registry, project } = asked;
+    const [holder] = (await registry.inspect(project))?.holders ?? [];
+    if (holder === undefined) throw new Error("the user is not known");
+    await registry.announceRestart(project, { holder, until: new Date(Date.now() + 600_000) });
+    await docker("stop", "--time", "0", user.name);
+    await expect(adapter.start({ ...asked, timeoutMs: 1_500 })).rejects.toThrow(/did not reach a usable state/);
+    await docker("start", user.name);
+    const joined = await adapter.start(asked);
+    expect(joined.id.slice(0, 12)).toBe(user.id.slice(0, 12));
+    await joined.stop();
+    await docker("stop", "--time", "0", user.name);
+    await registry.announceRestart(project, { holder, until: new Date() });
+    const replaced = await adapter.start(asked);
+    expect(replaced.id.slice(0, 12)).not.toBe(user.id.slice(0, 12));
+    await replaced.stop();
     await user.stop();
     await bench.expectNothingLeft();
   });
@@ -127,7 +149,7 @@ describe.each(ADAPTERS)("C5 through $name", (adapter) => {
     await user.stop();
   });
 
-  test("a paused container is left alone, and its error says how to go on", async () => {
+  test("a paused container is left alone, and the error says how to resume it", async () => {
     const { asked } = await benchFor();
     const user = await adapter.start(asked);
     await docker("pause", user.name);

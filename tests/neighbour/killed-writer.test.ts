@@ -20,7 +20,7 @@ describe("when iris-devtester is killed while it writes", () => {
     return { machine, port, warning, first };
   }
 
-  test("an empty file goes on from our last version, with a warning, and is written back", async () => {
+  test("an empty file is replaced by our last version, with a warning", async () => {
     const { machine, port, warning } = await killedAfter(0);
     expect(fs.statSync(machine.path).size).toBe(0);
     expect(await machine.open().getAssignment(machine.project("ours"))).toMatchObject({ port });
@@ -32,7 +32,7 @@ describe("when iris-devtester is killed while it writes", () => {
     vi.restoreAllMocks();
   });
 
-  test("half a file also keeps what can still be read of it", async () => {
+  test("half a file also keeps the entries that can still be read", async () => {
     const { machine, first } = await killedAfter(600);
     const listed = await machine.open().listAll();
     expect(listed.map(({ port, projectPath }) => [port, projectPath])).toEqual([

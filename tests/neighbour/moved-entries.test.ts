@@ -20,7 +20,7 @@ describe.each(PYTHON_VERSIONS.slice(2))("iris-devtester $tester moves a project 
     return { tool, machine, registry, idle, project, first, last };
   }
 
-  test("but the port stays the running holder's, while it does not listen for a moment", async () => {
+  test("but the port stays with the running holder while it does not listen for a moment", async () => {
     const { tool, machine, registry, project, first, last } = await moved();
     expect(await registry.assignPort(project)).toMatchObject({ port: first });
     expect((await registry.assignPort(machine.project("other"))).port).toBe(first + 2);

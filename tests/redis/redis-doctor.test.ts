@@ -41,13 +41,13 @@ test("doctor counts the assignments on a Redis server, checks them, and says not
   expect(findings.map(({ check }) => check)).not.toContain("runners");
 });
 
-test("doctor says of a document that another program wrote that there is no grace period", async () => {
+test("doctor reports no grace period for a document that another program wrote", async () => {
   const server = await RedisServer.start();
   await write(server, '{"schema_version":"1.0","assignments":[]}');
   expect(await registryFindingAt(server.url())).toMatchObject({ verdict: "ok" });
 });
 
-test("doctor says how long the grace period of a server takes that may have lost data", async () => {
+test("doctor says how long the grace period lasts on a server that may have lost data", async () => {
   const server = await RedisServer.volatile();
   expect(await registryFindingAt(server.url())).toMatchObject({
     verdict: "warn",
@@ -97,7 +97,7 @@ test("doctor reports that no engine answers to name the pool of ports", async ()
   });
 });
 
-test("an error of an engine's own is not reported as a problem of the registry", async () => {
+test("an error of the engine is not reported as a problem of the registry", async () => {
   const server = await RedisServer.start();
   const engine = new FakeEngine();
   engine.identify = () => Promise.reject(new TypeError("a bug"));

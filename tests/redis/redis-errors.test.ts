@@ -8,6 +8,7 @@ import { RegistryAccessError } from "../../src/errors/errors.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { freePorts } from "../helpers/free-ports.ts";
+import { RedisProxy } from "../helpers/redis-proxy.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
@@ -81,6 +82,17 @@ describe("a Redis server that cannot be used is an access error that says what t
     await expect(registry.assignPort("/p/a")).resolves.toMatchObject({ status: "active" });
   });
 
+  test.each(["-publish", "-time", "-lpos", "-zadd", "resetchannels &iris-ports:session:*"])(
+    "the user may not use in a script what %s takes away",
+    async (restriction) => {
+      const server = await RedisServer.start();
+      const rights = "~iris-ports:* &iris-ports:* +@read +@write +@scripting +@pubsub +@connection +info +time";
+      await server.command(`ACL SETUSER ann on >pw ${rights} ${restriction}`);
+      expect((await failure(server.url("name=test", "ann:pw@"))).remedy).toMatch(/^ACL SETUSER/);
+      expect(await server.command("EXISTS iris-ports:{test}:document")).toBe(":0\r\n");
+    },
+  );
+
   test("it is a replica", async () => {
     const primary = await RedisServer.start();
     const replica = await RedisServer.start(["--replicaof", "127.0.0.1", String(primary.port)]);
@@ -104,7 +116,7 @@ describe("a Redis server that cannot be used is an access error that says what t
     expect((await failure(server.url())).message).toMatch(/Redis Cluster, which is not supported/);
   });
 
-  test("it speaks no TLS, or shows a certificate that nobody vouches for", async () => {
+  test("it speaks no TLS, or has an untrusted certificate", async () => {
     const plain = await RedisServer.start();
     const error = await failure(plain.url().replace("redis:", "rediss:"));
     expect(error.remedy).toMatch(/that it speaks TLS on this port.*--tls ping$/);
@@ -115,6 +127,16 @@ describe("a Redis server that cannot be used is an access error that says what t
   test("fewer replicas than asked for acknowledge a commit", async () => {
     const server = await RedisServer.start();
     expect((await failure(server.url("name=test&replicas=1"))).message).toMatch(/0 of 1 replicas/);
+  });
+
+  test("the connection breaks after a commit, before replicas acknowledge it", async () => {
+    const proxy = await RedisProxy.open((await RedisServer.start()).port);
+    proxy.rewrite((answer) => {
+      // The server has committed; the answer to WAIT comes next.
+      if (answer.toString().startsWith("*2\r\n:1\r\n:")) proxy.loseNext("answer");
+      return answer;
+    });
+    expect((await failure(proxy.url("name=test&replicas=1"))).state).toMatch(/may have been saved, or not/);
   });
 });
 

@@ -1,5 +1,6 @@
+import { hostname } from "node:os";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { ProcessHolder } from "../../src/registry/holder.ts";
+import { manualHolder, type ProcessHolder } from "../../src/registry/holder.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
@@ -33,8 +34,10 @@ test("S7: the port of a host that vanished is free again when its lease has ende
   const server = await RedisServer.start();
   const range = await freePorts(1);
   const registry = await open(server.url(), range);
-  await registry.assignPort("/p/elsewhere", { holder: await holderElsewhere(6_000) });
+  await registry.assignPort("/p/elsewhere", { holder: await holderElsewhere(600_000) });
   await expect(registry.assignPort("/p/here")).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+  // Its last renewal.
+  await registry.assignPort("/p/elsewhere", { holder: await holderElsewhere(2_000) });
   const { port } = await registry.assignPort("/p/here", { waitTimeoutMs: 30_000 });
   expect(port).toBe(range[0]);
 });
@@ -49,6 +52,15 @@ test("a holder of this host keeps its port for longer than a lease, because it r
   await expect.poll(expiry, { timeout: 10_000 }).toBeGreaterThan((first?.getTime() ?? 0) + LEASE_MS);
 });
 
+test("a process of another host with this one's pid is not renewed here", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server.url(), await freePorts(1));
+  const elsewhere = await holderElsewhere(600_000);
+  await registry.assignPort("/p/a", { holder: { ...elsewhere, process: { ...elsewhere.process, pid: process.pid } } });
+  const expiresAt = (await registry.listAll())[0]?.holders[0]?.expiresAt?.getTime() ?? 0;
+  expect(expiresAt).toBeGreaterThan(Date.now() + 300_000);
+});
+
 test("S7: the server's clock counts: one that is an hour ahead or behind changes nothing", async () => {
   const server = await RedisServer.start();
   const registry = await open(server.url(), await freePorts(2), 90_000);
@@ -59,6 +71,51 @@ test("S7: the server's clock counts: one that is an hour ahead or behind changes
   const expiresAt = (await registry.listAll())[0]?.holders[0]?.expiresAt?.getTime() ?? 0;
   expect(expiresAt).toBeGreaterThan(Date.now());
   expect(expiresAt).toBeLessThan(Date.now() + 120_000);
+});
+
+test.each([
+  ["with another host name, which may be a clone, keeps its port until it expires", "another-name", "PORT_EXHAUSTED"],
+  ["with the same host name is this host before it was rebooted, and its port is free", hostname(), undefined],
+])("S1: a process of a host with the same machine ID and %s", async (_, hostName, code) => {
+  const server = await RedisServer.start();
+  const registry = await open(server.url(), await freePorts(1));
+  const elsewhere = await holderElsewhere(600_000);
+  const process = { ...elsewhere.process, host: (await currentProcess()).host, hostName };
+  await registry.assignPort("/p/before", { holder: { ...elsewhere, process } });
+  const outcome = await registry.assignPort("/p/here").catch((error) => error.code);
+  expect(outcome).toEqual(code ?? expect.objectContaining({ projectPath: "/p/here" }));
+});
+
+test("S7: the time of a holder lasts as long on the server as on a host whose clock is a day behind", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server.url(), await freePorts(2));
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 86_400_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await registry.assignPort("/p/a", { holder: manualHolder({ expiresAt: new Date(Date.now() + 600_000) }) });
+  vi.useRealTimers();
+  const [listed] = await registry.listAll();
+  expect(listed?.status).toBe("active");
+  expect(Math.abs((listed?.holders[0]?.expiresAt?.getTime() ?? 0) - Date.now() - 600_000)).toBeLessThan(60_000);
+});
+
+test("a primary that becomes a replica is left for the new one at its address", async () => {
+  const [old, next] = [await RedisServer.start(), await RedisServer.start()];
+  const address = await RedisProxy.open(old.port);
+  const registry = await open(address.url(), await freePorts(3));
+  await registry.assignPort("/p/a", { waitTimeoutMs: 10_000 });
+  address.leadLaterTo(next.port);
+  await old.command(`REPLICAOF 127.0.0.1 ${next.port}`);
+  await vi.waitFor(() => registry.assignPort("/p/b", { waitTimeoutMs: 10_000 }), { timeout: 40_000 });
+  expect(await next.command("EXISTS iris-ports:{test}:document")).toBe(":1\r\n");
+});
+
+test("a primary that was a replica for a moment begins a grace period on the connection that lasted", async () => {
+  const [server, other] = [await RedisServer.start(), await RedisServer.start()];
+  const registry = await open(server.url(), await freePorts(3), 90_000);
+  await registry.assignPort("/p/a", { waitTimeoutMs: 10_000 });
+  await server.command(`REPLICAOF 127.0.0.1 ${other.port}`);
+  await server.command("REPLICAOF NO ONE");
+  await expect(registry.assignPort("/p/b")).rejects.toThrow("gives out no new port yet");
 });
 
 test("a replica that takes over begins a grace period, and holders keep what they hold", async () => {

@@ -115,7 +115,7 @@ describe("a port that was not renewed in time", () => {
   });
 });
 
-describe("a port that was not renewed in time, and that nobody has taken,", () => {
+describe("a port that was not renewed in time, and that no project has taken,", () => {
   test("is taken back as it was: with its instance, its web port and its generation", async () => {
     const { mine, elsewhere } = openHere(await webPortRange(2));
     const holder = await uniqueProcessHolder();
@@ -132,7 +132,7 @@ describe("a port that was not renewed in time, and that nobody has taken,", () =
     expect(json().iris_ports.details["/p/a#two"].generation).toBe(before.generation);
   });
 
-  test("is held again beside those who joined meanwhile, or alone where no holder is known any more", async () => {
+  test("is held again, beside holders that joined meanwhile, or alone if no holder is known any more", async () => {
     const { mine, elsewhere } = openHere(await freePorts(1));
     const holder = await uniqueProcessHolder();
     await mine.assignPort("/p/a", { ...WAIT, holder });

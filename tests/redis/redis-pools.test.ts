@@ -52,7 +52,7 @@ test("without a name and without an engine's ID, there is no pool, and the error
   }
 });
 
-test("a Redis URL of the environment is used, and named as the environment's where it is invalid", async () => {
+test("a Redis URL of the environment is used, and an invalid one is named with its variable", async () => {
   const server = await RedisServer.start();
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("IRIS_PORT_REGISTRY", server.url());

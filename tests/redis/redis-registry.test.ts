@@ -1,20 +1,22 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { Program } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
+import { redisStore } from "../helpers/redis-store.ts";
 
 async function open(server: RedisServer, options: PortRegistryOptions = {}): Promise<PortRegistry> {
   onTestFinished(closeSessions);
   return new PortRegistry({ registryPath: server.url(), engine: false, portRange: await freePorts(5), ...options });
 }
 
-test("R1, R2, R5, R9: a project gets a port, the same one again, gives it back, and gets it again", async () => {
+test("R1, R2, R5, R9: a project gets a port, the same one again, releases it, and gets it again", async () => {
   const server = await RedisServer.start();
   const registry = await open(server);
   const first = await registry.assignPort("/p/a");
@@ -49,7 +51,7 @@ test("D9: after a restart without data the port of a live holder is not given to
   await expect.poll(async () => (await other.getAssignment("/p/a"))?.port, { timeout: 10_000 }).toBe(port);
 });
 
-test("D9: nor is that of a live holder in another process, which connects again at once", async () => {
+test("D9: the port of a live holder in another process, which connects again at once, is not given to another project", async () => {
   const server = await RedisServer.start();
   const range = await freePorts(5);
   const holder = Program.node("assigner.ts", [server.url(), range.join("-"), "/p/a", "--wait", 20_000, "--stay"]);
@@ -59,6 +61,32 @@ test("D9: nor is that of a live holder in another process, which connects again 
   await server.start();
   const other = await open(server, { portRange: range });
   await expect.poll(async () => (await other.getAssignment("/p/a"))?.port, { timeout: 10_000 }).toBe(port);
+});
+
+test("who waits for a port goes on waiting while the server is restarted or hangs", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server, { store: redisStore(server.url(), 1_000), portRange: await freePorts(1) });
+  await registry.assignPort("/p/a", { holder: manualHolder(), waitTimeoutMs: 10_000 });
+  const queued = Promise.withResolvers<void>();
+  const waiting = registry.assignPort("/p/b", { waitTimeoutMs: 40_000, onWait: () => queued.resolve() });
+  await queued.promise;
+  await server.kill();
+  await delay(1_500);
+  await server.start();
+  server.suspend();
+  await delay(3_000);
+  server.continue();
+  await vi.waitFor(() => registry.releasePort("/p/a"), { timeout: 20_000 });
+  expect(await waiting).toMatchObject({ projectPath: "/p/b" });
+});
+
+test("who wants to wait for a port is told at once that the server never answered", async () => {
+  const server = await RedisServer.start();
+  await server.kill();
+  const registry = await open(server);
+  await expect(registry.assignPort("/p/a", { waitTimeoutMs: 1_000_000 })).rejects.toMatchObject({
+    code: "REGISTRY_ACCESS",
+  });
 });
 
 test("a server that keeps nothing gives out no new port for one lease after its start, and says so", async () => {

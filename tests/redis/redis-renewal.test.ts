@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { manualHolder } from "../../src/registry/holder.ts";
+import { manualHolder, processHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
@@ -39,7 +39,7 @@ async function projects(registry: PortRegistry): Promise<readonly string[]> {
   return (await registry.listAll()).map(({ projectPath }) => projectPath);
 }
 
-test("what was cleared does not come back when its holder renews", async () => {
+test("a cleared assignment does not come back when its holder renews", async () => {
   const [mine, other] = await openTwo(await RedisServer.start());
   await mine.assignPort("/p/cleared", { waitTimeoutMs: 10_000 });
   await other.clearAll();
@@ -48,7 +48,7 @@ test("what was cleared does not come back when its holder renews", async () => {
   expect(await projects(other)).toEqual(["/p/later"]);
 });
 
-test("what was released while its holder was suspended does not come back when it wakes after its lease", async () => {
+test("an assignment that was released while its holder was suspended does not come back when the holder wakes after its lease", async () => {
   const [mine, other] = await openTwo(await RedisServer.start());
   await mine.assignPort("/p/released", { waitTimeoutMs: 10_000 });
   await mine.assignPort("/p/kept");
@@ -72,7 +72,16 @@ test("a holder whose release was refused, or whose clearing failed, goes on rene
   await renew(mine, "/p/a");
 });
 
-test("a grace period ends although nobody renews meanwhile", async () => {
+test("a restart that its holder has announced stays announced when it renews", async () => {
+  const [mine, other] = await openTwo(await RedisServer.start());
+  const [holder, newcomer] = [await processHolder({ usesContainer: true }), await uniqueProcessHolder()];
+  await mine.acquire("/p/a", { holder, waitTimeoutMs: 10_000 });
+  await mine.announceRestart("/p/a", { holder, until: new Date(Date.now() + 600_000) });
+  await renew(mine, "/p/a");
+  expect((await other.acquire("/p/a", { holder: newcomer })).isBeingRestarted).toBe(true);
+});
+
+test("a grace period ends even if no process renews meanwhile", async () => {
   const server = await RedisServer.start();
   const [mine, other] = await openTwo(server);
   await mine.assignPort("/p/manual", { holder: manualHolder(), waitTimeoutMs: 10_000 });

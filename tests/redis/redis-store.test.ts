@@ -3,6 +3,7 @@ import { EMPTY_DOCUMENT, type RegistryDocument } from "../../src/stores/document
 import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { listPools, type RedisStore } from "../../src/stores/redis/redis-store.ts";
+import { ServerWatch } from "../../src/stores/redis/server-watch.ts";
 import { assignmentRecord } from "../helpers/documents.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { redisStore } from "../helpers/redis-store.ts";
@@ -34,7 +35,7 @@ test("a new pool is an empty document, and what one store commits another reads"
   expect((await first.read()).assignments).toEqual([]);
   await first.update(async (document) => ({ document: withPort(document, 1972), result: undefined }));
   expect((await second.read()).assignments.map(({ port }) => port)).toEqual([1972]);
-  expect(Date.parse((await second.read()).server?.grace_until ?? "")).toBeLessThan(Date.now() + 5_000);
+  expect(new Date((await second.read()).server?.grace_until ?? 0).getTime()).toBeLessThan(Date.now() + 5_000);
 });
 
 test("D9: forty updates at once each build on the one before", async () => {
@@ -77,14 +78,16 @@ test("a pool without a name in the address is the one that the engine names", as
   expect(await portsIn(open(server, server.url("name=unnamed")))).toEqual([1972]);
 });
 
-test("a server is reached through its socket", async () => {
+test("a server is reached through its socket, also with a password", async () => {
   const directory = temporaryDirectory();
-  const server = await RedisServer.start(["--appendonly", "yes", "--unixsocket", `${directory}/redis.sock`]);
-  await add(open(server, `redis+unix://${directory}/redis.sock?name=test`), 1972);
-  expect(await portsIn(open(server))).toEqual([1972]);
+  const socket = `${directory}/redis.sock`;
+  const server = await RedisServer.start(["--unixsocket", socket, "--requirepass", "s3c/ret"]);
+  await add(open(server, `redis+unix://:s3c%2Fret@${socket}?name=test&db=2`), 1972);
+  expect(await portsIn(open(server, `redis+unix://default:s3c%2Fret@${socket}?db=2&name=test`))).toEqual([1972]);
+  await expect(open(server, `redis+unix://${socket}?name=test`).read()).rejects.toThrow("asks for a password");
 });
 
-test("nothing is in the way of a change, so that there is nothing to clear", async () => {
+test("no file can block a change, so there is nothing to clear", async () => {
   expect(await open(await RedisServer.start()).clearObstacles()).toEqual([]);
 });
 
@@ -132,7 +135,37 @@ test("an unreadable document is refused until it is replaced, and is kept", asyn
   expect(await portsIn(open(server))).toEqual([1974]);
 });
 
-test("what can be read is replaced by nothing", async () => {
+test.each([
+  ["text that another program put there without a commit", "json hello", "not JSON"],
+  ["a commit without its text", "commit other", "field json is missing"],
+])("a document that is only %s is refused, and kept when it is replaced", async (_, fields, reason) => {
+  const server = await RedisServer.start();
+  const store = open(server);
+  await server.command(`HSET iris-ports:{test}:document ${fields}`);
+  await expect(add(store, 1973)).rejects.toMatchObject({ code: "REGISTRY_CORRUPT" });
+  const found = await store.replaceUnreadable(async (_document, unreadable) => ({ result: unreadable }));
+  expect(found?.reason).toContain(reason);
+  await add(store, 1974);
+  expect(await portsIn(open(server))).toEqual([1974]);
+});
+
+test("a document that another program put there without a commit is read, and changed", async () => {
+  const server = await RedisServer.start();
+  const json = { schema_version: "1.0", assignments: [assignmentRecord("/p/1980", 1980)] };
+  await server.command(`HSET iris-ports:{test}:document json ${JSON.stringify(JSON.stringify(json))}`);
+  await add(open(server), 1990);
+  expect(await portsIn(open(server))).toEqual([1980, 1990]);
+});
+
+test("a server that does not tell when it started settles from now on", async () => {
+  const watch = new ServerWatch(90_000);
+  watch.heard(1_000_000);
+  const run = { runId: "a", replicationId: "b", startedAtMs: Number.NaN, isPersistent: true };
+  const { grace_until } = watch.judge(run, undefined, { isLost: false, isMissing: true });
+  expect(Date.parse(grace_until ?? "") - watch.now().getTime()).toBeGreaterThan(2_000);
+});
+
+test("a readable document is not replaced", async () => {
   const server = await RedisServer.start();
   const store = open(server);
   await add(store, 1972);

@@ -53,7 +53,7 @@ test("processes get their turns in the order of arrival, as soon as the one befo
   expect(await waiting()).toBe(0);
 });
 
-test("a call that comes with the answer that there is no turn yet is not missed", async () => {
+test("a call that arrives together with the answer that the turn has not come is not missed", async () => {
   const { stores, proxies, waiting } = await contenders();
   const [first, second] = stores;
   await second.read();
@@ -64,12 +64,12 @@ test("a call that comes with the answer that there is no turn yet is not missed"
   await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
   await turn.end();
   // The answer, and the message that names the pool.
-  await expect.poll(() => proxy.held, { timeout: 10_000 }).toMatch(/\*4\r\n[\s\S]*message[\s\S]*\r\ntest\r\n/);
+  await expect.poll(() => proxy.held, { timeout: 10_000 }).toMatch(/\*2\r\n[\s\S]*message[\s\S]*\r\ntest\r\n/);
   proxy.release();
   expect(await passing).toBe("passed");
 });
 
-test("one whose turn does not come in time is told its place, and leaves the queue", async () => {
+test("a process whose turn does not come in time learns its place and leaves the queue", async () => {
   const { stores, proxies, waiting } = await contenders();
   const turn = await turnOf(stores[0]);
   const hurried = redisStore(proxies[0].url(), undefined, { lockTimeoutMs: 50 });

@@ -15,12 +15,12 @@ test.each(MarkdownPage.all().map((page) => [page.path, page] as const))(
   },
 );
 
-test("docs/how-it-works.md says of every rule of the contract where its code is", () => {
+test("docs/how-it-works.md names the files of every rule of the contract", () => {
   const rules = new MarkdownPage("docs/contract.md")
     .rows("Contract")
     .flatMap(([id = ""]) => id.match(/^[A-Z]\d+$/) ?? []);
   const located = new MarkdownPage("docs/how-it-works.md")
-    .rows("Where to find it")
+    .rows("Which file has which rule")
     .flatMap(([ids = ""]) => ids.split(" "));
   expect(rules.length).toBeGreaterThan(30);
   expect(located.sort()).toEqual(expect.arrayContaining(rules));

@@ -24,7 +24,7 @@ const CHANGELOG = `# iris-ports
 `;
 
 describe("the notes of a release", () => {
-  test("are the section of its version, and of no version that begins alike", () => {
+  test("are the section of its version, not of a version with the same beginning", () => {
     expect(releaseNotes(CHANGELOG, "v1.10.0")).toBe("### Minor Changes\n\n- The second.");
     expect(releaseNotes(CHANGELOG, "v1.1.0")).toBe("- The first.");
   });
@@ -70,7 +70,7 @@ describe.skipIf(process.platform === "win32")("the major tag", () => {
     expect(majorTagAfter(["v1.2.3", "v1.10.0"], "v1.10.0")).toBe("v1.10.0");
   });
 
-  test("stays where a newer release has it, and another major version does not count", () => {
+  test("stays if a newer release has it; other major versions do not count", () => {
     expect(majorTagAfter(["v1.10.0", "v1.9.1"], "v1.9.1")).toBe("");
     expect(majorTagAfter(["v2.0.0", "v1.9.1"], "v1.9.1")).toBe("v1.9.1");
   });

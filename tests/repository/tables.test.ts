@@ -159,7 +159,7 @@ function stepsIn(value: unknown): readonly Step[] {
   return Object.entries(value).flatMap(([name, inner]) => (name === "steps" ? (inner as Step[]) : stepsIn(inner)));
 }
 
-test("the table of the Python tool's versions is what the registry is tested beside", () => {
+test("the table of the Python tool's versions has those that the registry is tested with", () => {
   const rows = new MarkdownPage("docs/configuration.md").rows("Together with the Python tool");
   expect(rows).toEqual(PYTHON_VERSIONS.map(({ tester, filelock }) => [tester, filelock]));
 });

@@ -18,7 +18,7 @@ type Workflow = {
   readonly jobs: Readonly<Record<string, { readonly steps: readonly Step[]; readonly "timeout-minutes"?: number }>>;
 };
 
-test("GitHub's checker finds mistakes at all", async () => {
+test("GitHub's checker finds mistakes", async () => {
   const workflow = (uses: string) =>
     `on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: ${uses}\n        with: { no-such-input: 1 }\n`;
   expect(await complaintsAbout(".github/workflows/a.yml", workflow("org/iris-ports@v1"))).not.toEqual([]);

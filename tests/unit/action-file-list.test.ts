@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readFileList } from "../../action/inputs/file-or-content.ts";
+import { readFileList, readFileOrContent } from "../../action/inputs/file-or-content.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 test("a directory of init scripts stands for up to 1,000 files below it; more are refused", () => {
@@ -14,4 +14,12 @@ test("a directory of init scripts stands for up to 1,000 files below it; more ar
   expect(files[0]).toEqual({ shown: "scripts/first.sql", content: "SELECT 1" });
   fs.writeFileSync(join(workspace, "scripts/one-too-many.sql"), "");
   expect(() => readFileList("init-scripts", "scripts", workspace)).toThrow(/a directory with more than 1000 files/);
+});
+
+test("only for an input that accepts content, the error advises to give the content", () => {
+  const options = { workspace: temporaryDirectory() };
+  expect(() => readFileList("init-scripts", "none.sql", options.workspace)).toThrow(
+    /give a path, relative to the workspace or absolute$/,
+  );
+  expect(() => readFileOrContent("cpf-merge", "none.cpf", options)).toThrow(/or absolute, or the content itself/);
 });

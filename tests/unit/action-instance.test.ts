@@ -20,7 +20,7 @@ test.each([
   expect(defaultInstance(matrix === "" ? undefined : matrix, action)).toBe(instance);
 });
 
-test("what an instance cannot hold, or could be read in two ways, is told apart by a digest", () => {
+test("values that an instance cannot contain, or that are ambiguous, are told apart by a digest", () => {
   const legs = [
     { a: "x_y", b: "z" },
     { a: "x", b: "y_z" },
@@ -38,7 +38,7 @@ test("what an instance cannot hold, or could be read in two ways, is told apart 
   expect(new Set(names).size).toBe(legs.length);
 });
 
-test("whatever a matrix holds, its instance can be used, and is the same every time", () => {
+test("any matrix gives a usable instance, and the same one every time", () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), (matrix, action) => {
       const instance = defaultInstance(matrix, action);

@@ -23,7 +23,7 @@ describe("a document that took the place of the last version", () => {
     expect([...adopted.details.keys()]).toEqual(["/found", "/job"]);
   });
 
-  test("gets nothing back that nobody, or only a manual holder, holds", () => {
+  test("gets nothing back that has no holder, or only a manual one", () => {
     const last = held(documentOf({ "/manual": 1, "/nobody": 3 }), "/manual", MANUAL);
     expect(ports(adoptDocument(documentOf({ "/found": 2 }), last))).toEqual({ "/found": 2 });
   });
@@ -39,9 +39,18 @@ describe("a document that took the place of the last version", () => {
     expect([...adopted.details.keys()]).toEqual(["/kept", "/job"]);
   });
 
-  test("keeps an entry that only another tool knows, though its port was held", () => {
+  test("keeps an entry that only another tool knows, although its port was held", () => {
     const found = { ...documentOf({}), assignments: [assignmentRecord("/python", 1)] };
     expect(ports(adoptDocument(found, held(documentOf({ "/job": 1 }), "/job", JOB)))).toEqual({ "/python": 1 });
+  });
+
+  test("keeps an entry that only another tool knows on a web port that was held, and only the web port is lost", () => {
+    const base = documentOf({ "/job": 1 });
+    const details = new Map([["/job", { port: 1, generation: "g", web_port: 2 }]]);
+    const found = { ...documentOf({}), assignments: [assignmentRecord("/python", 2)] };
+    const adopted = adoptDocument(found, held({ ...base, details }, "/job", JOB));
+    expect(ports(adopted)).toEqual({ "/python": 2, "/job": 1 });
+    expect(adopted.details.get("/job")).toEqual({ port: 1, generation: "g" });
   });
 
   test("forgets that a project released what it holds", () => {

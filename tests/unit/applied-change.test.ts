@@ -57,14 +57,14 @@ describe("after a publication beside the Python tool", () => {
     read: documentOf({}),
   });
 
-  test("nothing is pending where the newest document has the change, and the tool wrote nothing", async () => {
+  test("nothing is pending if the newest document has the change, and the tool wrote nothing", async () => {
     const newest = snapshot({ "/ours": 1 }, at(5));
     const pending = stillPending(NOTHING_PENDING, await published(5), { theirs: undefined, newest });
     expect(pending.made?.since).toBe(5);
     expect(isDone(pending)).toBe(true);
   });
 
-  test.each([undefined, at(4)])("the change is pending where the tool wrote over it (%o)", async (token) => {
+  test.each([undefined, at(4)])("the change is pending if the tool overwrote it (%o)", async (token) => {
     const pending = stillPending(NOTHING_PENDING, await published(5), {
       theirs: undefined,
       newest: snapshot({}, token),

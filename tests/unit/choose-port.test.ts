@@ -9,7 +9,7 @@ const released = (project: string, port: number, minute: number) => ({
 });
 
 describe("the order of ports", () => {
-  test("is own container, former port, never used, longest released", () => {
+  test("is: own container, former port, never used, longest released", () => {
     const history = [released("b", 3, 9), released("me", 5, 2), released("a", 1, 5)];
     expect(portsInOrder({ range: [1, 6], projectKey: "me", history, ownContainerPort: 6 })).toEqual([6, 5, 2, 4, 1, 3]);
     expect(portsInOrder({ range: [1, 2], projectKey: "me", history, ownContainerPort: 6 })).toEqual([6, 2, 1]);
@@ -46,7 +46,7 @@ describe("the order of ports", () => {
 });
 
 describe("what is left beside reservations", () => {
-  test("is what those who came earlier do not need", () => {
+  test("is what earlier waiters do not need", () => {
     expect(withoutReserved([5, 3, 4], [{ range: [1, 9] }])).toEqual([5, 4]);
     expect(withoutReserved([5, 3, 4], [{ range: [4, 4] }, { range: [1, 2] }])).toEqual([5, 3]);
     expect(withoutReserved([5], [{ range: [1, 9] }])).toEqual([]);

@@ -16,7 +16,7 @@ describe("assignmentTable", () => {
   });
   afterEach(() => vi.unstubAllEnvs());
 
-  it("is plain and whole where the output is piped", () => {
+  it("is plain and complete if the output is piped", () => {
     expect(assignmentTable(SAMPLE, terminal({ isInteractive: false }), NOW)).toMatchInlineSnapshot(`
       "Project                                                    Port  Type    Status  Container               Held by                                Age
       /home/dev/work/customers/a-rather-long-customer-name/shop  1972  auto    stale   -                       -                                      5 d
@@ -70,7 +70,7 @@ describe("assignmentTable", () => {
     expect(table("gone")).toContain(" gone: process 4711 (node vitest), gone: manual ");
   });
 
-  it("shows nothing that could rewrite the screen", () => {
+  it("escapes what could rewrite the screen in a table", () => {
     const hostile = listed({
       projectKey: "/tmp/\u001b[2J\nfake",
       evidence: [{ kind: "container", verdict: "alive", text: "container \u009b31mx (running)" }],

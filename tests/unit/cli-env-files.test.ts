@@ -1,6 +1,8 @@
+import { parseEnv } from "node:util";
 import { parse } from "jsonc-parser";
 import { describe, expect, test } from "vitest";
 import { assignedNames } from "../../src/cli/env/assigned-names.ts";
+import { editFile } from "../../src/cli/env/edit-file.ts";
 import { dotenvLines, shellLines, tomlLines } from "../../src/cli/env/formats.ts";
 import { type BlockOptions, withBlock } from "../../src/cli/env/marked-block.ts";
 import { linesOf } from "../../src/cli/env/text-file.ts";
@@ -19,6 +21,30 @@ const assignment: PortAssignment = {
   containerName: "iris_0a1b2c3d_1975",
 };
 const endpoint = { host: "127.0.0.1", namespace: "USER", username: "_SYSTEM" };
+
+describe("L8: a file with an unclosed quotation mark", () => {
+  const editOf = (text: string, format: "dotenv" | "shell", projectPath: string) => {
+    const file = { path: "/home/dev/.env", text, stat: undefined };
+    return () => editFile(file, format, { ...assignment, projectPath }, endpoint, {}).text;
+  };
+
+  test.each([
+    ["A='tis\n", "dotenv", "/home/dev/a shop"],
+    ["A=1\r\nB=`x\r\n", "dotenv", "/home/dev/shop"],
+    ["export A='tis\n", "shell", "/home/dev/shop"],
+  ] as const)("is refused where a mark of ours would close it: %j", (text, format, project) => {
+    expect(editOf(text, format, project)).toThrow(/without its pair in the value of [AB], which would swallow/);
+  });
+
+  test.each([
+    ["A='tis\n", "dotenv", "/home/dev/shop"],
+    ["A=it's\nB='a\nb'\n", "dotenv", "/home/dev/a shop"],
+  ] as const)("is written where none would: %j", (text, format, project) => {
+    const written = editOf(text, format, project)();
+    expect(written.startsWith(text)).toBe(true);
+    expect(parseEnv(written)).toMatchObject({ A: parseEnv(text)["A"], IRIS_PORT: "1975" });
+  });
+});
 
 describe("L8: the marked block", () => {
   const options: BlockOptions = {
@@ -44,7 +70,7 @@ describe("L8: the marked block", () => {
     expect(edited(before, ["IRIS_PORT=1"])).toBe(kept + block("IRIS_PORT=1", eol));
   });
 
-  test("is replaced where it stands, and twice is once", () => {
+  test("is replaced in place, and never added twice", () => {
     const once = `A=1\n${block("IRIS_PORT=1")}B=2\n`;
     const twice = edited(once, ["IRIS_PORT=2"]);
     expect(twice).toBe(`A=1\n${block("IRIS_PORT=2")}B=2\n`);
@@ -55,14 +81,14 @@ describe("L8: the marked block", () => {
     expect(edited("A=1\nB=2\r\nC=3\n", ["IRIS_PORT=1"])).toBe(`A=1\nB=2\r\nC=3\n${block("IRIS_PORT=1")}`);
   });
 
-  test("is not written where a name of ours is set outside it, unless forced: then that line is a comment", () => {
+  test("is not written if a name of ours is set outside it, unless forced: then that line becomes a comment", () => {
     const text = "IRIS_PORT=1972\r\nB=2\r\n";
     expect(withBlock(text, ["IRIS_PORT=1"], options)).toEqual({ kind: "conflict", names: ["IRIS_PORT"] });
     const forced = edited(text, ["IRIS_PORT=1"], { isForced: true });
     expect(forced).toBe(`# IRIS_PORT=1972\r\nB=2\r\n${block("IRIS_PORT=1", "\r\n")}`);
   });
 
-  test("comes first in a file whose tables come last, behind a byte order mark", () => {
+  test("comes before the tables of a file, after a byte order mark", () => {
     const start = { place: "start" } as const;
     expect(edited("[table]\na = 1\n", ["port = 1"], start)).toBe(`${block("port = 1")}[table]\na = 1\n`);
     expect(edited("\ufeff[table]\n", ["port = 1"], start)).toBe(`\ufeff${block("port = 1")}[table]\n`);
@@ -89,7 +115,7 @@ describe("L8: the marked block", () => {
     },
   );
 
-  test("is found again behind a byte order mark", () => {
+  test("is found again after a byte order mark", () => {
     const once = edited("\ufeff", ["IRIS_PORT=1"]);
     expect(edited(once, ["IRIS_PORT=2"])).toBe(`\ufeff${block("IRIS_PORT=2")}`);
   });
@@ -111,10 +137,15 @@ describe("the names that lines set", () => {
   ] as const)("of a %s file with %j", (format, text, names) => {
     expect(assignedNames(linesOf(text), format)).toEqual(names);
   });
+
+  test("are found in a time that grows with the number of lines, not with its square", { timeout: 5_000 }, () => {
+    const lines = Array.from({ length: 80_000 }, (_, index) => `NAME_${index}="value\nof two lines"\n`);
+    expect(assignedNames(linesOf(lines.join("")), "dotenv").at(-1)).toBe("NAME_79999");
+  });
 });
 
 describe("the formats", () => {
-  test("quote what the reader would take apart", () => {
+  test("quote values that the reader would split", () => {
     const variables = { PLAIN: "/a/b-c.d", SPACE: "a b", QUOTE: "it's", MONEY: `$"\`x` };
     expect(shellLines(variables)).toEqual([
       "export PLAIN='/a/b-c.d'",
@@ -140,6 +171,7 @@ describe("the formats", () => {
     expect(nameOf({ projectKey: "/other/It's a Shop", projectPath: "/other/It's a Shop" })).not.toBe(name);
     expect(nameOf({ instance: "Two", projectKey: `${assignment.projectKey}#Two` })).toMatch(/^it-s-a-shop-two-/);
     expect(nameOf({ projectPath: "/", projectKey: "/" })).toMatch(/^iris-[0-9a-f]{8}$/);
+    expect(nameOf({ projectPath: `/${"long".repeat(60)}`, instance: "two" })).toMatch(/^(long){10}-[0-9a-f]{8}$/);
   });
 });
 
@@ -186,7 +218,7 @@ describe("VS Code's settings", () => {
     expect(withSettings("settings.json", edited, settings())).toBe(edited);
   });
 
-  test("replace namespace and user only where they were given", () => {
+  test("replace namespace and user only if they were given", () => {
     const text = '{"objectscript.conn": {"ns": "SHOP", "username": "dev"}}';
     const kept = parse(withSettings("settings.json", text, settings()));
     expect(kept["objectscript.conn"]).toMatchObject({ ns: "SHOP", username: "dev" });

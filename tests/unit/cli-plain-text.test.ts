@@ -25,7 +25,7 @@ describe("plainText", () => {
 });
 
 describe("plainJson", () => {
-  it("means the same, with nothing in it that a terminal would act upon", () => {
+  it("has the same value, without anything that a terminal would obey", () => {
     const value = { name: "##[add-path]/tmp \u001b[31m \u009b \u202e \u{e0041} プロ 👩‍💻", list: ["\n"] };
     const json = plainJson(value);
     expect(JSON.parse(json)).toEqual(value);

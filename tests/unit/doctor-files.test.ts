@@ -33,7 +33,7 @@ describe.skipIf(process.platform === "win32")("doctor, on the owner of a file,",
     expect(findingsOf(fileOf(1002, 0o644))).toEqual([
       {
         verdict: "warn",
-        text: "<file> is user 1002's, who may change it at any time",
+        text: "<file> belongs to user 1002, who may change it at any time",
         remedy: "set IRIS_PORT_REGISTRY to a file of your own, unless you trust that user",
       },
     ]);
@@ -44,8 +44,8 @@ describe.skipIf(process.platform === "win32")("doctor, on the owner of a file,",
     expect(findingsOf(fileOf(1002, 0o644))).toEqual([
       {
         verdict: "warn",
-        text: "<file> is user 1002's, who may not be able to open files that root creates there",
-        remedy: "run iris-ports as that user: sudo -u '#1002' iris-ports doctor",
+        text: "<file> belongs to user 1002, who may not be able to open files that root creates there",
+        remedy: "run iris-ports as that user: sudo -u '#1002' npx iris-ports doctor",
       },
     ]);
   });
@@ -68,7 +68,7 @@ describe.skipIf(process.platform === "win32")("doctor, on the owner of a file,",
 
 describe.skipIf(process.platform === "win32")("doctor, on a file that this user may not read and write,", () => {
   test.each([
-    ["EACCES", "sudo chown \"$USER\" '<file>'; or join group 1001, where it is shared; or set IRIS_PORT_REGISTRY"],
+    ["EACCES", 'sudo chown "$USER" <file>; or join group 1001, where it is shared; or set IRIS_PORT_REGISTRY'],
     ["EROFS", "mount its file system writable, or set IRIS_PORT_REGISTRY to a file elsewhere"],
   ])("names a remedy for %s", (code, remedy) => {
     vi.spyOn(fs, "accessSync").mockImplementation(() => {
@@ -107,10 +107,10 @@ describe("doctor, on a registry's files,", () => {
     return (check: string) => found.find((finding) => finding.check === check);
   }
 
-  test("says that a directory is made at the first assignment", async () => {
+  test("says that a directory is created at the first assignment", async () => {
     const missing = join(temporaryDirectory(), "missing");
     const of = await findings(join(missing, "port-registry.json"));
-    expect(of("directory")).toMatchObject({ verdict: "ok", text: `${missing} is made at the first assignment` });
+    expect(of("directory")).toMatchObject({ verdict: "ok", text: `${missing} is created at the first assignment` });
   });
 
   test("does not offer to repair a file that never was a registry", async () => {
@@ -123,7 +123,7 @@ describe("doctor, on a registry's files,", () => {
     });
   });
 
-  test("says that another tool wrote the document last", async () => {
+  test("reports that another tool wrote the document last", async () => {
     const registry = await used();
     const { iris_ports: _, ...others } = registry.json();
     registry.write(others);
@@ -134,7 +134,7 @@ describe("doctor, on a registry's files,", () => {
     });
   });
 
-  test.skipIf(process.platform === "win32")("tells the modes that keep a document from being read, once", async () => {
+  test.skipIf(process.platform === "win32")("reports the modes that prevent reading a document, once", async () => {
     const registry = await used();
     fs.chmodSync(registry.path, 0o602);
     const error = new RegistryAccessError({
@@ -151,7 +151,7 @@ describe("doctor, on a registry's files,", () => {
     ]);
   });
 
-  test.skipIf(process.platform === "win32")("tells that this user may not take the Python tool's lock", async () => {
+  test.skipIf(process.platform === "win32")("reports that this user may not take the Python tool's lock", async () => {
     const registry = await used();
     const lock = join(registry.directory, "port-registry.lock");
     fs.writeFileSync(lock, "", { mode: 0o600 });
@@ -162,7 +162,7 @@ describe("doctor, on a registry's files,", () => {
     expect(of("python tool")).toMatchObject({
       verdict: "warn",
       text: `this user may not lock ${lock} (ENOENT)`,
-      remedy: `chmod g+rw '${lock}'`,
+      remedy: `chmod g+rw ${lock}`,
     });
   });
 });

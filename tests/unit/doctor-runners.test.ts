@@ -44,19 +44,19 @@ describe.skipIf(process.platform !== "linux")("doctor finds the registry of a Gi
     expect(registriesOf(runner(own, environ({})))).toEqual(["/home/here/.iris-devtester/port-registry.json"]);
   });
 
-  test("by its user's home directory, where it is another user's", () => {
+  test("by its user's home directory, if it belongs to another user", () => {
     const unreadable = runner(OTHER_UID, systemError("EACCES"));
     expect(registriesOf(unreadable)).toEqual(["/srv/ci/.iris-devtester/port-registry.json"]);
     showProc(unreadable);
     expect(checkRunners(REGISTRY)[0]?.text).toContain(`the GitHub runner with process 302 (user ${OTHER_UID})`);
   });
 
-  test("not at all, where it has ended meanwhile", () => {
+  test("not at all, if it has ended meanwhile", () => {
     const { "/proc/302": _, "/proc/302/environ": __, ...ended } = runner(own, "");
     expect(registriesOf(ended)).toEqual([]);
   });
 
-  test("not at all, where the list of users does not know its user or cannot be read", () => {
+  test("not at all, if the list of users does not have its user or cannot be read", () => {
     const { "/etc/passwd": _, ...unlisted } = runner(OTHER_UID, systemError("EACCES"));
     expect(registriesOf({ ...unlisted, "/etc/passwd": systemError("EACCES") })).toEqual([]);
     expect(registriesOf({ ...unlisted, "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n" })).toEqual([]);

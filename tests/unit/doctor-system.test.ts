@@ -39,7 +39,7 @@ describe("doctor, on what the system does with ports,", () => {
     expect(checkSystemPorts([1972, 1981], { ...system, ...more })).toEqual([]);
   });
 
-  test("says nothing of web ports where the range has none, but of its own ports", () => {
+  test("reports the range's own ports, but no web ports if the range has none", () => {
     expect(checkSystemPorts([20_000, 20_009], system)).toEqual([]);
     expect(checkSystemPorts([40_000, 40_009], system)).toMatchObject([
       { text: expect.stringContaining("40000-40009") },
@@ -83,7 +83,7 @@ describe("doctor, on GitHub runners of this machine,", () => {
     ...more,
   });
 
-  test("says which uses another registry", () => {
+  test("names a runner that uses another registry", () => {
     expect(checkRunners("/srv/ports/port-registry.json", [runner({})])).toMatchObject([
       { verdict: "warn", text: expect.stringContaining("/home/ci/.iris-devtester/port-registry.json") },
     ]);
@@ -91,7 +91,7 @@ describe("doctor, on GitHub runners of this machine,", () => {
     expect(checkRunners("/srv/r.json", [runner({ environment })])[0]?.text).toContain("/elsewhere.json");
   });
 
-  test("says nothing of one that uses the same, or of which nothing is known", () => {
+  test("says nothing about a runner that uses the same registry, or of which nothing is known", () => {
     const environment = new Map([["IRIS_PORT_REGISTRY", "/srv/r.json"]]);
     expect(checkRunners("/srv/r.json", [runner({ environment }), runner({ home: undefined })])).toEqual([]);
   });

@@ -31,6 +31,7 @@ const holder = fc
     description: optional(fc.string()),
     uses_container: optional(fc.constant(true)),
     leaving: optional(fc.constant(true)),
+    restarts_until: optional(time),
     process: identity,
   })
   .map(withoutUndefined);
@@ -94,7 +95,7 @@ const mapsOf = ({ unknown: { top, own }, details, holders, ...rest }: RegistryDo
 });
 
 describe("a document", () => {
-  test("is read as it was written, with everything that others keep in it", () => {
+  test("is read as it was written, with the data of other tools", () => {
     fc.assert(
       fc.property(anyDocument, (document) => {
         const text = serializeDocument(document, token).toString();
@@ -107,7 +108,7 @@ describe("a document", () => {
     );
   });
 
-  test("never raises anything but its own errors, whatever the text", () => {
+  test("causes only errors of its own, whatever the text", () => {
     const part = fc.constantFrom("schema_version", "assignments", "iris_ports", "holders", "details", "waiters", "1.0");
     const anything = fc.oneof(
       fc.json(),
@@ -151,7 +152,7 @@ describe("a document", () => {
     expect(document.unknown.own.get("__proto__")).toBe(1);
   });
 
-  test("forgets what it says about entries that another tool removed or moved, and shares one that it made anew", () => {
+  test("loses our data about entries that another tool removed or moved, and shares one that it made anew", () => {
     const base = {
       port: 1972,
       assigned_at: "2026-01-01T00:00:00.000+00:00",

@@ -29,7 +29,7 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(resolveEngineAddress()).toMatchObject({ endpoint: "tcp://build-host:1234", isLocal: false });
   });
 
-  it("takes docker.host of ~/.testcontainers.properties where the environment names none", () => {
+  it("takes docker.host of ~/.testcontainers.properties if the environment names none", () => {
     writeFileSync(join(home, ".testcontainers.properties"), "# mine\n docker.host = tcp://properties-host:2375\n");
     expect(resolveEngineAddress().endpoint).toBe("tcp://properties-host:2375");
     vi.stubEnv("DOCKER_HOST", "tcp://build-host:1234");
@@ -43,7 +43,7 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(address.tcp).toMatchObject({ isTls: true, isTlsVerified: true });
   });
 
-  it("looks for a socket where the current context is the default one or names nothing", () => {
+  it("looks for a socket if the current context is the default one or has no host", () => {
     mkdirSync(join(home, ".docker"));
     for (const config of ['{"currentContext":"default"}', '{"currentContext":"gone"}', "{}", "not JSON", "null"]) {
       writeFileSync(join(home, ".docker", "config.json"), config);
@@ -77,7 +77,7 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(resolveEngineAddress(dockerHost).isLocal).toBe(isLocal);
   });
 
-  it("is not local where TESTCONTAINERS_HOST_OVERRIDE names another host", () => {
+  it("is not local if TESTCONTAINERS_HOST_OVERRIDE names another host", () => {
     vi.stubEnv("TESTCONTAINERS_HOST_OVERRIDE", "host.docker.internal");
     expect(resolveEngineAddress("unix:///run/docker.sock").isLocal).toBe(false);
     vi.stubEnv("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1");
@@ -98,7 +98,7 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(JSON.parse(JSON.stringify(address))).toEqual(address);
   });
 
-  it("calls an address of this machine local, by whatever name", () => {
+  it("treats an address of this machine as local, under any name", () => {
     const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     const addresses = own.filter(({ family }) => family === "IPv4").map(({ address }) => address);
     for (const host of [hostname(), ...addresses])
@@ -112,7 +112,7 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(configuredAddress()?.source).toBe("DOCKER_HOST");
   });
 
-  it.each(["tcp://", "ftp://build-host", "::::", "ssh://"])("refuses %s, saying how to fix it", (dockerHost) => {
+  it.each(["tcp://", "ftp://build-host", "::::", "ssh://"])("refuses %s with a remedy", (dockerHost) => {
     expect(() => resolveEngineAddress(dockerHost)).toThrow(expect.objectContaining({ code: "CONTAINER_ENGINE" }));
     expect(() => resolveEngineAddress(dockerHost)).toThrow(/To fix: .*DOCKER_HOST/);
   });

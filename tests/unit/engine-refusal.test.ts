@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { engineWords, isMissing, isNameTaken, saysPortRefused } from "../../src/docker/engine-error-kinds.ts";
+import {
+  engineWords,
+  isInTheWay,
+  isMissing,
+  isNameTaken,
+  saysPortRefused,
+} from "../../src/docker/engine-error-kinds.ts";
+
+function withStatus(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode });
+}
 
 const REFUSALS = [
   [
@@ -30,7 +40,7 @@ const REFUSALS = [
   ],
   ["podman's machine", "unable to start container: port conflict with ID 3: exposing 0.0.0.0:1972"],
   ["podman", "rootlessport listen tcp 0.0.0.0:1972: bind: address already in use"],
-  ["podman, rootful", "cannot listen on the TCP port: listen tcp4 :1972: bind: address already in use"],
+  ["podman, rootful", "cannot listen on the TCP port: listen tcp4 127.0.0.1:1972: bind: address already in use"],
 ] as const;
 
 describe("a refused port", () => {
@@ -38,11 +48,11 @@ describe("a refused port", () => {
     expect(saysPortRefused(new Error(words), [1972])).toBe(true);
   });
 
-  test.each(REFUSALS)("is another one's when only other ports are named (%s)", (_, words) => {
+  test.each(REFUSALS)("is not ours if only other ports are named (%s)", (_, words) => {
     expect(saysPortRefused(new Error(words.replaceAll("1972", "9999")), [1972, 52773])).toBe(false);
   });
 
-  test("may be the web port's, or not be named at all", () => {
+  test("may be the web port, or unnamed", () => {
     expect(
       saysPortRefused(new Error("Bind for 127.0.0.1:52773 failed: port is already allocated"), [1972, 52773]),
     ).toBe(true);
@@ -65,12 +75,26 @@ test("a name that is taken is recognised in Docker's and in podman's words", () 
   expect(isNameTaken(new Error("address already in use"))).toBe(false);
 });
 
-test("what is missing is told by the status alone", () => {
-  expect(isMissing(Object.assign(new Error("No such container"), { statusCode: 404 }))).toBe(true);
+// What podman 4.3.1 answered while another process started, stopped or removed the container.
+test.each([
+  [isMissing, "container f263fd5f20f0 does not exist in database: no such container"],
+  [isInTheWay, "container f263fd5f20f0 must be in Created or Stopped state to be started: container state improper"],
+  [
+    isInTheWay,
+    "cannot remove container f263fd5f20f0 as it could not be stopped: sending SIGKILL to container f263fd5f20f0: container state improper: stopped",
+  ],
+])("podman's status 500 is told by its words: %o %s", (isKind, words) => {
+  expect(isKind(withStatus(500, `(HTTP code 500) server error - ${words} `))).toBe(true);
+  expect(isKind(withStatus(500, `(HTTP code 500) server error - it broke `))).toBe(false);
+  expect(isKind(new Error(words))).toBe(false);
+});
+
+test("a missing object is recognised by the status alone", () => {
+  expect(isMissing(withStatus(404, "No such container"))).toBe(true);
   expect([isMissing(new Error("404")), isMissing(undefined), isMissing("404")]).toEqual([false, false, false]);
 });
 
-test("the engine's words come without dockerode's", () => {
+test("the engine's message is shown without dockerode's text", () => {
   expect(engineWords(new Error("(HTTP code 500) server error - it broke - badly "))).toBe("it broke - badly");
   expect(engineWords("odd")).toBe("odd");
 });

@@ -5,7 +5,7 @@ import { runCommand } from "../../scripts/run-command.ts";
 import { accessProblem, fileState, namesIn } from "../../src/stores/file-state.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
-test("what is at a path is told without following links", async () => {
+test("the state of a path is read without following links", async () => {
   const directory = temporaryDirectory();
   const at = (name: string) => join(directory, name);
   fs.writeFileSync(at("file"), "");
@@ -26,7 +26,7 @@ test("a directory must be usable, a file readable and writable", () => {
   expect(accessProblem(fileState(join(directory, "missing")))).toBe("ENOENT");
 });
 
-test("only a directory has names", () => {
+test("only a directory has a list of names", () => {
   const directory = temporaryDirectory();
   const path = join(directory, "file");
   fs.writeFileSync(path, "");

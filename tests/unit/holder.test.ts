@@ -33,7 +33,7 @@ describe("the process behind a holder", () => {
     expect(holderOf({ ...IDENTITY, thread: "4712:100" }).id).not.toBe(holderOf(IDENTITY).id);
   });
 
-  test("is told by no label of a container that a person's hold made", () => {
+  test("has no label on a container that a manual holder made", () => {
     const assignment = {
       projectPath: "/p/a",
       projectKey: "/p/a",
@@ -50,12 +50,12 @@ describe("the process behind a holder", () => {
   });
 });
 
-describe("a holder that a caller made by hand is refused", () => {
+describe("an invalid holder object is refused", () => {
   const process = holderOf(IDENTITY);
   test.each([
     ["without its process", { ...process, process: undefined }],
     ["with no process at all", { ...process, process: null }],
-    ["with a process of a part only", { ...process, process: { pid: 7 } }],
+    ["with an incomplete process", { ...process, process: { pid: 7 } }],
     ["with an impossible pid", { ...process, process: { ...IDENTITY, pid: 0 } }],
   ])("%s", (_, holder) => {
     expect(() => checkHolder(holder as Holder)).toThrow("has a `process` that is not a valid process identity");

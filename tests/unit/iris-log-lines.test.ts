@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ACTION_ADVICE } from "../../action/advice.ts";
 import { diagnoseLog, READY_LINE } from "../../src/iris/log-lines.ts";
+import { advised, LIBRARY_ADVICE } from "../../src/lifecycle/advice.ts";
 
 const START = "[INFO] Starting InterSystems IRIS instance IRIS...\n";
 const READY = "[INFO] ...started InterSystems IRIS instance IRIS\n";
@@ -8,7 +10,7 @@ const LICENSE =
   "11/23/26-08:30:00:000 (7) 2 [x] Error: Invalid Community Edition license, may have exceeded core limit.\n";
 
 describe("the log of a start", () => {
-  test("is ready with the line that says so, not when logons are enabled", () => {
+  test("is ready at the line that says so, not when logons are enabled", () => {
     expect(READY_LINE.test(START + LOGONS)).toBe(false);
     expect(READY_LINE.test(START + LOGONS + READY)).toBe(true);
   });
@@ -22,7 +24,17 @@ describe("the log of a start", () => {
   test("with the expired licence names the image's age and the cores", () => {
     const diagnosis = diagnoseLog(START + LICENSE);
     expect(diagnosis?.what).toContain('"Invalid Community Edition license, may have exceeded core limit"');
-    expect(diagnosis?.remedy).toMatch(/150 days.*docker pull .*iris-community:latest-em.*--cpuset-cpus 0-19/);
+    expect(diagnosis?.remedy).toMatch(/150 days.*docker pull .*iris-community:latest-em/);
+  });
+
+  test.each([
+    ["library", LIBRARY_ADVICE, "start it with `npx iris-ports up --container-option=--cpuset-cpus=0-19`"],
+    ["action", ACTION_ADVICE, "limit the container with `container-options: --cpuset-cpus=0-19`"],
+  ])("with the expired licence advises users of the %s in their own terms", (_, advice, words) => {
+    expect(advised(diagnoseLog(START + LICENSE), advice)?.remedy).toContain(
+      `on a host with more than 20 cores, ${words}`,
+    );
+    expect(advised(diagnoseLog("[FATAL] No luck"), advice)?.remedy).not.toContain("cores");
   });
 
   test.each([

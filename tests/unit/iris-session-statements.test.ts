@@ -20,18 +20,18 @@ describe("a script of ObjectScript", () => {
     ]);
   });
 
-  test("goes on with what belongs to the block before", () => {
+  test("joins keywords that continue the block before", () => {
     expect(codes("if x {\n write 1\n}\n\nelse {\n write 2\n}\ntry {\n do y\n}\ncatch e {\n}")).toEqual([
       "1: if x { write 1 } else { write 2 }",
       "8: try { do y } catch e { }",
     ]);
   });
 
-  test("keeps a line that opens what nothing closes as it is, so that IRIS refuses that line", () => {
+  test("keeps a line with an unclosed bracket as it is, so that IRIS refuses that line", () => {
     expect(codes('write (1\nwrite "(",2')).toEqual(["1: write (1", '2: write "(",2']);
   });
 
-  test("ends at a halt of its own", () => {
+  test("ends at a line that is only halt", () => {
     expect(codes("write 1\nhalt\nwrite 2")).toEqual(["1: write 1"]);
   });
 });
@@ -97,7 +97,7 @@ describe("a file of SQL", () => {
     ]);
   });
 
-  test("has no statement where it has only comments", () => {
+  test("has no statement if it has only comments", () => {
     expect(splitSql(" -- nothing\n;;/* here */ ;\nGO\n")).toEqual([]);
   });
 });

@@ -19,14 +19,14 @@ describe("a session's transcript", () => {
     expect(isComplete).toBe(true);
   });
 
-  test("has IRIS's words about a step that failed, also those of no ASCII", () => {
+  test("has IRIS's words about a failed step, even if they are not ASCII", () => {
     const output = `\nIPw<1:\nhalf\nIPw>1:ERR:${b64("<UNDEFINED> *größe")}\nUSER>\nIPw>end:\n`;
     expect(readTranscript("w", output).steps).toEqual([
       { step: 1, output: "half", words: "<UNDEFINED> *größe", isEnded: true },
     ]);
   });
 
-  test("tells when the session ended in the middle of a step, or said nothing", () => {
+  test("reports a session that ended in the middle of a step, or printed nothing", () => {
     expect(readTranscript("w", "\nIPw<4:\nbye").steps).toEqual([
       { step: 4, output: "bye", words: undefined, isEnded: false },
     ]);
@@ -34,13 +34,13 @@ describe("a session's transcript", () => {
     expect(refused).toMatchObject({ steps: [], isComplete: false, rest: expect.stringContaining("Sign-on inhibited") });
   });
 
-  test("is told from what a script can write by a word that is new each time", () => {
+  test("is told from a script's own output by a new random word", () => {
     expect(new ScriptBuilder().word).not.toBe(new ScriptBuilder().word);
   });
 });
 
 describe("a script", () => {
-  test("is printable ASCII in lines that a session reads, whatever it holds", () => {
+  test("is printable ASCII in lines that a session can read, whatever its content", () => {
     const { script } = objectScriptTask(`write "${"é☃😀\t".repeat(2_000)}"`, { namespace: "user" });
     expect(script).toMatch(/^[ -~\n]*$/);
     expect(Math.max(...script.split("\n").map((line) => line.length))).toBeLessThan(4_000);
@@ -50,7 +50,7 @@ describe("a script", () => {
     expect(objectScriptTask("write 1", { namespace: "USER" }).script).toMatch(/^try \{ use \$io:0 \}/);
   });
 
-  test("is passed in as many variables of the environment as it needs, or not at all", () => {
+  test("is passed in as many environment variables as it needs, or not at all", () => {
     const { command, env } = sessionCommand("x".repeat(250_000)) ?? { command: [], env: {} };
     expect(Object.values(env).map((part) => part.length)).toEqual([100_000, 100_000, 50_000]);
     expect(command[2]).toBe(
@@ -86,7 +86,7 @@ describe("SQL", () => {
     });
   });
 
-  test("takes parameters of every kind that has a meaning in SQL, and no other", () => {
+  test("takes parameters of every kind that SQL knows, and no other", () => {
     const date = new Date("2026-11-28T10:11:12.345Z");
     expect([null, "", "x", 1.5, 1e-7, 1e21, 10n, true, false, date].map((value) => sqlArgument(value, 1))).toEqual([
       ...["", "\0", "x", "1.5", "0.0000001", "1000000000000000000000", "10", "1", "0", "2026-11-28 10:11:12.345"],
@@ -100,7 +100,7 @@ describe("SQL", () => {
     expect(() => sqlTask(" ; -- nothing", [], { namespace: "USER" })).toThrow(/no SQL statement/);
   });
 
-  test("gives rows of numbers that JavaScript has, and text for those that it has not", () => {
+  test("returns numbers that JavaScript can hold, and text for others", () => {
     const head = `${b64("a")}:4,${b64("a")}:2,${b64("größe")}:12,${b64("big")}:-5;`;
     const row = `${b64("7")}.,${b64("-.50")}.,${b64("1")}.,${b64("9007199254740993")}.;`;
     const wrapped = `${head}${row}~,${b64("")}.,AA==.,~;`.replaceAll(/(.{10})/g, "$1\r\n");

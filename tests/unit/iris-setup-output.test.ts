@@ -21,7 +21,7 @@ describe("the output of a setup session", () => {
     expect(result).toMatchObject({ isOk: false, isSignedOn: true, failed: [{ step: "user", words }] });
   });
 
-  test("is not good as long as its end is missing", () => {
+  test("is not good if its end is missing", () => {
     expect(parseSetupOutput("IRISPORTS:ping:OK\n")).toMatchObject({ isOk: false, isSignedOn: true });
     expect(parseSetupOutput("")).toEqual({
       isOk: false,
@@ -38,12 +38,12 @@ describe("the output of a setup session", () => {
     ]);
   });
 
-  test("says when sessions are not let in yet", () => {
+  test("reports that sessions are not accepted yet", () => {
     const output = "Sign-on inhibited: Startup or Installation in progress\n";
     expect(parseSetupOutput(output)).toMatchObject({ isSignedOn: false, words: output.trim() });
   });
 
-  test("is not taken in by an echo of the script, or by markers inside other lines", () => {
+  test("ignores an echo of the script, and markers inside other lines", () => {
     const output = '%SYS>write !,"IRISPORTS"_":ping:"_"OK",!\nhe said IRISPORTS:ping:OK\nIRISPORTS:other:OK\n';
     expect(parseSetupOutput(output)).toMatchObject({ isSignedOn: false, succeeded: [] });
   });

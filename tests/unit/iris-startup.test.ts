@@ -26,13 +26,13 @@ describe("the start of an IRIS", () => {
     expect(seen(refused, session(ANSWER)).next.kind).toBe("ready");
   });
 
-  test("tries sessions at once where another strategy has waited", () => {
+  test("tries sessions at once if another strategy has waited", () => {
     const waited = beginStartup({ isLogAwaited: false, hasRunBefore: false });
     expect(waited.next.kind).toBe("run-session");
     expect(seen(waited, session(ANSWER)).next.kind).toBe("ready");
   });
 
-  test("lets the session tell where the log cannot be read", () => {
+  test("relies on the session if the log cannot be read", () => {
     expect(seen(begun, { kind: "log-ended", isRunning: true }).next.kind).toBe("run-session");
   });
 
@@ -49,7 +49,7 @@ describe("the start of an IRIS", () => {
     }
   });
 
-  test("passes over what an earlier run has left in the log", () => {
+  test("skips what an earlier run has left in the log", () => {
     const again = beginStartup({ isLogAwaited: true, hasRunBefore: true });
     const old = seen(again, line("[FATAL] of the run before"), line(READY));
     expect(old.next.kind).toBe("read-log");
@@ -66,7 +66,7 @@ describe("the start of an IRIS", () => {
     expect(seen(begun, { kind: "no-iris" }).next.kind).toBe("no-iris");
   });
 
-  test("stays as it came out, whatever is seen later", () => {
+  test("keeps its result, whatever is observed later", () => {
     const ready = seen(begun, line(READY), session(ANSWER));
     expect(seen(ready, line("[FATAL] later"), { kind: "log-ended", isRunning: false })).toBe(ready);
   });

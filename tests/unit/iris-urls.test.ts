@@ -8,7 +8,7 @@ describe("the address of an IRIS", () => {
     expect(connectionUri(local)).toBe("iris://_SYSTEM:SYS@127.0.0.1:1974/USER");
   });
 
-  test("encodes what has a meaning of its own in a URI, so that a URL parser gives it back", () => {
+  test("encodes characters with a meaning in a URI, so that a URL parser returns them", () => {
     const odd = { ...local, namespace: "%SYS", username: "a@b:c", password: "p/ w?#é%" };
     const url = new URL(connectionUri(odd));
     expect([url.hostname, url.port]).toEqual(["127.0.0.1", "1974"]);
@@ -23,7 +23,7 @@ describe("the address of an IRIS", () => {
     expect(jdbcUrl(local)).toBe("jdbc:IRIS://127.0.0.1:1974/USER");
   });
 
-  test("is options for the Node driver, which must not try shared memory", () => {
+  test("becomes options for the Node driver, which must not try shared memory", () => {
     expect(connectionOptions(local)).toEqual({
       host: "127.0.0.1",
       port: 1974,

@@ -20,7 +20,7 @@ function engineOnDisk({ hasPidFile = true } = {}) {
 }
 
 describe("the ID of an engine", () => {
-  test("is asked for once a process, until an engine starts there anew", async () => {
+  test("is asked for once per process, until an engine starts anew at the address", async () => {
     const { address, start } = engineOnDisk();
     expect(await engineIdAt(address, async () => "first")).toBe("first");
     expect(await engineIdAt(address, async () => "not asked")).toBe("first");
@@ -29,7 +29,7 @@ describe("the ID of an engine", () => {
     expect(await engineIdAt(address, async () => "not asked")).toBe("second");
   });
 
-  test("is not asked for where it is known from elsewhere, such as the registry's document", async () => {
+  test("is not asked for if it is known, for example from the registry's document", async () => {
     const { address, start } = engineOnDisk();
     const known = new Map([[incarnationOf(address) as string, "noted"]]);
     expect(await engineIdAt(address, async () => "not asked", known)).toBe("noted");
@@ -37,7 +37,7 @@ describe("the ID of an engine", () => {
     expect(await engineIdAt(address, async () => "second", known)).toBe("second");
   });
 
-  test("is not remembered where the engine starts anew while it is asked, or fails to answer", async () => {
+  test("is not cached if the engine starts anew while it is asked, or fails to answer", async () => {
     const { address, start } = engineOnDisk();
     const restarted = async () => {
       start();
@@ -48,7 +48,7 @@ describe("the ID of an engine", () => {
     expect(await engineIdAt(address, async () => "second")).toBe("second");
   });
 
-  test("is asked for each time where its start does not show: without a process file, and at a remote engine", async () => {
+  test("is asked for each time if starts cannot be observed: without a process file, and at a remote engine", async () => {
     const { address } = engineOnDisk({ hasPidFile: false });
     const remote = { endpoint: "tcp://build-host:2376", isLocal: false };
     for (const id of ["first", "second"]) {

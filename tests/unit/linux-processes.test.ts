@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { showProc, systemError } from "../helpers/recorded-proc.ts";
 
@@ -15,17 +18,32 @@ const OWN = { "/proc/self/status": `Name:\tnode\nNSpid:\t${process.pid}\nThreads
 const FOREIGN = { "/proc/self/status": `Name:\tnode\nNSpid:\t990099\t${process.pid}\n` };
 
 describe.skipIf(process.platform !== "linux")("on this Linux", () => {
-  test("the calling thread is alive, and another one with its number is not", () => {
-    const thread = linux.currentThread() ?? "";
+  test("the calling thread is alive, and another one with its number is not", async () => {
+    const worker = new Worker(
+      `const { parentPort, workerData } = require("node:worker_threads");
+       parentPort.on("message", () => process.exit());
+       import(workerData).then((linux) => parentPort.postMessage(linux.currentThread()));`,
+      { eval: true, workerData: import.meta.resolve("../../src/registry/host/linux-processes.ts") },
+    );
+    const [thread] = (await once(worker, "message")) as [string];
     expect(thread).toMatch(/^\d+:\d+$/);
     expect(linux.observeThread(process.pid, thread)).toBe("alive");
     expect(linux.observeThread(process.pid, thread.replace(/:.*/, ":1"))).toBe("gone");
     expect(linux.observeThread(process.pid, "4000000:1")).toBe("gone");
+    worker.postMessage("end");
+    await once(worker, "exit");
+    await expect.poll(() => linux.observeThread(process.pid, thread)).toBe("gone");
+  });
+
+  test("the main thread is the process itself", () => {
+    const program = `import(${JSON.stringify(import.meta.resolve("../../src/registry/host/linux-processes.ts"))})
+      .then((linux) => console.log(String(linux.currentThread())))`;
+    expect(execFileSync(process.execPath, ["--eval", program], { encoding: "utf8" })).toBe("undefined\n");
   });
 });
 
 describe("the start time of a process", () => {
-  const read = (pid: number) => linux.linuxStartTime(pid, "unknown", "ended");
+  const read = (pid: number) => linux.linuxStartTime(pid);
 
   test("is the 22nd field of its line, whatever its name is", () => {
     showProc({ ...OWN, "/proc/7/stat": stat(7, 4711) });
@@ -38,7 +56,7 @@ describe("the start time of a process", () => {
     expect(read(7)).toBe("ended");
   });
 
-  test("is unknown where the line is cut off, and in a time namespace of its own", () => {
+  test("is unknown if the line is cut off, and in a time namespace of its own", () => {
     showProc({ ...OWN, "/proc/7/stat": "7 (node) S 1" });
     expect(read(7)).toBe("unknown");
     showProc({ ...OWN, "/proc/7/stat": stat(7, 4711), "/proc/self/ns/time": "time:[4026532299]" });
@@ -58,7 +76,7 @@ describe("the start time of a process", () => {
 });
 
 describe("a thread", () => {
-  test("cannot be told in another namespace's /proc, nor without a link to it", () => {
+  test("is unknown in another namespace's /proc, and without a link to it", () => {
     showProc({ ...FOREIGN, "/proc/thread-self": "990099/task/990100" });
     expect(linux.currentThread()).toBeUndefined();
     expect(linux.observeThread(process.pid, "7:1")).toBe("unknown");
@@ -68,7 +86,7 @@ describe("a thread", () => {
     expect(linux.currentThread()).toBeUndefined();
   });
 
-  test("is not called gone where it cannot be read", () => {
+  test("does not count as gone if it cannot be read", () => {
     showProc({ ...OWN, "/proc/7/task/8/stat": systemError("EACCES") });
     expect(linux.observeThread(7, "8:1")).toBe("unknown");
   });
@@ -84,9 +102,9 @@ describe("a process of a nested pid namespace, seen from the first one,", () => 
     "/proc/300/stat": stat(300, 4711),
     "/proc/300/ns/pid": "pid:[42]",
   };
-  const verdict = () => new linux.NestedProcesses().observe(NESTED, FIRST_NAMESPACE, "unknown");
+  const verdict = () => new linux.NestedProcesses().observe(NESTED, FIRST_NAMESPACE);
 
-  test("is alive where one has its number, start and namespace", () => {
+  test("is alive if a process has its pid, start time and namespace", () => {
     showProc(SEEN);
     expect(verdict()).toBe("alive");
   });
@@ -115,9 +133,7 @@ describe("a process of a nested pid namespace, seen from the first one,", () => 
 
   test("is unknown from anywhere else, and without its start", () => {
     showProc(SEEN);
-    expect(new linux.NestedProcesses().observe(NESTED, "pid:[42]", "unknown")).toBe("unknown");
-    expect(new linux.NestedProcesses().observe({ ...NESTED, startTime: "unknown" }, FIRST_NAMESPACE, "unknown")).toBe(
-      "unknown",
-    );
+    expect(new linux.NestedProcesses().observe(NESTED, "pid:[42]")).toBe("unknown");
+    expect(new linux.NestedProcesses().observe({ ...NESTED, startTime: "unknown" }, FIRST_NAMESPACE)).toBe("unknown");
   });
 });

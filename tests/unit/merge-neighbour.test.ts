@@ -18,17 +18,17 @@ describe("what the Python tool wrote into a replaced version", () => {
   const read = { "/a": 1, "/b": 2 };
   const newest = { ...read, "/ours": 3 };
 
-  test("changes nothing where it changed nothing", () => {
+  test("changes nothing if the tool changed nothing", () => {
     expect(merged({ read, theirs: read, newest })).toEqual({ ports: newest, known: ["/a", "/b", "/ours"] });
   });
 
-  test("is added to the newest document, and iris-ports knows no more of it", () => {
+  test("is added to the newest document, without our data about it", () => {
     const { ports, known } = merged({ read, theirs: { ...read, "/python": 4 }, newest });
     expect(ports).toEqual({ ...newest, "/python": 4 });
     expect(known).toEqual(["/a", "/b", "/ours"]);
   });
 
-  test("is removed from the newest document, with what iris-ports knew of it", () => {
+  test("is removed from the newest document, with our data about it", () => {
     expect(merged({ read, theirs: { "/b": 2 }, newest })).toEqual({
       ports: { "/b": 2, "/ours": 3 },
       known: ["/b", "/ours"],
@@ -66,7 +66,7 @@ describe("what the Python tool wrote into a replaced version", () => {
   });
 });
 
-test("without unacknowledged assignments the tool's port is taken from nobody", () => {
+test("without unacknowledged assignments the tool's port is taken from no project", () => {
   const late = { read: documentOf({}), theirs: documentOf({ "/python": 3 }) };
   expect(portsOf(mergeNeighbour(late, documentOf({ "/ours": 3 })))).toEqual(new Map([["/ours", 3]]));
 });

@@ -54,7 +54,7 @@ describe("a time of the Python tool", () => {
     );
   });
 
-  test("of another form is read as Date reads it, and none stays none", async () => {
+  test("of another form is read as Date reads it; without a time there is none", async () => {
     expect((await readTime("Mon, 23 Nov 2026 05:06:07 GMT", "Asia/Tokyo")).toISOString()).toBe(
       "2026-11-23T05:06:07.000Z",
     );
@@ -81,17 +81,17 @@ describe("a time without a zone", () => {
     expect(isYoung).toEqual([true, true, true]);
   });
 
-  test("cannot be young where it is too old or too far in the future in every zone", () => {
+  test("cannot be young if it is too old or too far in the future in every zone", () => {
     for (const minutes of [-14.1 * 60, -2, 15.1, 12.3 * 60])
       expect(mayBeYoung(ago(minutes), now, 15 * 60_000)).toBe(false);
   });
 
-  test("cannot be young where it is so only half an hour beside all zones", () => {
+  test("cannot be young if only an offset that no zone uses would make it so", () => {
     for (const hours of [-11.5, -4.5, -0.5, 0.5, 7.5, 13.5])
       expect(mayBeYoung(ago(-hours * 60), now, 15 * 60_000)).toBe(false);
   });
 
-  test("is what this is asked of: with a zone it is certain, and unreadable it is nothing", () => {
+  test("is the only kind to which this applies, not one with a zone or an unreadable one", () => {
     for (const text of [`${ago(300)}Z`, `${ago(300)}-05:00`, "Sat, 28 Nov 2026 07:00:00 GMT", "yesterday"])
       expect(mayBeYoung(text, now, 15 * 60_000)).toBe(false);
   });

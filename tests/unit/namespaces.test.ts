@@ -10,8 +10,6 @@ import type { ProcessIdentity } from "../../src/registry/holder.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const fixture = fileURLToPath(new URL("../fixtures/tell-identity.ts", import.meta.url));
 const NODE = [process.execPath, "--disable-warning=ExperimentalWarning", fixture];
 const SANDBOXES = {
@@ -76,7 +74,7 @@ describe.skipIf(!isFirst).each(Object.entries(SANDBOXES))("a process in a pid na
     await expect.poll(() => observeProcess(identity)).toBe("gone");
   });
 
-  test.skipIf(!works(sandbox))("calls nobody gone who may only have another number there", async () => {
+  test.skipIf(!works(sandbox))("does not call a process gone that may only have another pid there", async () => {
     const inside = new Sandboxed(sandbox);
     const identity: ProcessIdentity = JSON.parse(await inside.line());
     await inside.line();
@@ -95,7 +93,7 @@ test.skipIf(!isFirst)("a pid namespace in which no process is left is gone, seen
   expect(await observeProcess({ ...identity, startTime: "unknown" })).toBe("unknown");
 });
 
-test.skipIf(process.platform !== "linux")("what could not be read for a moment is read again", () => {
+test.skipIf(process.platform !== "linux")("an identity that could not be read for a moment is read again", () => {
   const script = `
     import fs from "node:fs";
     import { currentProcess } from ${JSON.stringify(new URL("../../src/registry/host/process-identity.ts", import.meta.url).href)};

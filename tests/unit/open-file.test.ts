@@ -28,6 +28,18 @@ test("a file that is not there is undefined, and only a regular file is read", (
   expect(() => OpenFile.open(join(path, ".."))).toThrow("not a regular file");
 });
 
+test.each([0, 6, 65_536, 200_000])("a file of %i bytes that are known is not copied, and any other is", (size) => {
+  const content = Buffer.alloc(size, "x");
+  fs.writeFileSync(path, content);
+  expect((OpenFile.open(path, content) as OpenFile).bytes).toBe(content);
+  for (const other of [Buffer.alloc(size + 1, "x"), Buffer.concat([content.subarray(1), Buffer.from("y")])]) {
+    const file = OpenFile.open(path, other) as OpenFile;
+    expect(file.bytes).not.toBe(other);
+    expect(file.bytes.equals(content)).toBe(true);
+    file.close();
+  }
+});
+
 test("a file that cannot be read is closed again", () => {
   for (const read of ["readFileSync", "readSync"] as const)
     vi.spyOn(fs, read).mockImplementation(() => {
@@ -55,7 +67,7 @@ test("a write of the same length within the same tick is noticed", () => {
   expect(file.changedBytes()?.toString()).toBe("after!");
 });
 
-test("later writes are noticed, also after another file has taken the name", () => {
+test("later writes are noticed, even after another file has taken the name", () => {
   date(1);
   const file = open();
   const writer = fs.openSync(path, "r+");

@@ -53,7 +53,7 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test.skipIf(process.platform === "win32")("on macOS what cannot be asked is unknown", async () => {
+test.skipIf(process.platform === "win32")("on macOS, values that cannot be read are unknown", async () => {
   command("ps", "exit 1");
   command("sysctl", "exit 1");
   command("ioreg", "exit 1");
@@ -74,14 +74,14 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test.skipIf(process.platform === "win32")("on Windows one PowerShell tells about all processes", async () => {
+test.skipIf(process.platform === "win32")("on Windows one PowerShell process checks all processes", async () => {
   command("powershell.exe", `echo "$*" >>'${join(bin, "asked")}'; echo 41 earlier; echo 43 later`);
   const { startTimeOf } = await identityOn("win32");
   expect(await Promise.all([41, 42, 43].map(startTimeOf))).toEqual(["earlier", "unknown", "later"]);
   expect(fs.readFileSync(join(bin, "asked"), "utf8").match(/Get-Process/g)).toHaveLength(1);
 });
 
-test("a Linux that hides what it is stands for its name alone, and nothing is said of its processes", async () => {
+test("a Linux without readable ids is identified by its host name, and its processes are unknown", async () => {
   vi.spyOn(fs, "readFileSync").mockImplementation(() => {
     throw Object.assign(new Error("hidden"), { code: "EACCES" });
   });
@@ -102,14 +102,14 @@ test("a Linux that hides what it is stands for its name alone, and nothing is sa
   expect(await observeProcess({ ...here, bootId: "another" })).toBe("unknown");
 });
 
-test("empty files of the system say as little as missing ones", async () => {
+test("empty system files count as missing", async () => {
   vi.spyOn(fs, "readFileSync").mockReturnValue("");
   const { currentMachine, startTimeOf } = await identityOn("linux");
   expect(await currentMachine()).toMatchObject({ host: hostname(), bootId: "unknown" });
   expect(await startTimeOf(process.pid)).toBe("unknown");
 });
 
-test.skipIf(process.platform === "win32")("commands that print nothing say nothing", async () => {
+test.skipIf(process.platform === "win32")("commands that print nothing give no value", async () => {
   for (const name of ["ps", "sysctl", "ioreg", "powershell.exe"]) command(name, "exit 0");
   expect(await (await identityOn("darwin")).identifyProcess(42)).toMatchObject({
     startTime: "unknown",
@@ -119,7 +119,7 @@ test.skipIf(process.platform === "win32")("commands that print nothing say nothi
   expect(await (await identityOn("win32")).startTimeOf(42)).toBe("unknown");
 });
 
-test("elsewhere nobody tells who listens", async () => {
+test("on other systems the listener is unknown", async () => {
   Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
   vi.spyOn(fs, "existsSync").mockReturnValue(false);
   const { listenerName, listeningPorts } = await import("../../src/registry/host/listening-ports.ts");
@@ -139,7 +139,7 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test("what a Linux could not read for a moment is read again", async () => {
+test("an identity that Linux could not report for a moment is read again", async () => {
   const failing = vi.spyOn(fs, "readFileSync").mockImplementation(() => {
     throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
   });

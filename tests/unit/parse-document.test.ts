@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type RegistryDocument, serializeDocument } from "../../src/stores/document.ts";
-import { DocumentError, NewerSchemaError, parseDocument } from "../../src/stores/parse-document.ts";
+import { DocumentError, NewerSchemaError } from "../../src/stores/document-error.ts";
+import { parseDocument } from "../../src/stores/parse-document.ts";
 import { assignmentRecord, documentOf } from "../helpers/documents.ts";
 
 const TIME = "2026-11-23T05:06:07.123+00:00";
@@ -36,12 +37,27 @@ function withOwn(own: Readonly<Record<string, unknown>>, assignments = [assignme
 }
 const withHolder = (holder: object) => withOwn({ holders: { "/p": [{ ...HOLDER, ...holder }] } });
 
-test("everything that iris-ports writes is read as it was", () => {
+test("everything that iris-ports writes is read unchanged", () => {
   const token = { revision: 3, commit: "ab" };
   expect(parseDocument(serializeDocument(FULL, token).toString())).toEqual({ document: FULL, token });
 });
 
-test("what an earlier version called tenure is the generation", () => {
+test.each(["Z", "+00:00", "+0000"])("an entry whose time names its offset is ours: %s", (offset) => {
+  const assigned_at = `2026-11-23T05:06:07.123${offset}`;
+  const { document } = parseDocument(withOwn({}, [{ ...assignmentRecord("/p", 1), assigned_at }]));
+  expect(document.details.get("/p")).toEqual({ port: 1, generation: "g" });
+});
+
+test.each(["Z", "+0000"])(
+  "an entry is restored with a time that Python 3.9 reads, whatever its holder has: %s",
+  (offset) => {
+    const holder = { ...HOLDER, kind: "job", since: `2026-11-23T05:06:07.123${offset}` };
+    const { document } = parseDocument(withOwn({ holders: { "/p": [holder] } }, []));
+    expect(document.assignments).toMatchObject([{ project_path: "/p", assigned_at: TIME }]);
+  },
+);
+
+test("the generation is also read under its earlier name, tenure", () => {
   const { document } = parseDocument(withOwn({ details: { "/p": { port: 1, tenure: "old" } } }));
   expect(document.details.get("/p")).toEqual({ port: 1, generation: "old" });
 });
@@ -61,12 +77,12 @@ describe("a document is refused", () => {
     ],
     ["a detail without a generation", withOwn({ details: { "/p": { port: 1 } } }), "generation"],
     ["an engine that is a number", withOwn({ details: { "/p": { port: 1, generation: "g", engine: 5 } } }), "engine"],
-    ["a history whose users are none", withOwn({ history: [{ ...RELEASED, users: 5 }] }), "users"],
+    ["a history with invalid users", withOwn({ history: [{ ...RELEASED, users: 5 }] }), "users"],
     ["a history whose generation is a number", withOwn({ history: [{ ...RELEASED, generation: 5 }] }), "generation"],
     ["a history whose instance is a number", withOwn({ history: [{ ...RELEASED, instance: 5 }] }), "instance"],
     ["a waiter for one port", withOwn({ waiters: [{ ...WAITER, range: [1] }] }), "range is not a pair"],
     ["a server without a run", withOwn({ server: { replication_id: "p" } }), "server.run_id"],
-    ["a grace period of no time", withOwn({ server: { ...SERVER, grace_until: "soon" } }), "grace_until"],
+    ["a grace period without a valid time", withOwn({ server: { ...SERVER, grace_until: "soon" } }), "grace_until"],
     ["a commit without a revision", withOwn({ commit: "ab" }), "revision"],
     ["a revision without a commit", withOwn({ revision: 3 }), "commit"],
     ["nested 200 levels deep", `{"schema_version": "1.0", "a": ${"[".repeat(200)}${"]".repeat(200)}}`, "nested"],

@@ -13,7 +13,7 @@ test("a fixed host port is bound on every address, one that the engine chooses o
   });
 });
 
-test("an address that is named already stays", () => {
+test("an address that is already named stays", () => {
   const bindings = { "1972/tcp": [{ HostIp: "192.0.2.7", HostPort: "1975" }] };
   expect(bindingsOn(["127.0.0.1"], bindings)).toEqual(bindings);
 });

@@ -21,14 +21,14 @@ describe.skipIf(process.platform !== "linux")("the kernel's table of sockets", (
     expect(await quietProbe()?.(other)).toBe(true);
   });
 
-  test("may be unreadable: then nothing is said of listeners, and ports have to be bound", () => {
+  test("may be unreadable: then listeners are unknown, and ports must be bound", () => {
     showProc({ "/proc/net/tcp": systemError("EACCES") });
     expect(listeningPorts()).toBeUndefined();
     expect(quietProbe()).toBeUndefined();
     expect(listenerName(1972)).toBe("a process of this host");
   });
 
-  test("leads to the process with the socket, past those whose descriptors cannot be read or are gone", () => {
+  test("leads to the process with the socket, skipping processes that cannot be read or are gone", () => {
     const tables = { "/proc/net/tcp": `${HEAD}\n${row(1972, "01", 776)}\n${row(1972, "0A", 777)}\n` };
     const processes = {
       "/proc": "self 300 301 302",
@@ -55,7 +55,7 @@ describe.skipIf(process.platform === "win32")("a port that only root may bind", 
     onTestFinished(() => process.seteuid?.(0));
   }
 
-  test("is free unless somebody listens there", async () => {
+  test("is free unless a program listens there", async () => {
     const free: number[] = [];
     // Anywhere, because other tests of this machine do the same.
     for (let port = 702 + randomInt(250); port < 1_000 && free.length < 2; port++)

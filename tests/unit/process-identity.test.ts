@@ -6,19 +6,19 @@ import { IdleProcess, Program } from "../helpers/processes.ts";
 import { showProc } from "../helpers/recorded-proc.ts";
 
 describe("a process", () => {
-  test("is itself, however often it asks", async () => {
+  test("has the same identity at every request", async () => {
     expect(await identifyProcess(process.pid)).toEqual(await currentProcess());
     expect((await processHolder()).id).toBe((await processHolder()).id);
     expect((await uniqueProcessHolder()).id).not.toBe((await uniqueProcessHolder()).id);
   });
 
-  test("has an identity that says nothing of the machine's own id", async () => {
+  test("has an identity that does not reveal the machine's id", async () => {
     const { host, bootId, pidNamespace, startTime } = await currentProcess();
     for (const text of [host, bootId, pidNamespace, startTime]) expect(text).not.toBe("");
     expect(startTime).not.toBe("unknown");
   });
 
-  test("is told from others by its start time, also with spaces and parentheses in its name", async () => {
+  test("is told from others by its start time, even with spaces and parentheses in its name", async () => {
     const idle = await IdleProcess.start();
     expect(await observeProcess(idle.identity)).toBe("alive");
     expect(await observeProcess({ ...idle.identity, startTime: "5" })).toBe("gone");
@@ -28,14 +28,14 @@ describe("a process", () => {
     expect(await observeProcess(await identifyProcess(pid))).toBe("alive");
   });
 
-  test("that is not there is gone, and has no start time", async () => {
+  test("that does not exist is gone, and has no start time", async () => {
     const idle = await IdleProcess.start();
     await idle.kill();
     expect(await startTimeOf(idle.identity.pid)).toBe("unknown");
     expect(await observeProcess(idle.identity)).toBe("gone");
   });
 
-  test("of an unknown boot, or without a start time, is never called gone, nor alive", async () => {
+  test("of an unknown boot, or without a start time, is neither gone nor alive", async () => {
     const idle = await IdleProcess.start();
     expect(await observeProcess({ ...idle.identity, bootId: "unknown" })).toBe("unknown");
     expect(await observeProcess({ ...idle.identity, startTime: "unknown" })).toBe("unknown");
@@ -48,7 +48,7 @@ describe("a process", () => {
     expect(await observeProcess({ ...idle.identity, startTime: "unknown" })).toBe("unknown");
   });
 
-  test("of a number that no system gives is not judged by an error", async () => {
+  test("with an impossible pid is judged without an error", async () => {
     expect(await observeProcess({ ...(await currentProcess()), pid: 2 ** 40 })).toBe("unknown");
   });
 });
@@ -64,7 +64,7 @@ time.sleep(600)
 describe("a holder's verdict", () => {
   const now = new Date(1_000);
 
-  test("is what was seen; where nothing can be seen, what its time says; a manual one ends with its time", async () => {
+  test("follows the observation, else its time; a manual one ends with its time", async () => {
     const holder = await processHolder();
     expect(holderVerdict(holder, "gone", now)).toBe("gone");
     expect(holderVerdict({ ...holder, expiresAt: new Date(0) }, "alive", now)).toBe("alive");

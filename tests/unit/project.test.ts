@@ -1,11 +1,11 @@
 import fs from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { canonicalProject, containerName, identifyProject, projectKey } from "../../src/registry/project.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 describe("a project's path", () => {
-  test("has symbolic links resolved, also above what does not exist, and no trailing slash", () => {
+  test("has symbolic links resolved, even above missing parts, and no trailing slash", () => {
     const directory = temporaryDirectory();
     fs.mkdirSync(join(directory, "real"));
     fs.symlinkSync(join(directory, "real"), join(directory, "link"));
@@ -15,7 +15,7 @@ describe("a project's path", () => {
     expect(canonicalProject("/nowhere/at/all/../x")).toBe("/nowhere/at/x");
   });
 
-  test("that dangles or circles is taken as it stands", () => {
+  test("that dangles or loops is kept as it is", () => {
     const directory = temporaryDirectory();
     fs.symlinkSync(join(directory, "nothing"), join(directory, "dangling"));
     fs.symlinkSync(join(directory, "circle"), join(directory, "circle"));
@@ -23,9 +23,34 @@ describe("a project's path", () => {
     expect(canonicalProject(join(directory, "circle"))).toBe(join(directory, "circle"));
   });
 
-  test("counts from the working directory when it is relative", () => {
+  test("is resolved against the working directory if it is relative", () => {
     expect(canonicalProject("tests")).toBe(join(fs.realpathSync(process.cwd()), "tests"));
+    expect(canonicalProject("tests", "/nowhere")).toBe("/nowhere/tests");
   });
+
+  test.each([
+    ['"packages/a"', "give the path itself: packages/a"],
+    ["'packages/a'", "give the path itself: packages/a"],
+    ["~", "give the path itself: /home/dev"],
+    ["~/shop", "give the path itself: /home/dev/shop"],
+    ['"$HOME/shop"', "give the path itself: /home/dev/shop"],
+    ["$GITHUB_WORKSPACE/packages/a", "give the path itself"],
+    ["$".concat("{GITHUB_WORKSPACE}"), "give the path itself"],
+    ['""', "give the path itself"],
+  ])("that is written for a shell is refused: %s", (project, remedy) => {
+    vi.stubEnv("HOME", "/home/dev");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(() => canonicalProject(project)).toThrow(
+      expect.objectContaining({ what: `project is written for a shell: ${JSON.stringify(project)}.`, remedy }),
+    );
+  });
+
+  test.each(["./~/shop", "./'a'", "a'b'", "~dev", "$id.tsx", "$", "packages/$x"])(
+    "is a name like any other: %s",
+    (project) => {
+      expect(canonicalProject(project, "/nowhere")).toBe(join("/nowhere", project));
+    },
+  );
 });
 
 test("a project is refused whose name is not valid UTF-8, because it could not be told apart from others", () => {
@@ -33,7 +58,7 @@ test("a project is refused whose name is not valid UTF-8, because it could not b
     expect(() => canonicalProject(path)).toThrow(/not valid UTF-8/);
 });
 
-test("a working directory that cannot be a project is refused as that", ({ onTestFinished }) => {
+test("a working directory that cannot be a project is refused, naming it", ({ onTestFinished }) => {
   vi.stubEnv("IRIS_PORTS_PROJECT", undefined);
   vi.spyOn(process, "cwd").mockReturnValue("/home/dev/new\nline");
   onTestFinished(() => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { toInspectedContainer, toTargets } from "../../src/docker/inspected-container.ts";
 import { boundPorts, publishedPorts } from "../../src/docker/published-ports.ts";
 
 describe("publishedPorts", () => {
-  it("names a port once that the engine lists for IPv4 and IPv6", () => {
+  it("lists a port once if the engine lists it for IPv4 and IPv6", () => {
     const ports = [
       { PublicPort: 21972, Type: "tcp" },
       { PublicPort: 21972, Type: "tcp" },
@@ -23,17 +24,31 @@ describe("boundPorts", () => {
       "52773/tcp": [{ HostPort: "22773" }],
       "53/udp": [{ HostPort: "20053" }],
     };
-    expect(boundPorts(bindings)).toEqual([21972, 22773]);
+    expect(boundPorts(toTargets(bindings))).toEqual([21972, 22773]);
   });
 
-  it("leaves out what the engine chooses at start: no port, 0, and ranges", () => {
+  it("leaves out ports that the engine chooses at the start: no port, 0, and ranges", () => {
     const targets = [{ HostPort: "" }, { HostPort: "0" }, { HostPort: "21972-21981" }, {}];
-    expect(boundPorts({ "1972/tcp": targets })).toEqual([]);
-    expect(boundPorts({ "1972/tcp": [{ HostPort: "21972-21972" }] })).toEqual([21972]);
+    expect(boundPorts(toTargets({ "1972/tcp": targets }))).toEqual([]);
+    expect(boundPorts(toTargets({ "1972/tcp": [{ HostPort: "21972-21972" }] }))).toEqual([21972]);
   });
 
-  it("takes no binding at all, and nonsense, for nothing", () => {
-    expect(boundPorts(undefined)).toEqual([]);
-    expect(boundPorts({ "1972/tcp": null, "1973/tcp": [{ HostPort: "abc" }, { HostPort: "70000" }] })).toEqual([]);
+  it("reads a range of one port as that port in the description of a container", () => {
+    const described = toInspectedContainer({
+      Id: "1",
+      Name: "/other",
+      Image: "sha256:1",
+      State: { Status: "created" },
+      Config: { Image: "any" },
+      HostConfig: { PortBindings: { "1972/tcp": [{ HostPort: "21972-21972" }] } },
+    });
+    expect(boundPorts(described.bindings)).toEqual([21972]);
+  });
+
+  it("treats missing and invalid bindings as none", () => {
+    expect(boundPorts(toTargets(undefined))).toEqual([]);
+    expect(
+      boundPorts(toTargets({ "1972/tcp": null, "1973/tcp": [{ HostPort: "abc" }, { HostPort: "70000" }] })),
+    ).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ describe("C9", () => {
     ["a local engine", true, "localhost", ["127.0.0.1"], "127.0.0.1"],
     ["a local engine by another name", true, "127.0.0.1", ["127.0.0.1"], "127.0.0.1"],
     ["the engine of this container's host", true, "203.0.113.7", [""], "203.0.113.7"],
-    ["an engine of which only a name is known", true, "host.docker.internal", [""], "host.docker.internal"],
+    ["an engine with only a known name", true, "host.docker.internal", [""], "host.docker.internal"],
     ["a remote engine", false, "build-host", [""], "build-host"],
     ["a remote engine that is called localhost", false, "localhost", [""], "localhost"],
   ])("%s", async (_, isLocal, testcontainersHost, addresses, host) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { timeText, toAssignment, toHolder, toHolderRecord, toRecord } from "../../src/registry/document/records.ts";
+import { toAssignment, toHolder, toHolderRecord, toRecord } from "../../src/registry/document/records.ts";
 import { type Holder, jobHolder, manualHolder, processHolder } from "../../src/registry/holder.ts";
+import { timeText } from "../../src/stores/time-text.ts";
 
 const record = {
   project_path: "/a#two",
@@ -15,7 +16,11 @@ describe("records", () => {
   test("of holders are read as they were written", async () => {
     const process = (await processHolder()).process;
     const holders: Holder[] = [
-      { ...(await processHolder({ description: "d", usesContainer: true })), isLeaving: true },
+      {
+        ...(await processHolder({ description: "d", usesContainer: true })),
+        isLeaving: true,
+        restartsUntil: new Date(9),
+      },
       manualHolder(),
       jobHolder({ id: "seen", process }),
       jobHolder({ id: "unseen", expiresAt: new Date(5) }),
@@ -29,12 +34,12 @@ describe("records", () => {
     expect(toRecord(assignment)).toEqual(record);
   });
 
-  test("without a detail have an instance where the path ends like one", () => {
+  test("without a detail have an instance if the path ends like one", () => {
     expect(toAssignment(record, undefined)).toMatchObject({ projectPath: "/a", instance: "two" });
     expect(toAssignment({ ...record, project_path: "/a#b c" }, undefined)).toMatchObject({ projectPath: "/a#b c" });
   });
 
-  test("of a path that only looks like an instance are told by their detail", () => {
+  test("of a path that only looks like an instance are known by their detail", () => {
     const assignment = toAssignment(record, { port: 1972, generation: "t" });
     expect(assignment.projectPath).toBe("/a#two");
     expect(assignment).not.toHaveProperty("instance");

@@ -43,7 +43,7 @@ describe("a document that was emptied or half written", () => {
     expect(recovered(text)).toBeUndefined();
   });
 
-  test("goes on with the assignments that can still be read, unless project or port is known", () => {
+  test("continues with the assignments that can still be read, unless project or port is known", () => {
     const known = documentOf({ "/a": 1, "/b": 2 });
     keep({ ...known, details: new Map(known.details).set("/b", { port: 2, generation: "g", web_port: 3 }) });
     const written = [
@@ -59,7 +59,7 @@ describe("a document that was emptied or half written", () => {
     expect(recovered(text)).toEqual({ "/a": 1, "/b": 2, "/new": 4, "/last": 8 });
   });
 
-  test("cannot go on where no version, or only half of one, was kept", () => {
+  test("cannot continue if no version, or only half of one, was kept", () => {
     expect(recovered("")).toBeUndefined();
     keep('{"schema_version": "1.0", "assignments": [');
     expect(recovered("")).toBeUndefined();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
-import { parseRedisUrl, type RedisAddress } from "../../src/stores/redis/redis-address.ts";
+import { parseRedisUrl, type RedisAddress, withPoolName } from "../../src/stores/redis/redis-address.ts";
 
 const parse = (url: string) => parseRedisUrl(url, "IRIS_PORT_REGISTRY");
 
@@ -12,6 +12,9 @@ const READ: readonly (readonly [url: string, address: Partial<RedisAddress>])[] 
   ["redis://[::1]:7000", { host: "::1", location: "redis://[::1]:7000/0" }],
   ["redis://ci?name=", { name: undefined }],
   ["redis+unix:///run/a%20b/redis.sock", { socketPath: "/run/a b/redis.sock", database: 0 }],
+  ["redis+unix://:p%40ss@/run/redis.sock", { socketPath: "/run/redis.sock", username: undefined, password: "p@ss" }],
+  ["redis+unix://ann:p:@/run/redis.sock?db=2", { username: "ann", password: "p:", database: 2 }],
+  ["redis+unix://ann@/run/a@b.sock", { socketPath: "/run/a@b.sock", username: "ann", password: undefined }],
   ["redis+unix:///run/50%.sock?db=4&name=ci", { socketPath: "/run/50%.sock", database: 4, name: "ci" }],
 ];
 
@@ -25,6 +28,7 @@ describe("the URL of a Redis server", () => {
     [["redis://ci?replicas=1&name=a", "redis://ci:6379/0?name=a"], "redis://ci:6379/0?name=a"],
     [["redis+unix:///s", "redis+unix:///s?db=0"], "redis+unix:///s?db=0"],
     [["redis+unix:///s?name=a", "redis+unix:///s?db=0&name=a"], "redis+unix:///s?db=0&name=a"],
+    [["redis+unix://:pw@/s", "redis+unix://ann:pw@/s?db=0"], "redis+unix:///s?db=0"],
   ])("%j all name one location, without the password", (urls, location) => {
     expect(urls.map((url) => parse(url).location)).toEqual(urls.map(() => location));
   });
@@ -33,6 +37,11 @@ describe("the URL of a Redis server", () => {
     ["redis://[", "is not a valid URL"],
     ["redis:///0", "names no host"],
     ["redis+unix://host/run/redis.sock", "names no socket"],
+    ["redis+unix://:pw@host/run/redis.sock", "names no socket"],
+    ["redis+unix://:a/b@/run/redis.sock", "is not a valid URL"],
+    ["redis+unix:///s?password=secret", 'unknown parameter "password"'],
+    ["redis://ann:12#34@ci", "written as %23"],
+    ["redis://ann:12?34@ci", /unknown parameter\.$/m],
     ["redis+unix:relative.sock", "names no socket"],
     ["redis+unix:///", "names no socket"],
     ["redis+unix://", "names no socket"],
@@ -50,9 +59,17 @@ describe("the URL of a Redis server", () => {
     expect(() => parse(url)).toThrow(problem);
   });
 
-  test("that is refused is not shown, because it may hold a password", () => {
+  test("that is refused is not shown, because it may contain a password", () => {
     const refused = () => parse("redis://ann:s3cret@ci/main");
     expect(refused).toThrow(expect.objectContaining({ argument: "IRIS_PORT_REGISTRY", value: "(not shown)" }));
     expect(refused).not.toThrow("s3cret");
   });
+});
+
+test.each([
+  ["redis://ann:p%40ss@ci", "redis://ann:p%40ss@ci?name=b"],
+  ["redis+unix://:p%40ss@/s?db=2&name=a", "redis+unix://:p%40ss@/s?db=2&name=b"],
+])("%s names another pool as %s", (url, named) => {
+  expect(withPoolName(url, "b")).toBe(named);
+  expect(parse(named).name).toBe("b");
 });

@@ -15,10 +15,22 @@ test.each([
   [systemError("EAI_AGAIN"), "its host name cannot be resolved", "correct the host name in the URL"],
   [systemError("EHOSTUNREACH"), "the server cannot be reached", "check the network and the firewall"],
   [systemError("EACCES"), "this user may not open the server's socket", "give this user access to the socket"],
-  [new Error("LOADING Redis is loading the dataset"), "still reading its data", "run it again in a moment"],
+  [new Error("LOADING Redis is loading the dataset"), "still reading its data", "try again in a moment"],
   [new Error("MISCONF cannot persist"), "cannot save its data to the disk", "free disk space on the server"],
   [new Error("max number of clients reached"), "has too many clients", "raise maxclients on the server"],
   [new Error("ERR unknown command 'LPOS'"), "lacks a command", "use Redis 7.0 or newer, or Valkey"],
+  [
+    new Error("WRONGTYPE Operation against"),
+    "another program keeps a value of another type",
+    "--pattern 'iris-ports:*'",
+  ],
+  [new Error("ERR DB index is out of range"), "has no database with this number", "redis://host:6379/0"],
+  [new Error("NOREPLICAS Not enough good replicas"), "accepts no changes without replicas", "min-replicas-to-write"],
+  [new Error("DENIED Redis is running in protected mode"), "is in protected mode", "set a password on the server"],
+  [new Error("BUSY Redis is busy running a script."), "is busy with another program's script", "redis-cli SCRIPT KILL"],
+  [systemError("ECONNRESET"), "the server closed the connection", "see its log"],
+  [new Error("tlsv13 alert certificate required"), "asks for a client certificate", "tls-auth-clients"],
+  [systemError("ERR_TLS_CERT_ALTNAME_INVALID"), "is for another host name", "the host name of the certificate"],
   [new Error("strange"), "the Redis server refused a request", "redis-cli -h ci -p 7000 ping"],
 ])("%s says what to do", (cause, what, remedy) => {
   const error = redisError(address, cause);
@@ -28,7 +40,7 @@ test.each([
   expect(error.state).toBe(`The server or the system says: ${cause.message}`);
 });
 
-test("a failure without a message is told by its code, or as a closed connection", () => {
+test("a failure without a message is described by its code, or as a closed connection", () => {
   const silent = (more: object) => redisError(address, Object.assign(new Error(), more)).state;
   expect(silent({ code: "EPIPE" })).toContain("says: EPIPE");
   expect(silent({})).toContain("says: the connection was closed");
@@ -50,6 +62,10 @@ test("an error that says what to do already stays as it is", () => {
   expect(redisError(address, error)).toBe(error);
 });
 
+test("a server that does not answer says the state of every operation, also of a release", () => {
+  expect(noAnswerError(address, 2_000).state).toBe("Nothing was changed.");
+});
+
 test("a lost connection says that the change may have been saved", () => {
   const cause = systemError("ECONNRESET");
   const error = inDoubtError(address, cause);
@@ -65,7 +81,7 @@ test.each([
   expect(noAnswerError(parseRedisUrl(url, "registryPath"), 2_000).remedy).toContain(command);
 });
 
-test("a client that is not installed is an error that installs it", async () => {
+test("a client that is not installed is an error with the command that installs it", async () => {
   vi.resetModules();
   vi.doMock("@redis/client", () => {
     throw Object.assign(new Error("Cannot find package '@redis/client'"), { code: "ERR_MODULE_NOT_FOUND" });

@@ -27,29 +27,30 @@ const nothing = {
   waiting: 0,
   reserved: 0,
   removed: 0,
+  waitedMs: 0,
 } as const;
 const engine = { isReachable: true, endpoint: "unix:///e", id: "E", containers: [] } as const;
 
 describe("a refusal", () => {
   test("quotes a path for the shell", () => {
-    expect(releaseCommand("/it's", "two")).toBe("iris-ports release '/it'\\''s' --instance two");
+    expect(releaseCommand("/it's", "two")).toBe("npx iris-ports release '/it'\\''s' --instance two");
   });
 
-  test("says which project and instance a name stands for already", () => {
+  test("names the project and instance that already have the name", () => {
     expect(ambiguousError({ ...assignment, instance: "two" }).message).toContain("project /it's, instance two");
     expect(ambiguousError(assignment).message).toContain("project /it's.");
   });
 
-  test("says who has the port, and how to get it", () => {
+  test("names the holder of the port, and how to get the port", () => {
     const container = conflictError(1972, { kind: "container", port: 1972, name: "web" });
     expect(container.message).toMatch(/Port 1972 is in use by container web\.[\s\S]*docker stop web/);
     expect(otherPortError(assignment, 1973).message).toMatch(/already holds port 1972[\s\S]*To fix: use port 1972/);
-    expect(leavingError(assignment, 61_000).message).toMatch(
-      /for over 61 s now[\s\S]*docker rm --force iris_00000000_1972/,
+    expect(leavingError(assignment, assignment.containerName, 61_000).message).toMatch(
+      /has not finished after 61 s[\s\S]*docker rm --force iris_00000000_1972/,
     );
   });
 
-  test("of an exhausted range says what is known, and no more", () => {
+  test("of an exhausted range says only what is known", () => {
     const error = exhaustedError({ ...nothing, engine });
     expect(error.message).toContain("Free outside the range: none up to 2023");
     expect(error.what).toBe("All ports from 1972 to 1973 are taken.");
@@ -65,7 +66,7 @@ describe("a refusal", () => {
     expect(error.message).toContain("Free, but reserved for earlier waiters: 1");
   });
 
-  test("of an exhausted range says who waits, and that the engine was silent", () => {
+  test("of an exhausted range lists the waiters, and says that the engine did not answer", () => {
     const silent = { isReachable: false, endpoint: "unix:///run/docker.sock", reason: "it is down" } as const;
     const listed = { ...assignment, holders: [], evidence: [] };
     const error = exhaustedError({ ...nothing, assignments: [listed], waiting: 2, engine: silent });
@@ -75,7 +76,7 @@ describe("a refusal", () => {
   });
 });
 
-test("a process is written on one line where one is known", async () => {
+test("a known process is written on one line", async () => {
   const holder = await processHolder();
   expect(processText(holder)?.split("|")).toContain(String(process.pid));
   expect([manualHolder(), jobHolder({ id: "job" })].map(processText)).toEqual([undefined, undefined]);

@@ -2,14 +2,9 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RegistryAccessError } from "../../src/errors/errors.ts";
-import {
-  accessError,
-  changeOwner,
-  createFile,
-  groupFor,
-  makePrivateDirectory,
-  publishedError,
-} from "../../src/stores/safe-file.ts";
+import { accessError, publishedError } from "../../src/stores/access-errors.ts";
+import { makePrivateDirectory } from "../../src/stores/directories.ts";
+import { changeOwner, createFile, groupFor } from "../../src/stores/safe-file.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 const { linkSync, mkdirSync } = fs;
@@ -32,7 +27,7 @@ function systemError(code: string): Error {
 describe("a file that is created in one step", () => {
   const create = () => createFile(path, Buffer.from("ours"));
 
-  test("has its content, and leaves one that is there alone", () => {
+  test("has its content, and leaves an existing file alone", () => {
     create();
     createFile(path, Buffer.from("later"));
     expect(fs.readFileSync(path, "utf8")).toBe("ours");
@@ -51,7 +46,7 @@ describe("a file that is created in one step", () => {
 
   test.each([
     ["is renamed into place", "ours", () => {}],
-    ["yields to another process's all the same", "theirs", () => fs.writeFileSync(path, "theirs")],
+    ["yields to another process's file", "theirs", () => fs.writeFileSync(path, "theirs")],
   ])("on a file system without links %s", (_, content, meanwhile) => {
     vi.spyOn(fs, "linkSync").mockImplementation(() => {
       meanwhile();
@@ -75,9 +70,9 @@ describe("the owner and group of a new file", () => {
   const made = { uid: 1_000, gid: 1_000 } as fs.Stats;
 
   test.each([
-    ["root gives it to both", 0, { uid: 7, gid: 8 }, [7, 8]],
-    ["root leaves what is not named", 0, {}, undefined],
-    ["another user gives it to the group alone", 1_000, { uid: 7, gid: 8 }, [1_000, 8]],
+    ["root sets both", 0, { uid: 7, gid: 8 }, [7, 8]],
+    ["root changes nothing without an owner and a group", 0, {}, undefined],
+    ["another user sets only the group", 1_000, { uid: 7, gid: 8 }, [1_000, 8]],
     ["another user changes nothing without a group", 1_000, { uid: 7 }, undefined],
   ])("%s", (_, user, owner, given) => {
     vi.spyOn(process, "getuid").mockReturnValue(user);
@@ -86,7 +81,7 @@ describe("the owner and group of a new file", () => {
     expect(chown.mock.calls).toEqual(given === undefined ? [] : [[5, ...given]]);
   });
 
-  test("the group is the directory's where a group may write there, and always for root", () => {
+  test("the group is the directory's if a group may write there, and always for root", () => {
     const own = { mode: 0o40755, gid: 8 } as fs.Stats;
     const shared = { mode: 0o40775, gid: 8 } as fs.Stats;
     vi.spyOn(process, "getuid").mockReturnValue(1_000);
@@ -111,7 +106,7 @@ describe("a private directory", () => {
     expect(fs.statSync(join(directory, "a", "b")).isDirectory()).toBe(true);
   });
 
-  test("is not made in the place of a link that leads nowhere", () => {
+  test("is not made in place of a dangling link", () => {
     fs.symlinkSync(join(directory, "nowhere"), path);
     expect(() => makePrivateDirectory(path)).toThrow("EEXIST");
     expect(fs.existsSync(join(directory, "nowhere"))).toBe(false);

@@ -19,9 +19,13 @@ const ours = {
   "io.iris-ports.creator": "maker",
 };
 
-function decide(found: StartView["found"], others: readonly string[] = [], maker: StartView["maker"] = "gone"): string {
-  const view = { assignment, generation: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
-  return decideStart({ ...view, maker, found });
+function decide(
+  found: StartView["found"],
+  others: readonly string[] = [],
+  view: Partial<Pick<StartView, "maker" | "isBeingRestarted">> = {},
+): string {
+  const own = { assignment, generation: "now", registryPath: "/home/dev/registry.json", others: new Set(others) };
+  return decideStart({ ...own, maker: "gone", isBeingRestarted: false, ...view, found });
 }
 
 const before = { ...ours, "io.iris-ports.generation": "before" };
@@ -36,10 +40,11 @@ test.each([
   ["remove", "its maker died before starting it", { state: "created", labels: ours }, ["somebody else"]],
   ["remove", "it was to be kept, and its maker died before starting it", { state: "created", labels: kept }, []],
   ["wait", "it is being removed", { state: "removing", labels: before }, []],
+  ["wait", "podman is stopping it", { state: "stopping", labels: kept }, []],
   ["wait", "the engine is restarting it", { state: "restarting", labels: ours }, ["maker"]],
   ["wait", "it ended while others use it", { state: "exited", labels: ours }, ["somebody else"]],
   ["remove", "it has stayed ended", { state: "exited", labels: ours, isSettled: true }, ["somebody else"]],
-  ["remove", "it ended and nobody uses it", { state: "exited", labels: ours }, []],
+  ["remove", "it ended and has no users", { state: "exited", labels: ours }, []],
   ["restart", "it was kept and ended", { state: "exited", labels: kept }, []],
   ["wait", "it was kept, and ended while others use it", { state: "exited", labels: kept }, ["somebody else"]],
   ["restart", "it was kept, and has stayed ended", { state: "exited", labels: kept, isSettled: true }, ["other"]],
@@ -60,10 +65,20 @@ test.each([
   ["join", "its maker lives: the document was lost", "running", "alive"],
   ["remove", "its maker lives, and has stopped it", "exited", "alive"],
 ] as const)("a container of an unknown use: %s when %s", (step, _, state, maker) => {
-  expect(decide({ state, labels: before }, [], maker)).toBe(step);
+  expect(decide({ state, labels: before }, [], { maker })).toBe(step);
 });
 
-test("an instance is told by its label, empty or not", () => {
+test.each([
+  ["wait", "its maker", "exited", ours],
+  ["wait", "another user", "paused", ours],
+  ["wait", "a user of a kept one", "dead", kept],
+  ["join", "somebody who has started it again", "running", ours],
+] as const)("a container that is being restarted: %s when %s does so", (step, _, state, labels) => {
+  const found = { state, labels, isSettled: true };
+  expect(decide(found, ["somebody else"], { isBeingRestarted: true })).toBe(step);
+});
+
+test("an instance is known by its label, empty or not", () => {
   const found = { state: "running", labels: { ...ours, "io.iris-ports.instance": "" } };
   expect(decide(found)).toBe("join");
 });

@@ -3,11 +3,14 @@ export type LineFormat = "shell" | "dotenv" | "toml";
 
 const KEY = String.raw`^[^\S\r\n]*(?:export[^\S\r\n]+)?(?<name>[\w.-]+)[^\S\r\n]*=[^\S\r\n]*`;
 
-/** What sets a name, to the end of a quoted value, which may span lines; a quote that nothing closes is a character. */
+/**
+ * An assignment of a name, to the end of a quoted value, which may span lines; an unclosed quote is an ordinary
+ * character.
+ */
 const ASSIGNMENT: Readonly<Record<LineFormat, RegExp>> = {
   shell: new RegExp(String.raw`${KEY}(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\;])*`, "gms"),
   dotenv: new RegExp(String.raw`${KEY}(?:(["'\`])(?:\\.|(?!\2)[^\\])*\2)?`, "gms"),
-  // Without a name: the first table, before which a file has its own keys.
+  // A match without a name is the first table's heading: the file's own keys come before it.
   toml: /^[^\S\r\n]*(?:\[|(["']?)(?<name>[\w-]+)\1[^\S\r\n]*=[^\S\r\n]*(?:"""(?:\\.|(?!""")[^\\])*"""|'''(?:(?!''').)*''')?)/gms,
 };
 
@@ -16,10 +19,14 @@ export function assignedNames(lines: readonly string[], format: LineFormat): rea
   const found = [...lines.join("").matchAll(ASSIGNMENT[format])];
   const table = found.findIndex(({ groups }) => groups?.["name"] === undefined);
   const own = table < 0 ? found : found.slice(0, table);
+  const endOf = ({ 0: all, index }: RegExpExecArray) => index + all.length;
   let end = 0;
+  let next = 0;
   return lines.map((line) => {
     const start = end;
     end += line.length;
-    return own.find(({ 0: all, index }) => index <= start && start < index + all.length)?.groups?.["name"];
+    let match = own[next];
+    while (match !== undefined && endOf(match) <= start) match = own[++next];
+    return match !== undefined && match.index <= start ? match.groups?.["name"] : undefined;
   });
 }

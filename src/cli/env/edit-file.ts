@@ -1,8 +1,8 @@
 import type { PortAssignment } from "../../registry/assignment.ts";
 import type { LoginOptions } from "../connection.ts";
 import { assignedNames, type LineFormat } from "./assigned-names.ts";
-import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
-import { outsideBlock, withBlock } from "./marked-block.ts";
+import { dotenvLines, shellLines, tomlLines, unreadableByNode } from "./formats.ts";
+import { isBlockBegin, outsideBlock, withBlock } from "./marked-block.ts";
 import { linesOf, type TextFile, unusable } from "./text-file.ts";
 import { type Endpoint, variablesOf } from "./variables.ts";
 import { vscodeSettings, withSettings } from "./vscode-settings.ts";
@@ -15,11 +15,11 @@ export type Edit = {
   readonly file: TextFile;
   readonly text: string;
   readonly isCurrent: boolean;
-  /** What was left out. */
+  /** What was left out, or cannot be read by every tool. */
   readonly note: string | undefined;
 };
 
-/** @throws InvalidArgumentError where the file sets our names outside our block, unless `force` */
+/** @throws InvalidArgumentError when the file sets our names outside our block, unless `force` */
 export function editFile(
   file: TextFile,
   format: WrittenFormat,
@@ -30,8 +30,17 @@ export function editFile(
   const { text, note = undefined } =
     format === "vscode"
       ? withSettings(file.path, file.text, vscodeSettings(assignment, endpoint, options))
-      : { text: withLines(file, format, assignment, endpoint, options.force ?? false) };
+      : {
+          text: withLines(file, format, assignment, endpoint, options.force ?? false),
+          note: format === "dotenv" ? noteForNode(file, assignment, endpoint) : undefined,
+        };
   return { file, text, note, isCurrent: text === file.text && file.stat !== undefined };
+}
+
+function noteForNode({ path }: TextFile, assignment: PortAssignment, endpoint: Endpoint): string | undefined {
+  const names = unreadableByNode(variablesOf(assignment, endpoint));
+  if (names.length === 0) return undefined;
+  return `Node's --env-file cannot read ${names.join(", ")} in ${path}: its value has an apostrophe beside a character that needs an escape. Docker Compose and python-dotenv can.`;
 }
 
 function withLines(
@@ -47,11 +56,24 @@ function withLines(
     isForced,
     settingsIn: (lines) => assignedNames(lines, format).map((name) => (name && ours.test(name) ? name : undefined)),
   });
-  if (edit.kind === "edited") return edit.text;
+  if (edit.kind === "edited") return checkQuotes(path, edit.text, format);
   throw unusable(
     path,
     `sets ${edit.names.join(", ")} outside the lines that iris-ports keeps`,
-    "remove those lines, or run the command again with --force, which turns them into comments.",
+    "remove those lines, or run the command again with --force, which turns them into comments",
+  );
+}
+
+/** An unclosed quotation mark would be closed by one of ours, which would make our lines part of that value. */
+function checkQuotes(path: string, text: string, format: LineFormat): string {
+  const lines = linesOf(text);
+  const names = assignedNames(lines, format);
+  const name = names.find((found, index) => found !== undefined && isBlockBegin(lines[index] as string));
+  if (name === undefined) return text;
+  throw unusable(
+    path,
+    `has a quotation mark without its pair in the value of ${name}, which would swallow the lines of iris-ports`,
+    "close it, or remove it, then run the command again",
   );
 }
 

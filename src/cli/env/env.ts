@@ -1,20 +1,21 @@
 import { basename } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { warn } from "../../errors/warning.ts";
-import { HIGHEST_PORT } from "../../registry/allocation/web-port.ts";
+import { HIGHEST_WITH_WEB_PORT } from "../../registry/allocation/web-port.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import { PortConflictError } from "../../registry/errors.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import type { PortRegistry } from "../../registry/registry.ts";
 import { commandText, projectWords } from "../../settings/command-text.ts";
-import { DEFAULT_PORT_RANGE, fullPath } from "../../settings/config.ts";
+import { DEFAULT_PORT_RANGE } from "../../settings/config.ts";
+import { fullPath } from "../../settings/working-directory.ts";
 import { plainJson, plainText } from "../../text/plain-text.ts";
 import { type AssignCommandOptions, assignedLoss } from "../assign.ts";
 import { endpointOf, type LoginOptions } from "../connection.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { holderFor, requestOptions, webPortRefusal } from "../holder-options.ts";
-import { openRegistry } from "../open-registry.ts";
 import { requireProject } from "../project-directory.ts";
+import { openRegistryAndEngine, type RegistryAndEngine, servedWebPort } from "../served-web-port.ts";
 import { explainOutputLoss, standardError, standardOutput } from "../terminal.ts";
 import { type Edit, editFile, type WrittenFormat } from "./edit-file.ts";
 import { dotenvLines, shellLines, tomlLines } from "./formats.ts";
@@ -39,7 +40,8 @@ export type EnvOptions = AssignCommandOptions &
  * if there is none. Returns the exit code: 1 if `--check` finds a file out of date.
  */
 export async function env(project: string | undefined, options: EnvOptions): Promise<number> {
-  const registry = openRegistry(options);
+  const open = openRegistryAndEngine(options);
+  const { registry } = open;
   const files = options.write ?? (options.check ? [".env"] : []);
   const targets = files.map((file) => ({ file, format: writtenFormat(file, options.format) }));
   const format = options.format === undefined ? "shell" : checkFormat(options.format);
@@ -47,11 +49,13 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
   const plan = (assignment: PortAssignment) => targets.map((target) => edit(target, assignment, registry, options));
   plan(placeholder(identifyProject(project, options.instance)));
   const needsWebPort = isWebPortNeeded([format, ...targets.map((target) => target.format)], options);
-  if (options.check) return check(project, registry, plan, options);
+  if (options.check) return check(project, open, plan, options);
 
   const identity = await requireProject(registry, project, options.instance);
-  const assignment = await assign(registry, identity, options, needsWebPort);
-  explainOutputLoss(assignedLoss(assignment, registry.registryPath));
+  const assigned = await assign(registry, identity, options, needsWebPort);
+  explainOutputLoss(assignedLoss(assigned, registry.registryPath));
+  const { assignment, note: webPortNote } = await withServedWebPort(open, assigned, options);
+  if (webPortNote !== undefined) warn(webPortNote);
   if (targets.length === 0) standardOutput().write(printed(format, assignment, registry, options));
   for (const { file, text, isCurrent, note } of plan(assignment)) {
     if (!isCurrent) writeTextFile(file, text);
@@ -65,22 +69,47 @@ export async function env(project: string | undefined, options: EnvOptions): Pro
 
 async function check(
   project: string | undefined,
-  registry: PortRegistry,
+  open: RegistryAndEngine,
   plan: (assignment: PortAssignment) => readonly Edit[],
-  { instance }: EnvOptions,
+  options: EnvOptions,
 ): Promise<number> {
-  const assignment = await registry.getAssignment(project, { instance });
+  const assignment = await open.registry.getAssignment(project, { instance: options.instance });
   const outdated =
     assignment === undefined
       ? ["The project has no port assigned"]
-      : plan(assignment)
+      : plan((await withServedWebPort(open, assignment, options)).assignment)
           .filter(({ isCurrent }) => !isCurrent)
           .map(({ file }) => `${file.path} is out of date`);
-  for (const text of outdated) standardError().write(`${plainText(text)}: run the same command without --check.\n`);
+  const remedy = `run the same command ${options.write === undefined ? "with --write .env instead of" : "without"} --check`;
+  for (const text of outdated) standardError().write(`${plainText(text)}: ${remedy}.\n`);
   return outdated.length > 0 ? EXIT_CODES.unexpected : EXIT_CODES.ok;
 }
 
-/** Assigns a web port as well if the range permits; without one if another program uses it, unless it was demanded. */
+/**
+ * The assignment with the web port that works now: a container that runs already may publish its web server on another
+ * port than the assigned one.
+ */
+async function withServedWebPort(
+  open: RegistryAndEngine,
+  assignment: PortAssignment,
+  options: EnvOptions,
+): Promise<{ readonly assignment: PortAssignment; readonly note: string | undefined }> {
+  const assigned = assignment.webPort;
+  const isWanted = assigned !== undefined || options.webPort !== false;
+  const { container, webPort, warning } = isWanted ? await servedWebPort(open, assignment) : {};
+  if (container === undefined || webPort === assigned) return { assignment, note: warning };
+  if (webPort === undefined)
+    return {
+      assignment,
+      note: `Web port ${assigned} does not work now: container ${container} publishes no web port.`,
+    };
+  const later =
+    assigned === undefined ? "" : `, not on the assigned web port ${assigned}, which the next container gets`;
+  const note = `Web port ${webPort} works only now: container ${container} publishes its web server there${later}.`;
+  return { assignment: { ...assignment, webPort }, note };
+}
+
+/** Also assigns a web port if the range permits one and no other program uses it; fails without it only if it is needed. */
 async function assign(
   registry: PortRegistry,
   project: ProjectIdentity,
@@ -119,12 +148,12 @@ async function noWebPort(
       value,
       cause,
     });
-  if (value === preferredPort) return invalid("--port", `give --port up to ${HIGHEST_PORT}, or leave it out.`);
+  if (value === preferredPort) return invalid("--port", `give --port up to ${HIGHEST_WITH_WEB_PORT}, or leave it out`);
   const command = (name: string) =>
     commandText([name, ...projectWords(project.projectPath, project.instance)], registry.registryPath);
   const again = `run the command again with lower ports: --range ${DEFAULT_PORT_RANGE.join("-")}`;
   if ((await registry.getAssignment(project)) !== undefined)
-    return invalid("--range", `${command("release")}, then ${again}`);
+    return invalid("--range", `release the port (${command("release")}), then ${again}`);
   // Within a range of lower ports, only the project's own container is on another port.
   const isRange = value === registry.portRange[1];
   return invalid(
@@ -133,14 +162,14 @@ async function noWebPort(
   );
 }
 
-/** @throws InvalidArgumentError where a web port is needed and excluded */
+/** @throws InvalidArgumentError when a web port is needed and excluded */
 function isWebPortNeeded(formats: readonly Format[], { webPort }: EnvOptions): boolean {
   const isNeeded = formats.some((format) => format === "vscode" || format === "toml");
   if (!isNeeded || webPort !== false) return isNeeded;
   throw new InvalidArgumentError({
     what: `${NEEDED} --no-web-port excludes it.`,
     state: "Nothing was changed.",
-    remedy: "leave --no-web-port out, or choose another format.",
+    remedy: "leave --no-web-port out, or choose another format",
     argument: "--no-web-port",
     value: true,
   });
@@ -174,8 +203,8 @@ function checkFormat(format: string): Format {
   const found = FORMATS.find((name) => name === format);
   if (found !== undefined) return found;
   throw new InvalidArgumentError({
-    what: `--format is not known: ${JSON.stringify(format)}.`,
-    remedy: `give one of ${FORMATS.join(", ")}.`,
+    what: `--format has an unknown value: ${JSON.stringify(format)}.`,
+    remedy: `give one of ${FORMATS.join(", ")}`,
     argument: "--format",
     value: format,
   });
@@ -198,10 +227,10 @@ function writtenFormat(file: string, given: string | undefined): WrittenFormat {
   throw format === "json"
     ? unusable(
         file,
-        "cannot be written as json: there is nothing in it to tell our lines from others'",
-        "redirect the output to a file instead.",
+        "cannot be written as json: JSON has no comments that could mark the lines of iris-ports",
+        "redirect the output to a file instead",
       )
-    : unusable(file, "does not say by its name which format it has", "add --format shell, dotenv, vscode or toml.");
+    : unusable(file, "has a name that does not tell its format", "add --format shell, dotenv, vscode or toml");
 }
 
 /** Stands for the assignment while only the files are checked. */

@@ -1,3 +1,4 @@
+import { parseEnv } from "node:util";
 import type { PortAssignment } from "../../registry/assignment.ts";
 import type { Endpoint } from "./variables.ts";
 
@@ -9,6 +10,15 @@ export function shellLines(variables: Readonly<Record<string, string>>): readonl
 /** `NAME=value` as docker compose, python-dotenv, Node and the dotenv package all read it. */
 export function dotenvLines(variables: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(variables).map(([name, value]) => `${name}=${dotenvValue(value)}`);
+}
+
+/**
+ * The variables whose values Node's --env-file cannot read back: it has no escapes for a value with every quotation
+ * mark.
+ */
+export function unreadableByNode(variables: Readonly<Record<string, string>>): readonly string[] {
+  const read = parseEnv(dotenvLines(variables).join("\n"));
+  return Object.keys(variables).filter((name) => read[name] !== variables[name]);
 }
 
 function dotenvValue(value: string): string {

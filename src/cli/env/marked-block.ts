@@ -6,7 +6,7 @@ const END = "# iris-ports end";
 export type BlockOptions = {
   /** Where a new block goes: a TOML file's own keys come before its first table. */
   readonly place: "start" | "end";
-  /** For each of the lines outside the block, with its line end, the name of ours that it sets. */
+  /** The name of ours that each line outside the block sets; the lines have their line ends. */
   readonly settingsIn: (lines: readonly string[]) => readonly (string | undefined)[];
   /** Turns such lines into comments instead of reporting them. */
   readonly isForced: boolean;
@@ -18,7 +18,7 @@ export type BlockEdit =
   | { readonly kind: "conflict"; readonly names: readonly string[] };
 
 /**
- * Puts lines into the marked block of a file, which is made where there is none. All other lines keep their bytes; the
+ * Puts lines into the marked block of a file, which is made if there is none. All other lines keep their bytes; the
  * block gets the line ends of the file's first line.
  */
 export function withBlock(text: string, lines: readonly string[], options: BlockOptions): BlockEdit {
@@ -33,8 +33,8 @@ export function withBlock(text: string, lines: readonly string[], options: Block
 }
 
 /**
- * What comes before the block and after it. A byte order mark belongs to the file. A first line without its last one is a
- * line like any other: what follows it is not ours.
+ * The text before the block and after it. A byte order mark belongs to the file. A line that begins a block is an ordinary
+ * line if no line ends the block: the lines after it are not ours.
  */
 export function outsideBlock(text: string, place: BlockOptions["place"]): readonly [string, string] {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
@@ -45,6 +45,11 @@ export function outsideBlock(text: string, place: BlockOptions["place"]): readon
   const begin = lines.slice(0, end + 1).findLastIndex(isBegin);
   if (begin >= 0) return [mark + lines.slice(0, begin).join(""), lines.slice(end + 1).join("")];
   return place === "end" ? [text, ""] : [mark, text.slice(mark.length)];
+}
+
+/** True for the first line of a block that was just written. */
+export function isBlockBegin(line: string): boolean {
+  return line.startsWith(BEGIN);
 }
 
 function checked(text: string, settingsIn: BlockOptions["settingsIn"]) {

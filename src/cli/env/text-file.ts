@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
-import { osCode, removeIfThere, writeNewFile } from "../../stores/safe-file.ts";
+import { osCode } from "../../errors/os-code.ts";
+import { removeIfThere, writeNewFile } from "../../stores/safe-file.ts";
 
 /** A file that a user keeps, read as UTF-8. */
 export type TextFile = {
@@ -29,8 +30,8 @@ export function readTextFile(path: string): TextFile {
     if (osCode(cause) === "ENOENT") return newFile(path);
     if (cause instanceof InvalidArgumentError) throw cause;
     if (osCode(cause) === "ERR_ENCODING_INVALID_ENCODED_DATA")
-      throw unusable(path, "is not UTF-8 text", "convert it to UTF-8, or write another file.");
-    throw unusable(path, `cannot be read (${messageOf(cause)})`, "check its path and permissions.");
+      throw unusable(path, "is not UTF-8 text", "convert it to UTF-8, or write another file");
+    throw unusable(path, `cannot be read (${messageOf(cause)})`, "check its path and permissions");
   }
 }
 
@@ -51,7 +52,7 @@ function newFile(path: string): TextFile {
   throw unusable(
     path,
     `cannot be written: there is no directory ${directory}`,
-    "correct the path, or create the directory.",
+    "correct the path, or create the directory",
   );
 }
 
@@ -73,7 +74,7 @@ export function writeTextFile({ path, stat }: TextFile, text: string): void {
     fs.renameSync(draft, path);
   } catch (cause) {
     removeIfThere(draft);
-    throw unusable(path, `cannot be written (${messageOf(cause)})`, "check its directory and permissions.");
+    throw unusable(path, `cannot be written (${messageOf(cause)})`, "check its directory and permissions");
   }
 }
 
@@ -81,7 +82,7 @@ function problemOf(path: string, stat: fs.Stats): readonly [string, string] | un
   if (stat.isSymbolicLink())
     return [
       `is a symbolic link to ${fs.readlinkSync(path)}, which other directories may use as well`,
-      "give the file it leads to, or replace the link by a file.",
+      "give the file it leads to, or replace the link by a file",
     ];
   if (stat.isDirectory()) return ["is a directory", "give the path of a file in it."];
   if (!stat.isFile()) return ["is not a regular file", "give the path of a file."];
@@ -104,7 +105,7 @@ function isWritable(path: string): boolean {
 /** A file that cannot be edited, and was not. */
 export function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: `${path} ${problem}.`,
+    what: `${path === "" ? "The file of --write" : path} ${problem}.`,
     state: "The file was not changed.",
     remedy,
     argument: "--write",

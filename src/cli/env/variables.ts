@@ -24,10 +24,14 @@ export function variablesOf(
   };
 }
 
+/** Compose appends `-<service>-1`; a name in DNS has at most 63 characters. */
+const LONGEST_NAME = 40;
+
 /** The directory's name, and a digest of its whole path. @see https://docs.docker.com/compose/project-name/ */
 function composeProjectName({ projectPath, projectKey, instance }: PortAssignment): string {
   const digest = createHash("md5").update(projectKey).digest("hex").slice(0, 8);
-  return [plainName(basename(projectPath)), ...(instance === undefined ? [] : [plainName(instance)]), digest].join("-");
+  const name = [basename(projectPath), ...(instance === undefined ? [] : [instance])].map(plainName).join("-");
+  return `${plainName(name.slice(0, LONGEST_NAME))}-${digest}`;
 }
 
 /** A name of lower-case letters, digits, hyphens and underscores that begins with a letter or digit. */

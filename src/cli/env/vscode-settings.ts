@@ -48,9 +48,9 @@ export function vscodeSettings(
 }
 
 /**
- * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is. So does
- * a connection that the extension makes by another key, which a note says.
- * @throws InvalidArgumentError where it is not an object in JSON with comments (with line and column), or has no place for
+ * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is. A
+ * connection that the user has set with another key stays as well, and the note says so.
+ * @throws InvalidArgumentError if it is not an object in JSON with comments (with line and column), or has no place for
  * a setting
  */
 export function withSettings(
@@ -73,7 +73,7 @@ export function withSettings(
     if (present === value || (isKept && present !== undefined)) return before;
     const after = applyEdits(before, modify(before, key, value, { formattingOptions }));
     if (valueAt(parseSettings(path, after), key) === value) return after;
-    throw unusable(path, `has a key of ${key.join(" > ")} twice`, "remove one of the two, then run the command again.");
+    throw unusable(path, `has a key of ${key.join(" > ")} twice`, "remove one of the two, then run the command again");
   }, start);
   const note =
     decisive && `${CONNECTION} of ${path} was left alone: its ${decisive} makes the extension ignore host and port.`;
@@ -86,7 +86,7 @@ function checkParents(path: string, settings: unknown, key: JSONPath): void {
     const above = key.slice(0, depth);
     const parent = valueAt(settings, above);
     if (parent === undefined || isObject(parent)) continue;
-    const remedy = "make it an object, or remove it, then run the command again.";
+    const remedy = "make it an object, or remove it, then run the command again";
     throw unusable(path, `has something other than an object in ${above.join(" > ")}`, remedy);
   }
 }
@@ -102,7 +102,7 @@ function parseSettings(path: string, text: string): unknown {
   throw unusable(
     path,
     `is not an object in JSON with comments${reason}`,
-    "correct it there, then run the command again.",
+    "correct it there, then run the command again",
   );
 }
 
@@ -112,7 +112,7 @@ function parsed(path: string, text: string, errors: ParseError[]): unknown {
   } catch (cause) {
     // The parser calls itself for each level.
     if (!(cause instanceof RangeError)) throw cause;
-    throw unusable(path, "is nested too deeply", "correct it, then run the command again.");
+    throw unusable(path, "is nested too deeply", "correct it, then run the command again");
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { InvalidArgumentError } from "../../errors/errors.ts";
 import { EXIT_CODES, exitCodeOfSignal } from "../exit-codes.ts";
 import { findIris, type IrisOptions, openIris } from "./open-iris.ts";
 import { noContainer } from "./require-running.ts";
@@ -10,6 +11,7 @@ export async function logs(
   project: string | undefined,
   options: IrisOptions & { follow?: boolean; tail?: string },
 ): Promise<number> {
+  checkTail(options.tail);
   const open = openIris(options);
   const { assignment, container } = await findIris(open, { ...options, project });
   if (container === undefined) throw noContainer(open, assignment, container);
@@ -20,8 +22,19 @@ export async function logs(
   ];
   const child = spawn("docker", ["logs", ...args], { stdio: "inherit", env: open.engine.host.command.env });
   const pass = (signal: NodeJS.Signals) => child.kill(signal);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, pass);
   const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
   if (signal !== null) return exitCodeOfSignal(constants.signals[signal]);
   return code ?? EXIT_CODES.unexpected;
+}
+
+/** Docker shows the whole log for a number that it cannot read. @throws InvalidArgumentError */
+function checkTail(tail: string | undefined): void {
+  if (tail === undefined || /^\d+$/.test(tail)) return;
+  throw new InvalidArgumentError({
+    what: `--tail is not a number of lines: ${JSON.stringify(tail)}.`,
+    remedy: "give a whole number, e.g. 50",
+    argument: "--tail",
+    value: tail,
+  });
 }

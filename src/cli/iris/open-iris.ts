@@ -3,9 +3,11 @@ import { DockerCommandEngine } from "../../docker/docker-command-engine.ts";
 import type { EngineContainer } from "../../docker/engine.ts";
 import { isMadeFor } from "../../lifecycle/find-container.ts";
 import { type Reach, reachOf } from "../../lifecycle/reach.ts";
-import type { ListedAssignment } from "../../registry/assignment.ts";
+import type { ListedAssignment, PortAssignment } from "../../registry/assignment.ts";
 import { READ_LABELS } from "../../registry/container-labels.ts";
-import { identifyProject } from "../../registry/project.ts";
+import { isCopy, isLabelledFor } from "../../registry/evidence/ownership.ts";
+import { LABEL_PROJECT, LABEL_REGISTRY } from "../../registry/labels.ts";
+import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import { PortRegistry } from "../../registry/registry.ts";
 import { environment } from "../../settings/config.ts";
 import { notAssigned } from "../not-assigned.ts";
@@ -36,26 +38,53 @@ export function reachOfEngine({ isLocal, endpoint }: DockerCommandEngine): Promi
 export type FoundIris = { readonly assignment: ListedAssignment; readonly container: EngineContainer | undefined };
 
 /**
- * Looks for the project's container: by the assignment's name, else by its labels, because it may have been renamed,
- * else the container that publishes the project's port, such as one of docker compose.
+ * The project's assignment and its container.
  * @throws PortNotAssignedError
  * @throws ContainerEngineError when the engine does not answer
  */
 export async function findIris({ registry, engine }: OpenIris, { project, instance }: IrisOptions): Promise<FoundIris> {
   const identity = identifyProject(project, instance);
   const assignment = await registry.inspect(identity);
-  if (assignment === undefined) throw notAssigned(registry, project, instance, "up");
-  const containers = await engine.listContainers();
-  const container =
-    containers.find(({ name }) => name === assignment.containerName) ??
-    containers.find((candidate) => isMadeFor(candidate, registry.registryPath, assignment)) ??
-    containers.find(({ hostPorts }) => hostPorts.includes(assignment.port));
-  return { assignment, container };
+  if (assignment === undefined) throw await notAssigned(registry, project, instance, "up");
+  return { assignment, container: containerOf(await engine.listContainers(), registry, assignment) };
 }
 
 /**
- * Whether published ports open in the network of this process. In a container, whose file this is, they do where the
- * engine runs in it as well, and has its bridge there.
+ * The project's container: by the assignment's name, else by its labels, because it may have been renamed, else the
+ * container that publishes the project's port, such as one of docker compose; one that runs comes first. A container
+ * made for another project does not count, whatever it publishes.
+ */
+export function containerOf(
+  listed: readonly EngineContainer[],
+  { registryPath }: PortRegistry,
+  assignment: PortAssignment,
+): EngineContainer | undefined {
+  const containers = listed.filter(
+    (candidate) => !candidate.labels[LABEL_PROJECT] || isLabelledFor(candidate, assignment),
+  );
+  const onPort = containers.filter(({ hostPorts }) => hostPorts.includes(assignment.port));
+  const named = containers.find(({ name }) => name === assignment.containerName);
+  return (
+    (named?.labels[LABEL_PROJECT] ? named : undefined) ??
+    containers.find((candidate) => isMadeFor(candidate, registryPath, assignment)) ??
+    named ??
+    onPort.find(({ state }) => state === "running" || state === "paused") ??
+    onPort[0]
+  );
+}
+
+/** True for a container that the registry made for the project, even if the project has no assignment now. */
+export function isMadeForProject(
+  container: EngineContainer,
+  { registryPath }: PortRegistry,
+  identity: ProjectIdentity,
+): boolean {
+  return container.labels[LABEL_REGISTRY] === registryPath && isLabelledFor(container, identity) && !isCopy(container);
+}
+
+/**
+ * Whether published ports open in the network of this process. In a container, which these files show, they do only if
+ * the engine runs in the same container and has its bridge there.
  */
 function isHostShared(): boolean {
   const isInContainer = existsSync("/.dockerenv") || existsSync("/run/.containerenv");

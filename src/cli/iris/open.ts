@@ -4,17 +4,23 @@ import { tcpKey } from "../../docker/inspected-container.ts";
 import { InvalidArgumentError } from "../../errors/errors.ts";
 import { IRIS_WEB_PORT } from "../../iris/ports.ts";
 import { hostsOf } from "../../lifecycle/reach.ts";
+import { LABEL_REGISTRY } from "../../registry/labels.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
 import { portalUrl } from "../connection.ts";
+import { EXIT_CODES } from "../exit-codes.ts";
 import { standardError, standardOutput } from "../terminal.ts";
 import { type IrisOptions, type OpenIris, openIris, reachOfEngine } from "./open-iris.ts";
 import { requireRunning, upCommand } from "./require-running.ts";
 
+const OPENER_TIMEOUT_MS = 3_000;
+
 /**
- * `iris-ports open`: opens the Management Portal of the project's IRIS in the browser, or prints its address.
- * @throws InvalidArgumentError where its web server has no host port
- * @throws ContainerStartError where it does not run
+ * `iris-ports open`: opens the Management Portal of the project's IRIS in the browser, and prints its address. Returns the
+ * exit code: 1 if no browser could be started.
+ * @throws InvalidArgumentError when its web server has no host port
+ * @throws ContainerStartError when it does not run
  */
-export async function open(project: string | undefined, options: IrisOptions & { print?: boolean }): Promise<void> {
+export async function open(project: string | undefined, options: IrisOptions & { print?: boolean }): Promise<number> {
   const opened = openIris(options);
   const { assignment, container } = await requireRunning(opened, {
     ...options,
@@ -23,17 +29,24 @@ export async function open(project: string | undefined, options: IrisOptions & {
   const url = await portalOf(opened, container.id);
   if (url === undefined) {
     const { projectKey, projectPath, instance } = assignment;
+    const { registryPath } = opened.registry;
+    const isOurs = container.labels[LABEL_REGISTRY] === registryPath;
+    const down = commandText(["down", ...projectWords(projectPath, instance)], registryPath);
+    const up = upCommand(projectPath, instance, registryPath, ["--web-port"]);
     throw new InvalidArgumentError({
       what: `The web server of ${projectKey}'s IRIS has no port on the host.`,
       state: `Its container ${container.name} does not publish ${IRIS_WEB_PORT}.`,
-      remedy: `stop it, and start it with a web port: ${upCommand(projectPath, instance, opened.registry.registryPath)} --web-port`,
+      remedy: isOurs
+        ? `start it again with a web port: ${down} && ${up}`
+        : `publish port ${IRIS_WEB_PORT} when you start that container`,
       argument: "project",
       value: projectPath,
     });
   }
   standardOutput().write(`${url}\n`);
-  if (options.print || (await isOpened(url))) return;
+  if (options.print || (await isOpened(url))) return EXIT_CODES.ok;
   standardError().write("iris-ports: no browser could be started; open the address above yourself.\n");
+  return EXIT_CODES.unexpected;
 }
 
 /** The Management Portal's address, by what the engine has published. */
@@ -51,11 +64,15 @@ export async function portalOf({ engine }: OpenIris, containerId: string): Promi
 async function isOpened(url: string): Promise<boolean> {
   const [command, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
   const child = spawn(command, [...args, url], { stdio: "ignore", detached: true });
-  child.unref();
-  return once(child, "spawn").then(
-    () => true,
-    () => false,
-  );
+  try {
+    // It ends at once, except with browsers that run in its foreground.
+    const [exitCode] = await once(child, "exit", { signal: AbortSignal.timeout(OPENER_TIMEOUT_MS) });
+    return exitCode === 0;
+  } catch (error) {
+    return error instanceof Error && error.name === "AbortError";
+  } finally {
+    child.unref();
+  }
 }
 
 const OPENERS: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {

@@ -1,10 +1,10 @@
 import type { EngineContainer } from "../../docker/engine.ts";
 import { ContainerStartError } from "../../errors/errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
-import { commandText, projectWords } from "../../settings/command-text.ts";
+import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris } from "./open-iris.ts";
 
-/** @throws ContainerStartError where the project's IRIS does not run, and what {@link findIris} throws */
+/** @throws ContainerStartError when the project's IRIS does not run, and what {@link findIris} throws */
 export async function requireRunning(
   open: OpenIris,
   options: IrisOptions,
@@ -17,17 +17,29 @@ export async function requireRunning(
 
 /** The project's IRIS is not there, or does not run. */
 export function noContainer(
-  { registry }: OpenIris,
-  { projectKey, projectPath, instance, port }: PortAssignment,
+  open: OpenIris,
+  assignment: PortAssignment,
   container: EngineContainer | undefined,
 ): ContainerStartError {
+  const { projectKey, port } = assignment;
   return new ContainerStartError({
     what: `The IRIS of project ${projectKey} does not run.`,
     state: container
       ? `Its container ${container.name} is ${container.state}.`
       : `No container publishes port ${port}.`,
-    remedy: `start it: ${upCommand(projectPath, instance, registry.registryPath)}`,
+    remedy: startRemedy(open, assignment, container),
   });
+}
+
+/** How to start an IRIS that does not run. */
+export function startRemedy(
+  { registry }: OpenIris,
+  { projectPath, instance }: PortAssignment,
+  container: EngineContainer | undefined,
+): string {
+  return container?.state === "paused"
+    ? `resume it: docker unpause ${shellQuoted(container.name)}`
+    : `start it: ${upCommand(projectPath, instance, registry.registryPath)}`;
 }
 
 /** The command that starts a project's IRIS, or joins it. */

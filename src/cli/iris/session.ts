@@ -1,39 +1,40 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { InvalidArgumentError, IrisSessionError } from "../../errors/errors.ts";
 import { DEFAULT_IRIS_NAMESPACE } from "../../iris/image.ts";
 import { validNamespace } from "../../iris/names.ts";
 import { objectScriptTask } from "../../iris/session/object-script.ts";
 import { SESSION_COMMAND } from "../../iris/session-scripts.ts";
+import { shown } from "../../settings/checks.ts";
 import { commandText, projectWords } from "../../settings/command-text.ts";
-import { shown } from "../../settings/config.ts";
 import { plainLines } from "../../text/plain-text.ts";
+import { utf8Text } from "../../text/utf8-text.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { reportError } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
 import { type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
 import { requireRunning, upCommand } from "./require-running.ts";
 
-/** As long as a timer of Node can wait: a script takes the time that it takes. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /**
  * `iris-ports session [namespace]`: a session in the project's IRIS. Interactive in a terminal; a script on standard
  * input is run statement by statement up to the first error. Returns the exit code.
- * @throws ContainerStartError where the project's IRIS does not run
+ * @throws ContainerStartError when the project's IRIS does not run
  */
 export async function session(namespace: string | undefined, options: IrisOptions): Promise<number> {
   const open = openIris(options);
   const place = namespaceOf(namespace, options.instance, open.registry.registryPath);
   const { container, assignment } = await requireRunning(open, options);
   if (process.stdin.isTTY) return interactive(open, container.id, place);
-  const source = await text(process.stdin);
+  const source = scriptIn(await buffer(process.stdin));
   const { projectPath, instance } = assignment;
   const creation = upCommand(projectPath, instance, open.registry.registryPath, ["--namespace", place]);
-  const task = objectScriptTask(source, { namespace: place, container: container.name, creation });
+  const waiting = upCommand(projectPath, instance, open.registry.registryPath);
+  const task = objectScriptTask(source, { namespace: place, container: container.name, creation, waiting });
   const { host } = open.engine;
-  const { stdout } = await host.exec(container.id, SESSION_COMMAND, { input: task.script, timeoutMs: LONGEST_MS });
+  // A script may take any time.
+  const limits = { timeoutMs: Number.POSITIVE_INFINITY };
+  const { stdout } = await host.exec(container.id, SESSION_COMMAND, { input: task.script, ...limits });
   const terminal = standardOutput();
   try {
     terminal.write(tidy(task.read(stdout), terminal.isInteractive));
@@ -42,8 +43,23 @@ export async function session(namespace: string | undefined, options: IrisOption
     if (!(error instanceof IrisSessionError)) throw error;
     terminal.write(tidy(writtenBy(stdout), terminal.isInteractive));
     reportError(error);
-    // As any interpreter ends where a line of its script fails.
+    // The exit code that interpreters give if a line of their script fails.
     return EXIT_CODES.unexpected;
+  }
+}
+
+function scriptIn(bytes: Buffer): string {
+  try {
+    return utf8Text(bytes);
+  } catch (cause) {
+    throw new InvalidArgumentError({
+      what: "The script on standard input is not UTF-8 text.",
+      state: "Nothing was run.",
+      remedy: "convert it to UTF-8",
+      argument: "script",
+      value: undefined,
+      cause,
+    });
   }
 }
 

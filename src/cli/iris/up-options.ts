@@ -1,9 +1,17 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
+import { checkedOptions, type OptionTerms } from "../../docker/container-options.ts";
 import { InvalidArgumentError } from "../../errors/errors.ts";
-import { DEFAULT_IRIS_IMAGE, DEFAULT_IRIS_USERNAME, IRIS_STARTUP_TIMEOUT_MS, IRIS_UID } from "../../iris/image.ts";
+import {
+  DEFAULT_IRIS_IMAGE,
+  DEFAULT_IRIS_USERNAME,
+  IRIS_STARTUP_TIMEOUT_MS,
+  IRIS_UID,
+  isImageReference,
+} from "../../iris/image.ts";
 import { validNamespace, validPassword, validUsername } from "../../iris/names.ts";
-import { fullPath } from "../../settings/config.ts";
+import { fullPath } from "../../settings/working-directory.ts";
+import { utf8Text } from "../../text/utf8-text.ts";
 import type { AssignCommandOptions } from "../assign.ts";
 import { durationOption } from "../duration-option.ts";
 
@@ -17,6 +25,7 @@ export type UpOptions = AssignCommandOptions & {
   readonly licenseKey?: string;
   readonly cpfMerge?: string;
   readonly env?: readonly string[];
+  readonly containerOption?: readonly string[];
   readonly data?: string;
   readonly pull?: string;
   readonly startTimeout?: string;
@@ -33,6 +42,8 @@ export type UpRequest = {
     readonly namespace?: string | undefined;
   };
   readonly environment: Readonly<Record<string, string>>;
+  /** Further options of `docker create`, one word each. */
+  readonly containerOptions: readonly string[];
   /** The content of the licence key. */
   readonly licenseKey: string | undefined;
   /** The content of the merge file. */
@@ -45,12 +56,7 @@ export type UpRequest = {
 /** Reads and checks every option, so that a mistake is reported before anything is done. @throws InvalidArgumentError */
 export async function readUpOptions(image: string | undefined, options: UpOptions): Promise<UpRequest> {
   if (image !== undefined && options.image !== undefined && image !== options.image)
-    throw invalid(
-      "--image",
-      options.image,
-      `The image is named twice: ${image} and ${options.image}.`,
-      "name it once.",
-    );
+    throw invalid("--image", options.image, `The image is named twice: ${image} and ${options.image}.`, "name it once");
   const named = image ?? options.image;
   const { username, namespace, passwordFile } = options;
   const password = passwordFile === undefined ? undefined : validPassword(await readPassword(passwordFile));
@@ -59,7 +65,7 @@ export async function readUpOptions(image: string | undefined, options: UpOption
       "--username",
       username,
       "--username comes without --password-file.",
-      "give both, or none to keep _SYSTEM.",
+      "give both, or none to keep _SYSTEM",
     );
   return {
     image: checkImage(named ?? DEFAULT_IRIS_IMAGE),
@@ -70,41 +76,68 @@ export async function readUpOptions(image: string | undefined, options: UpOption
       namespace: namespace === undefined ? undefined : validNamespace(namespace),
     },
     environment: readEnvironment(options.env ?? []),
+    containerOptions: (options.containerOption ?? []).flatMap((option) => checkedOptions([option], OPTION_TERMS)),
     licenseKey: contentOf("--license-key", options.licenseKey),
     cpfMerge: contentOf("--cpf-merge", options.cpfMerge),
     pull: pullOption(options.pull ?? "missing"),
     timeoutMs:
       options.startTimeout === undefined
         ? IRIS_STARTUP_TIMEOUT_MS
-        : durationOption("--start-timeout", options.startTimeout),
-    // The last one, because it makes something.
-    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(fullPath(options.data)),
+        : durationOption("--start-timeout", options.startTimeout, { shortestMs: 1 }),
+    // Read last, because it creates the directory.
+    dataDirectory: options.data === undefined ? undefined : makeDataDirectory(dataPath(options.data)),
   };
 }
 
-/** A leading hyphen would be an option of the docker command. */
+const OPTION_TERMS: OptionTerms = {
+  ports: "`--port` and `--web-port`",
+  environment: "`--env`",
+  pull: "`--pull`",
+  refusal: (value, problem, remedy) =>
+    invalid("--container-option", value, `--container-option ${problem}: ${JSON.stringify(value)}.`, remedy),
+};
+
 function checkImage(image: string): string {
-  if (/^[A-Za-z0-9][\w.:/@-]{0,499}$/.test(image)) return image;
-  const remedy = "write it as for `docker pull`, e.g. intersystems/iris-community:latest-em.";
+  if (isImageReference(image)) return image;
+  const remedy = `write it as for \`docker pull\`, e.g. ${DEFAULT_IRIS_IMAGE}`;
   throw invalid("image", image, `${JSON.stringify(image)} is not a reference to an image.`, remedy);
 }
 
 /** A file, or `-` for standard input, without the line break at its end. */
 async function readPassword(path: string): Promise<string> {
-  const content = path === "-" ? await text(process.stdin) : readFileSync(fileOption("--password-file", path), "utf8");
-  return content.replace(/\r?\n$/, "");
+  const option = "--password-file";
+  const content = path === "-" ? await buffer(process.stdin) : bytesOf(option, path);
+  return textOf(option, path, content).replace(/\r?\n$/, "");
 }
 
 function contentOf(option: string, path: string | undefined): string | undefined {
-  return path === undefined ? undefined : readFileSync(fileOption(option, path), "utf8");
+  return path === undefined ? undefined : textOf(option, path, bytesOf(option, path));
 }
 
-function fileOption(option: string, path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  // A pipe is what a shell gives for <(command).
-  if (stat?.isFile() || stat?.isFIFO()) return fullPath(path);
-  const problem = stat ? "is not a file" : "does not exist";
-  throw invalid(option, path, `The file of ${option} ${problem}: ${path}.`, "correct the path.");
+function textOf(option: string, path: string, bytes: Buffer): string {
+  try {
+    return utf8Text(bytes);
+  } catch (cause) {
+    throw unreadable(option, path, cause, "convert it to UTF-8");
+  }
+}
+
+function bytesOf(option: string, path: string): Buffer {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    // A pipe is what a shell gives for <(command).
+    if (stat?.isFile() || stat?.isFIFO()) return readFileSync(fullPath(path));
+    const problem = stat ? "is not a file" : "does not exist";
+    throw invalid(option, path, `The file of ${option} ${problem}: ${path}.`, "correct the path");
+  } catch (cause) {
+    if (cause instanceof InvalidArgumentError) throw cause;
+    throw unreadable(option, path, cause, "check its path and permissions");
+  }
+}
+
+function unreadable(option: string, path: string, cause: unknown, remedy: string): InvalidArgumentError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return invalid(option, path, `The file of ${option} cannot be read: ${path} (${reason}).`, remedy);
 }
 
 /** `NAME=value`, or `NAME` for the value that it has here. */
@@ -117,8 +150,8 @@ function readEnvironment(texts: readonly string[]): Readonly<Record<string, stri
         throw invalid(
           "--env",
           undefined,
-          "An --env names no variable.",
-          "write NAME=value, or NAME for its value here.",
+          "An option --env names no variable.",
+          "write NAME=value, or NAME alone for the value that it has here",
         );
       // biome-ignore lint/style/noProcessEnv: the user names a variable to pass on
       return [name, value ?? process.env[name] ?? ""];
@@ -126,25 +159,41 @@ function readEnvironment(texts: readonly string[]): Readonly<Record<string, stri
   );
 }
 
+/** An empty path, as from an unset variable, would put IRIS's files into the working directory. */
+function dataPath(path: string): string {
+  if (path === "") throw invalid("--data", path, "--data names no directory.", "give the path of a directory");
+  const full = fullPath(path);
+  // Except after the drive letter on Windows.
+  if (!full.slice(2).includes(":")) return full;
+  const what = `The path of --data has a colon, at which docker would cut it off: ${full}.`;
+  throw invalid("--data", path, what, "give a directory whose path has none");
+}
+
 /** IRIS must be able to write to a directory that is made for it; one that exists is left as it is. */
 function makeDataDirectory(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return path;
-  if (stat !== undefined) throw invalid("--data", path, `The path of --data is a file: ${path}.`, "give a directory.");
   try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) return path;
+    if (stat !== undefined) throw invalid("--data", path, `The path of --data is a file: ${path}.`, "give a directory");
     mkdirSync(path);
     if (process.getuid?.() === 0) chownSync(path, IRIS_UID, IRIS_UID);
     else chmodSync(path, 0o777);
     return path;
   } catch (cause) {
+    if (cause instanceof InvalidArgumentError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalid("--data", path, `The directory of --data cannot be made: ${reason}.`, "correct the path.");
+    throw invalid("--data", path, `The directory of --data cannot be made: ${reason}.`, "correct the path");
   }
 }
 
 function pullOption(value: string): UpRequest["pull"] {
   if (value === "missing" || value === "always" || value === "never") return value;
-  throw invalid("--pull", value, `--pull is not known: ${JSON.stringify(value)}.`, "write missing, always or never.");
+  throw invalid(
+    "--pull",
+    value,
+    `--pull has an unknown value: ${JSON.stringify(value)}.`,
+    "write missing, always or never",
+  );
 }
 
 function invalid(argument: string, value: unknown, what: string, remedy: string): InvalidArgumentError {

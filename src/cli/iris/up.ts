@@ -1,39 +1,38 @@
-import { IRIS_DATA_DIRECTORY_VARIABLE } from "../../iris/image.ts";
+import {
+  DEFAULT_IRIS_NAMESPACE,
+  DEFAULT_IRIS_USERNAME,
+  IRIS_DATA_DIRECTORY,
+  IRIS_DATA_DIRECTORY_VARIABLE,
+  IRIS_DURABLE_MOUNT,
+} from "../../iris/image.ts";
 import { IRIS_SUPERSERVER_PORT, IRIS_WEB_PORT } from "../../iris/ports.ts";
-import type { Advice } from "../../lifecycle/advice.ts";
 import { ensureImage } from "../../lifecycle/ensure-image.ts";
-import { findProjectContainer } from "../../lifecycle/find-container.ts";
+import { isSureToStay } from "../../lifecycle/find-container.ts";
 import { Lease } from "../../lifecycle/lease.ts";
 import { bindAddresses, type Reach } from "../../lifecycle/reach.ts";
 import { type ReadyIris, startIris } from "../../lifecycle/start-iris.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
+import { PortConflictError } from "../../registry/errors.ts";
+import { composeDirectory } from "../../registry/evidence/survey.ts";
 import { uniqueProcessHolder } from "../../registry/holder.ts";
-import { plainJson } from "../../text/plain-text.ts";
+import { identifyProject } from "../../registry/project.ts";
+import { assignmentJson } from "../../report/assignment-json.ts";
+import { commandText, projectWords } from "../../settings/command-text.ts";
+import { plainJson, plainText } from "../../text/plain-text.ts";
 import { addressesOf } from "../connection.ts";
 import { exitCodeOfSignal } from "../exit-codes.ts";
 import { fieldsText } from "../fields.ts";
 import { requestOptions, webPortRefusal } from "../holder-options.ts";
 import { requireProject } from "../project-directory.ts";
 import { standardError, standardOutput } from "../terminal.ts";
+import { cliAdvice } from "./cli-advice.ts";
 import { interruption } from "./interruption.ts";
 import { portalOf } from "./open.ts";
-import { type OpenIris, openIris, reachOfEngine } from "./open-iris.ts";
+import { isMadeForProject, type OpenIris, openIris, reachOfEngine } from "./open-iris.ts";
 import { Progress } from "./progress.ts";
+import { stopRemedy } from "./stop-remedy.ts";
 import { upHolder } from "./up-holder.ts";
 import { readUpOptions, type UpOptions, type UpRequest } from "./up-options.ts";
-
-/** For users of the command line: the names of its options. */
-const CLI_ADVICE: Advice = {
-  instance: "--instance <name>",
-  moreTime: "--start-timeout <duration>",
-  login: "--username, --password-file or --namespace",
-  pull: "leave --pull out",
-  webPort: "--web-port",
-  initScripts: "the script on the standard input of `iris-ports session`",
-};
-
-/** Where the directory of `--data` is inside the container, as with the library's `withDurableData()`. */
-const DATA_MOUNT = "/durable";
 
 /**
  * `iris-ports up [image]`: starts or joins the project's IRIS, waits until it is ready, and keeps it until `down`. Returns
@@ -58,7 +57,7 @@ export async function up(image: string | undefined, options: UpOptions): Promise
     await report(open, request, assignment, iris, options);
     return 0;
   } catch (error) {
-    if (interrupted.signalNumber === undefined) throw error;
+    if (interrupted.signalNumber === undefined) throw await withComposeAdvice(error, open, { projectPath, instance });
     progress.narrate("Interrupted. Nothing was left behind.");
     return exitCodeOfSignal(interrupted.signalNumber);
   }
@@ -80,18 +79,18 @@ async function start(
 ): Promise<{ assignment: PortAssignment; iris: ReadyIris }> {
   const { registry, engine } = open;
   const { host } = engine;
-  if (request.isImageNamed || !(await isThere(open, target)))
+  if (!(await isImageSuperfluous(open, request, target)))
     await ensureImage(host, {
       image: request.image,
       pull: request.pull,
-      advice: CLI_ADVICE,
+      advice: cliAdvice(),
       signal,
       runPull: (name) => {
         progress.narrate(`Pulling ${name}`);
         return host.pull(name, { signal, onLine: progress.show });
       },
     });
-  const lease = await beginLease(open, target);
+  const lease = await beginLease(open, target, signal);
   const reach = await reachOfEngine(engine);
   const { use, assignment } = await startIris(
     {
@@ -99,7 +98,8 @@ async function start(
       isAnyImageFine: !request.isImageNamed,
       containerPort: IRIS_SUPERSERVER_PORT,
       environment: { ...request.environment, ...dataEnvironment(request) },
-      containerOptions: [...dataOptions(request), ...webOptions(lease, reach)],
+      containerOptions: [...dataOptions(request), ...request.containerOptions],
+      optionalOptions: webOptions(lease, reach),
       licenseKey: request.licenseKey,
       cpfMerge: request.cpfMerge,
       setup: request.setup,
@@ -111,7 +111,7 @@ async function start(
       host,
       lease,
       reach,
-      advice: CLI_ADVICE,
+      advice: cliAdvice(),
       signal,
       narrate: progress.show,
       showLog: async (title, work) => {
@@ -128,21 +128,51 @@ async function start(
   return { assignment, iris: use };
 }
 
-/** Without an image named, the project's container will do, whatever it was made of. */
-async function isThere({ registry, engine }: OpenIris, { projectPath, instance }: Target): Promise<boolean> {
+/**
+ * True if no image must be pulled, because the project has a container. If no image was named, that container is used,
+ * whatever its image; otherwise it is joined, or refused for its other image, if it runs. If its port was released or
+ * cleared, the start assigns it again.
+ */
+async function isImageSuperfluous(
+  { registry, engine }: OpenIris,
+  { isImageNamed, pull }: UpRequest,
+  { projectPath, instance }: Target,
+): Promise<boolean> {
+  if (isImageNamed && pull === "always") return false;
+  const identity = identifyProject(projectPath, instance);
+  const container = (await engine.listContainers()).find((one) => isMadeForProject(one, registry, identity));
+  if (container === undefined) return false;
+  return !isImageNamed || isSureToStay(container, registry.registryPath, identity);
+}
+
+/** Docker compose may run the project's IRIS already. */
+async function withComposeAdvice(
+  error: unknown,
+  { registry, engine }: OpenIris,
+  { projectPath, instance }: Pick<Target, "projectPath" | "instance">,
+): Promise<unknown> {
+  if (!(error instanceof PortConflictError) || error.occupant.kind !== "container") return error;
+  const { port, occupant } = error;
+  const container = (await engine.listContainers()).find(({ name }) => name === occupant.name);
+  if (container?.state !== "running" || composeDirectory(container) !== projectPath) return error;
   const assignment = await registry.getAssignment(projectPath, { instance });
-  return (
-    assignment !== undefined &&
-    (await findProjectContainer(engine.host, registry.registryPath, assignment)) !== undefined
-  );
+  const served = assignment?.port === port ? " The commands status, session and env use it already." : "";
+  return new PortConflictError({
+    what: `Docker compose runs a container of this project on port ${port} already: ${container.name}.`,
+    state: `Nothing was started.${served}`,
+    remedy: `work with that one, or ${stopRemedy(container)}`,
+    port,
+    occupant,
+    cause: error,
+  });
 }
 
 function dataEnvironment({ dataDirectory }: UpRequest): Readonly<Record<string, string>> {
-  return dataDirectory === undefined ? {} : { [IRIS_DATA_DIRECTORY_VARIABLE]: `${DATA_MOUNT}/iris` };
+  return dataDirectory === undefined ? {} : { [IRIS_DATA_DIRECTORY_VARIABLE]: IRIS_DATA_DIRECTORY };
 }
 
 function dataOptions({ dataDirectory }: UpRequest): readonly string[] {
-  return dataDirectory === undefined ? [] : [`--volume=${dataDirectory}:${DATA_MOUNT}`];
+  return dataDirectory === undefined ? [] : [`--volume=${dataDirectory}:${IRIS_DURABLE_MOUNT}`];
 }
 
 /** Without a registry port of its own, the web server gets a random one, as in the library. */
@@ -152,8 +182,8 @@ function webOptions({ assignment }: Lease, reach: Reach): readonly string[] {
   return [`--publish=${address === "" ? "" : `${address}::`}${IRIS_WEB_PORT}`];
 }
 
-/** With a web port where the range has one and it is free, unless it was asked for. */
-async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease> {
+/** Also takes a web port if the range permits one and it is free; fails without one only if it was demanded. */
+async function beginLease({ registry }: OpenIris, target: Target, signal: AbortSignal): Promise<Lease> {
   const holder = await uniqueProcessHolder({ usesContainer: true, description: "iris-ports up" });
   const wanted = {
     ...target.port,
@@ -161,6 +191,11 @@ async function beginLease({ registry }: OpenIris, target: Target): Promise<Lease
     instance: target.instance,
     holder,
     hasWebPort: true,
+    onWait: (state: { readonly position: number }) => {
+      // Throwing ends the wait and gives up the place in the queue.
+      signal.throwIfAborted();
+      target.port.onWait?.(state);
+    },
   };
   try {
     return await Lease.begin(registry, wanted);
@@ -177,19 +212,22 @@ async function report(
   iris: ReadyIris,
   { json }: UpOptions,
 ): Promise<void> {
-  const login = { host: iris.host, namespace: setup.namespace ?? "USER", username: setup.username ?? "_SYSTEM" };
+  const { namespace = DEFAULT_IRIS_NAMESPACE, username = DEFAULT_IRIS_USERNAME } = setup;
+  const login = { host: iris.host, namespace, username };
   const { webPort: _, ...withoutWebPort } = assignment;
   const { uri, jdbcUrl } = addressesOf(withoutWebPort, login);
   const portalUrl = await portalOf(open, iris.id);
-  const { containerName, port, projectKey } = assignment;
+  const { containerName, projectKey, projectPath, instance } = assignment;
   const terminal = standardOutput();
   if (json) {
-    const facts = { projectKey, port, containerName, uri, jdbcUrl, portalUrl };
-    terminal.write(`${plainJson(facts)}\n`);
+    terminal.write(`${plainJson({ ...assignmentJson(assignment), uri, jdbcUrl, portalUrl })}\n`);
     return;
   }
-  standardError().write("IRIS is ready. It runs until `iris-ports down`.\n");
+  const down = commandText(["down", ...projectWords(projectPath, instance)], open.registry.registryPath);
+  standardError().write(`IRIS is ready. To stop it: ${plainText(down)}\n`);
   const fields = [
+    // The environment may name another project than the working directory.
+    ["Project", projectKey],
     ["URI", uri],
     ["JDBC", jdbcUrl],
     ["Portal", portalUrl],

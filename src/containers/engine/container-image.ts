@@ -6,11 +6,13 @@ import {
 } from "testcontainers";
 import { DockerodeEngine } from "../../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../../docker/engine.ts";
-import { engineError, systemCodeOf } from "../../docker/engine-error.ts";
+import { engineError } from "../../docker/engine-error.ts";
 import { engineWords } from "../../docker/engine-error-kinds.ts";
 import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.ts";
+import { osCode } from "../../errors/os-code.ts";
 import { LIBRARY_ADVICE } from "../../lifecycle/advice.ts";
 import { missingImage } from "../../lifecycle/start-failure.ts";
+import { listPublishedPortsOnly } from "./published-ports-only.ts";
 
 /** More than the idle connections of Testcontainers. */
 const WAKE_ATTEMPTS = 10;
@@ -35,14 +37,15 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
     });
   }
   await wake(client, engine.endpoint);
+  listPublishedPortsOnly(client);
   return client;
 }
 
 /** Testcontainers supports neither docker contexts nor ssh. */
 function remedyFor(endpoint: string): string {
-  if (!endpoint.startsWith("ssh://")) return `set DOCKER_HOST=${endpoint}; see why with DEBUG=testcontainers.`;
+  if (!endpoint.startsWith("ssh://")) return `set DOCKER_HOST=${endpoint}; see why with DEBUG=testcontainers`;
   const host = endpoint.slice("ssh://".length);
-  return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock.`;
+  return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock`;
 }
 
 /** After a restart of the engine, the connections that Testcontainers keeps are closed; each is noticed when it is used. */
@@ -52,7 +55,7 @@ async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<v
       await client.container.dockerode.ping();
       return;
     } catch (error) {
-      const isHungUp = ["ECONNRESET", "EPIPE"].includes(systemCodeOf(error) ?? "");
+      const isHungUp = ["ECONNRESET", "EPIPE"].includes(osCode(error));
       if (!isHungUp || attempt === WAKE_ATTEMPTS) throw engineError(endpoint, error);
     }
   }

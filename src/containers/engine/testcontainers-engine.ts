@@ -25,7 +25,7 @@ export async function registryOn(engine: ContainerEngine, registry: PortRegistry
   throw new ContainerEngineError({
     what: `The registry asks the container engine at ${asked.endpoint}, but Testcontainers starts containers at ${engine.endpoint}.`,
     state: "These are two engines. Nothing was started.",
-    remedy: `set DOCKER_HOST=${asked.endpoint}, or leave the option \`engine\` of the registry out.`,
+    remedy: `set DOCKER_HOST=${asked.endpoint}, or leave the option \`engine\` of the registry out`,
   });
 }
 
@@ -42,7 +42,7 @@ export async function checkConfigured(engine: DockerodeEngine): Promise<void> {
   throw new ContainerEngineError({
     what: `${named.source} names the container engine ${named.host}, but Testcontainers would start the container on the one at ${engine.endpoint}.`,
     state: `${failure.what}\nNothing was started.`,
-    remedy: `correct ${named.source}; to use the engine at ${engine.endpoint}, unset it.`,
+    remedy: `correct ${named.source}; to use the engine at ${engine.endpoint}, unset it`,
     cause: failure.cause,
   });
 }

@@ -1,20 +1,22 @@
 import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
+import { finished } from "node:stream/promises";
 import { type ContainerRuntimeClient, ImageName } from "testcontainers";
 import type { CallLimits, ContainerHost, ExecOptions, ExecResult, LogOptions } from "../../docker/container-host.ts";
-import { engineTimeoutError } from "../../docker/engine-error.ts";
-import { isInTheWay, isMissing } from "../../docker/engine-error-kinds.ts";
+import { engineError, engineTimeoutError, statusOf } from "../../docker/engine-error.ts";
+import { isMissing } from "../../docker/engine-error-kinds.ts";
 import {
   type ImageDetails,
   type InspectedContainer,
   toImageDetails,
   toInspectedContainer,
 } from "../../docker/inspected-container.ts";
+import { removeUntilGone } from "../../docker/remove-until-gone.ts";
 import { withinTime } from "./time-limit.ts";
+import { wholeCharacters } from "./whole-characters.ts";
 
 const ASK_TIMEOUT_MS = 30_000;
-const REMOVAL_POLL_MS = 20;
 const INPUT_VARIABLE = "IRIS_PORTS_INPUT";
 
 /** The engine that Testcontainers uses, asked through its client. */
@@ -45,17 +47,10 @@ export class TestcontainersHost implements ContainerHost {
     return this.#ask(limits, () => this.client.container.start(this.#handle(id)));
   }
 
-  remove(id: string, limits?: CallLimits): Promise<void> {
-    return this.#ask(limits, async () => {
-      try {
-        await this.#handle(id).remove({ force: true, v: true });
-      } catch (error) {
-        if (isMissing(error)) return;
-        if (!isInTheWay(error)) throw error;
-        while ((await orMissing(this.#handle(id).inspect())) !== undefined)
-          await delay(REMOVAL_POLL_MS, undefined, { signal: limits?.signal });
-      }
-    });
+  remove(id: string, { timeoutMs = ASK_TIMEOUT_MS, signal }: CallLimits = {}): Promise<void> {
+    const remove = () => this.#handle(id).remove({ force: true, v: true });
+    const limits = { endpoint: this.endpoint, timeoutMs, signal };
+    return this.#ask(limits, () => removeUntilGone(remove, limits));
   }
 
   labelled(label: string, value: string, limits?: CallLimits): Promise<readonly string[]> {
@@ -76,32 +71,32 @@ export class TestcontainersHost implements ContainerHost {
   }
 
   async followLog(id: string, { since, signal, onLine }: LogOptions): Promise<void> {
-    const stream = await this.client.container.logs(this.#handle(id), { since: (since?.getTime() ?? 0) / 1000 });
-    const lines = createInterface({ input: stream });
-    // The lines of a destroyed stream would never end.
-    const stop = () => {
-      lines.close();
-      stream.destroy();
-    };
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
+    const wanted = { follow: true, stdout: true, stderr: true, since: (since?.getTime() ?? 0) / 1000 } as const;
+    const log = new PassThrough();
+    const lines = createInterface({ input: log });
     try {
-      for await (const line of lines) onLine(line);
+      // Testcontainers' own stream of the log does not end if the connection breaks.
+      const answer = await this.#handle(id).logs({ ...wanted, abortSignal: signal });
+      this.client.container.dockerode.modem.demuxStream(answer, log, log);
+      const reading = (async () => {
+        for await (const line of lines) onLine(line);
+      })();
+      await Promise.all([finished(answer).finally(() => log.end()), reading]);
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) throw statusOf(error) === undefined ? engineError(this.endpoint, error) : error;
     } finally {
-      signal.removeEventListener("abort", stop);
-      stop();
+      lines.close();
     }
   }
 
   exec(id: string, command: readonly string[], { input, ...limits }: ExecOptions = {}): Promise<ExecResult> {
     // The client cannot write to the command's stdin.
     const fed = ["sh", "-c", `printf %s "$${INPUT_VARIABLE}" | "$@"`, "sh", ...command];
+    const client = wholeCharacters(this.client.container);
     return this.#ask(limits, () =>
       input === undefined
-        ? this.client.container.exec(this.#handle(id), [...command], { log: false })
-        : this.client.container.exec(this.#handle(id), fed, { log: false, env: { [INPUT_VARIABLE]: input } }),
+        ? client.exec(this.#handle(id), [...command], { log: false })
+        : client.exec(this.#handle(id), fed, { log: false, env: { [INPUT_VARIABLE]: input } }),
     );
   }
 

@@ -1,17 +1,5 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-import { subscribe } from "node:diagnostics_channel";
-import type { ClientRequest } from "node:http";
-
-/** The requests of a piece of work and of the work that contains it. */
-type Scope = { readonly made: Set<ClientRequest>; readonly outer: Scope | undefined };
-
-const scopes = new AsyncLocalStorage<Scope>();
-
-// A request that waits for its input, as of an exec, is made long before it is sent.
-subscribe("http.client.request.created", (message) => {
-  const { request } = message as { readonly request: ClientRequest };
-  for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) scope.made.add(request);
-});
+import { startDeadline } from "../../errors/deadline.ts";
+import { OpenRequests } from "./open-requests.ts";
 
 /** The time-out of work, and the error if it takes longer or is aborted. */
 export type TimeLimit = {
@@ -21,8 +9,7 @@ export type TimeLimit = {
 };
 
 /**
- * Gives up work with an engine that takes too long. Testcontainers' client waits for answers for ever, and its open requests
- * would keep this process running, so they are closed.
+ * Gives up work with an engine that takes too long, and closes its requests.
  * @param work gets a function that lifts the limit
  */
 export async function withinTime<T>(
@@ -30,19 +17,19 @@ export async function withinTime<T>(
   work: (lift: () => void) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const scope: Scope = { made: new Set(), outer: scopes.getStore() };
+  const requests = new OpenRequests();
   const given = Promise.withResolvers<never>();
   const give = (up: unknown) => {
     given.reject(up);
-    for (const request of scope.made) request.destroy();
+    requests.close();
   };
   const abort = () => give(signal?.reason);
-  const timer = setTimeout(() => give(late()), timeoutMs);
+  const deadline = startDeadline(timeoutMs, () => give(late()));
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([scopes.run(scope, () => work(() => clearTimeout(timer))), given.promise]);
+    return await Promise.race([requests.during(() => work(() => deadline[Symbol.dispose]())), given.promise]);
   } finally {
-    clearTimeout(timer);
+    deadline[Symbol.dispose]();
     signal?.removeEventListener("abort", abort);
   }
 }

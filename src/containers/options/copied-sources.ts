@@ -1,8 +1,9 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Content } from "testcontainers";
 import { InvalidArgumentError } from "../../errors/errors.ts";
+import { utf8Text } from "../../text/utf8-text.ts";
 
 type CopiedContent = { readonly content: Content; readonly target: string };
 type CopiedArchive = { readonly tar: Readable; readonly target: string };
@@ -11,6 +12,23 @@ type CopiedArchive = { readonly tar: Readable; readonly target: string };
 export function checkFile(path: string, argument: string): void {
   const problem = problemOf(path, false);
   if (problem !== undefined) throw unusable(`The file ${path}`, problem, "a file", argument, path);
+}
+
+/** The text of a file in UTF-8. @throws InvalidArgumentError when this process cannot read it as one */
+export function readText(path: string, argument: string): string {
+  checkFile(path, argument);
+  const bytes = readFileSync(path);
+  try {
+    return utf8Text(bytes);
+  } catch (cause) {
+    throw new InvalidArgumentError({
+      what: `The file ${path} cannot be used: ${wordsOf(cause)}.`,
+      remedy: "convert it to UTF-8",
+      argument,
+      value: path,
+      cause,
+    });
+  }
 }
 
 /** @throws InvalidArgumentError when this process cannot read that path as a directory */

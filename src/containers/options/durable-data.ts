@@ -1,24 +1,23 @@
 import { chownSync, statSync } from "node:fs";
 import { GenericContainer, Wait } from "testcontainers";
 import { InvalidArgumentError } from "../../errors/errors.ts";
-import { IRIS_UID } from "../../iris/image.ts";
-import { fullPath } from "../../settings/config.ts";
-import { makeDirectories } from "../../stores/safe-file.ts";
-
-/** The path of the directory or volume in the container. */
-export const DURABLE_MOUNT = "/durable";
-/** Created by IRIS; the mounted directory itself must exist. */
-export const IRIS_DATA_DIRECTORY = `${DURABLE_MOUNT}/iris`;
+import { IRIS_DURABLE_MOUNT, IRIS_UID } from "../../iris/image.ts";
+import { shown } from "../../settings/checks.ts";
+import { shellQuoted } from "../../settings/command-text.ts";
+import { fullPath } from "../../settings/working-directory.ts";
+import { makeDirectories } from "../../stores/directories.ts";
+import { subordinateId } from "./subordinate-ids.ts";
 
 /**
  * The name, if it is the name of a volume and not a path.
- * @throws InvalidArgumentError when it is empty
+ * @throws InvalidArgumentError when it is neither
  */
 export function volumeName(directoryOrVolume: string): string | undefined {
-  if (/^[A-Za-z0-9][A-Za-z0-9_.-]+$/.test(directoryOrVolume)) return directoryOrVolume;
-  if (/[\\/]/.test(directoryOrVolume)) return undefined;
+  const text = typeof directoryOrVolume === "string" ? directoryOrVolume : "";
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]+$/.test(text)) return text;
+  if (/[\\/]/.test(text)) return undefined;
   throw new InvalidArgumentError({
-    what: `${JSON.stringify(directoryOrVolume)} names neither a directory nor a volume.`,
+    what: `${shown(directoryOrVolume)} names neither a directory nor a volume.`,
     remedy: 'give a path with a slash, such as "./iris-data", or a volume\'s name of letters, digits, "_", "." and "-"',
     argument: "directoryOrVolume",
     value: directoryOrVolume,
@@ -44,9 +43,10 @@ export function durableDirectory(path: string): string {
     const words = cause instanceof Error ? cause.message : String(cause);
     throw unusable(`The directory ${directory} cannot be used for IRIS's data: ${words}`, "choose another", directory);
   }
+  const chown = `chown ${IRIS_UID}:${IRIS_UID} ${shellQuoted(directory)}`;
   throw unusable(
     `IRIS could not write to ${directory}: its uid in the container is ${IRIS_UID}.`,
-    `give it the directory: sudo chown ${IRIS_UID}:${IRIS_UID} '${directory.replaceAll("'", "'\\''")}'`,
+    `give it the directory: sudo ${chown}; with rootless podman: podman unshare ${chown}`,
     directory,
   );
 }
@@ -56,18 +56,19 @@ export async function giveVolumeToIris(image: string, volume: string): Promise<v
   const helper = await new GenericContainer(image)
     .withUser("root")
     .withEntrypoint(["chown"])
-    .withCommand([`${IRIS_UID}:${IRIS_UID}`, DURABLE_MOUNT])
-    .withBindMounts([{ source: volume, target: DURABLE_MOUNT, mode: "rw" }])
+    .withCommand([`${IRIS_UID}:${IRIS_UID}`, IRIS_DURABLE_MOUNT])
+    .withBindMounts([{ source: volume, target: IRIS_DURABLE_MOUNT, mode: "rw" }])
     .withWaitStrategy(Wait.forOneShotStartup())
     .start();
   await helper.stop();
 }
 
+/** Under any engine of this machine: a rootless one maps ids to those of the user's subordinate range. */
 function isWritableToIris(directory: string): boolean {
   const { uid, gid, mode } = statSync(directory);
-  return (
-    (mode & 0o002) !== 0 || (uid === IRIS_UID && (mode & 0o200) !== 0) || (gid === IRIS_UID && (mode & 0o020) !== 0)
-  );
+  const isOf = (id: number, file: string) => id === IRIS_UID || id === subordinateId(file, IRIS_UID);
+  if ((mode & 0o002) !== 0) return true;
+  return (isOf(uid, "/etc/subuid") && (mode & 0o200) !== 0) || (isOf(gid, "/etc/subgid") && (mode & 0o020) !== 0);
 }
 
 function unusable(what: string, remedy: string, value: string): InvalidArgumentError {

@@ -42,7 +42,7 @@ export function checkReachable(
 export function checkNetworkMode(networkMode: string | undefined): void {
   if (networkMode === undefined || !/^(host|none|container:.*)$/.test(networkMode)) return;
   throw new InvalidArgumentError({
-    what: `In the network mode ${JSON.stringify(networkMode)} a container publishes no ports, and so has none on the host.`,
+    what: `A container in the network mode ${JSON.stringify(networkMode)} publishes no ports, so it cannot have a host port.`,
     remedy: "leave withNetworkMode() out, or name a network of its own: withNetwork(network)",
     argument: "networkMode",
     value: networkMode,
@@ -53,7 +53,7 @@ export function checkNetworkMode(networkMode: string | undefined): void {
 export function checkUnnamed(name: string | undefined): void {
   if (name === undefined) return;
   throw new InvalidArgumentError({
-    what: `The container cannot be named ${JSON.stringify(name)}: by its name the processes of a project find it.`,
+    what: `The container cannot be named ${JSON.stringify(name)}: the registry sets the name by which processes find it.`,
     remedy: "leave withName() out, or go without the registry: withoutPortRegistry()",
     argument: "name",
     value: name,
@@ -65,7 +65,7 @@ export function checkHostPort(exposed: readonly ExposedPort[], containerPort: nu
   const hostPort = namedHostPort(exposed, containerPort);
   if (hostPort === undefined) return;
   throw new InvalidArgumentError({
-    what: `withExposedPorts() binds port ${containerPort} to host port ${hostPort}, but that one is for ${method} to give.`,
+    what: `withExposedPorts() binds port ${containerPort} to host port ${hostPort}, but the registry assigns its host port.`,
     remedy: `use either, not both: ${method} instead of the host port`,
     argument: "exposedPorts",
     value: hostPort,

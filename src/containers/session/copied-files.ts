@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path/posix";
 import createDebug from "debug";
+import { posixQuoted } from "../../settings/command-text.ts";
 import type { SessionHost } from "./iris-session.ts";
 
 const debug = createDebug("iris-ports:session");
@@ -57,13 +58,9 @@ function batchesOf(files: readonly { readonly path: string; readonly content: Bu
 
 async function write(host: SessionHost, pieces: readonly Piece[]): Promise<void> {
   const directories = [...new Set(pieces.map(({ path }) => dirname(path)))];
-  const writes = pieces.map(({ path }, index) => `printf %s "$F${index}" | base64 -d >> ${quoted(path)}`);
-  const command = [`mkdir -p ${directories.map(quoted).join(" ")}`, ...writes].join(" && ");
+  const writes = pieces.map(({ path }, index) => `printf %s "$F${index}" | base64 -d >> ${posixQuoted(path)}`);
+  const command = [`mkdir -p ${directories.map(posixQuoted).join(" ")}`, ...writes].join(" && ");
   const env = Object.fromEntries(pieces.map(({ text }, index) => [`F${index}`, text]));
   const { exitCode, output } = await host.exec(["sh", "-c", command], { env });
   if (exitCode !== 0) throw new Error(`the files could not be written into the container: ${output.trim()}`);
-}
-
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -1,26 +1,44 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ContainerStartError, IrisSessionError } from "../../errors/errors.ts";
+import createDebug from "debug";
+import { engineWords, isInTheWay, isMissing } from "../../docker/engine-error-kinds.ts";
+import { ContainerStartError, InvalidArgumentError, IrisSessionError } from "../../errors/errors.ts";
 import { IRIS_STARTUP_TIMEOUT_MS } from "../../iris/image.ts";
 import { type InitScript, initSteps } from "../../iris/session/init-scripts.ts";
 import { rephrased, type SessionPlace } from "../../iris/session/session-failure.ts";
-import { checkFile } from "../options/copied-sources.ts";
+import { NotRunningError } from "../../lifecycle/start.ts";
+import { checkText } from "../../settings/checks.ts";
+import { namedFiles } from "../../settings/files-below.ts";
+import { workingDirectory } from "../../settings/working-directory.ts";
+import { readText } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
 import { runTask, type SessionHost } from "./iris-session.ts";
 
+const debug = createDebug("iris-ports:session");
 /** A file in a container with init scripts from its creation on; its content identifies the set of scripts. */
 export const INIT_MARK_PATH = "/tmp/iris-ports-init";
 /** A file that exists after the scripts have run. */
 const DONE_PATH = `${INIT_MARK_PATH}.done`;
+/** A file with the message of the script that failed. */
+const FAILED_PATH = `${INIT_MARK_PATH}.failed`;
 const POLL_MS = 100;
 
-/** @throws InvalidArgumentError when a path is not a file that this process can read */
+/**
+ * The scripts of files, and of all files below directories.
+ * @throws InvalidArgumentError when one is not a file in UTF-8 that this process can read
+ */
 export function readInitScripts(paths: readonly string[]): InitScript[] {
-  return paths.map((path) => {
-    checkFile(path, "initScripts");
-    return { shown: path, content: readFileSync(path, "utf8") };
-  });
+  // An absolute path also works if the working directory was deleted.
+  const baseOf = (path: string) => (isAbsolute(path) ? path : workingDirectory());
+  return paths
+    .flatMap((path) => namedFiles(checkText(path, "initScripts"), { base: baseOf(path), refusal: unusableDirectory }))
+    .map((file) => ({ shown: file, content: readText(file, "initScripts") }));
+}
+
+function unusableDirectory(path: string, problem: string, remedy: string): InvalidArgumentError {
+  const what = `withInitScripts() cannot use ${JSON.stringify(path)}, which ${problem}.`;
+  return new InvalidArgumentError({ what, remedy, argument: "initScripts", value: path });
 }
 
 /** Equal for equal scripts. */
@@ -41,33 +59,76 @@ export async function runInitScripts(
       if (step.files.length === 0) await runTask(host, step.task(""));
       else await withCopies(host, step.files, ([path = ""]) => runTask(host, step.task(path.replace(/\/[^/]*$/, ""))));
     } catch (error) {
-      throw error instanceof IrisSessionError ? refusedScript(step.shown, error) : error;
+      const failure = error instanceof IrisSessionError ? refusedScript(step.shown, error) : error;
+      await noteFailure(host, failure);
+      throw failure;
     }
   }
   await host.exec(["touch", DONE_PATH]);
 }
 
+/** A container whose init scripts another process may still be running. */
+type PreparedContainer = SessionHost & { getName(): string };
+
 /**
  * Waits until the process that made the container has run its init scripts, if it has any.
- * @throws ContainerStartError when they are not done in time
+ * @throws ContainerStartError when they failed, or are not done in time
+ * @throws NotRunningError when the container ended, such as to be restarted
  */
 export async function initScriptsDone(
-  container: SessionHost & { getName(): string; stop(): Promise<unknown> },
+  container: PreparedContainer,
   timeoutMs = IRIS_STARTUP_TIMEOUT_MS,
 ): Promise<void> {
-  const test = ["sh", "-c", `test ! -e ${INIT_MARK_PATH} || test -e ${DONE_PATH}`];
-  for (const deadline = performance.now() + timeoutMs; (await container.exec(test)).exitCode !== 0; ) {
-    if (performance.now() > deadline) {
-      const name = container.getName().replace(/^\//, "");
-      await container.stop();
-      throw new ContainerStartError({
-        what: `The init scripts of the container ${name} were not done within ${timeoutMs / 1000} s.`,
-        state:
-          "Another process has made the container. It is still running its scripts, or has ended before they were done.",
-        remedy: `if no process is starting it any more, remove it: docker rm --force ${name}`,
-      });
-    }
+  const problem = await problemOf(container, performance.now() + timeoutMs);
+  if (problem === undefined) return;
+  const name = container.getName().replace(/^\//, "");
+  if (problem === "late")
+    throw new ContainerStartError({
+      what: `The init scripts of the container ${name} did not finish within ${timeoutMs / 1000} s.`,
+      state: "Another process made the container. It is still running the scripts, or ended before they finished.",
+      remedy: `if no process is starting it any more, remove it: docker rm --force ${name}`,
+    });
+  throw new ContainerStartError({
+    what: `The init scripts of the container ${name}, which another start made, failed.`,
+    state: problem.words,
+    remedy: `correct the scripts; if the container is still there, remove it: docker rm --force ${name}`,
+  });
+}
+
+type Problem = "late" | { readonly words: string };
+
+/** The exit codes of the look into the container; others mean that it did not run, and its output is the engine's. */
+const LOOK = { done: 0, failed: 63, notDone: 64 };
+
+async function problemOf(container: SessionHost, deadline: number): Promise<Problem | undefined> {
+  const isDone = `test ! -e ${INIT_MARK_PATH} || test -e ${DONE_PATH}`;
+  const look = `if ${isDone}; then exit ${LOOK.done}; fi; cat ${FAILED_PATH} && exit ${LOOK.failed}; exit ${LOOK.notDone}`;
+  for (;;) {
+    const { exitCode, stdout, output } = await exec(container, look);
+    if (exitCode === LOOK.done) return undefined;
+    if (exitCode !== LOOK.failed && exitCode !== LOOK.notDone) throw new NotRunningError(output);
+    if (stdout.trim() !== "") return { words: stdout.trim() };
+    if (performance.now() > deadline) return "late";
     await delay(POLL_MS);
+  }
+}
+
+async function exec(container: SessionHost, script: string) {
+  try {
+    return await container.exec(["sh", "-c", script]);
+  } catch (error) {
+    if (isMissing(error) || isInTheWay(error)) throw new NotRunningError(engineWords(error));
+    throw error;
+  }
+}
+
+/** For the starts that join the container, which would wait in vain. */
+async function noteFailure(host: SessionHost, failure: unknown): Promise<void> {
+  const FAILURE = failure instanceof Error ? failure.message : String(failure);
+  try {
+    await host.exec(["sh", "-c", `printf %s "$FAILURE" > ${FAILED_PATH}`], { env: { FAILURE } });
+  } catch (error) {
+    debug("the failure of the init scripts was not noted: %o", error);
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { getContainerRuntimeClient } from "testcontainers";
 import { createNamespaceTask, dropNamespaceTask } from "../../iris/session/namespaces.ts";
 import { objectScriptTask } from "../../iris/session/object-script.ts";
@@ -13,7 +12,9 @@ import {
   type IrisConnectionOptions,
   jdbcUrl,
 } from "../../iris/urls.ts";
-import { checkFile } from "../options/copied-sources.ts";
+import { checkText } from "../../settings/checks.ts";
+import { wholeCharacters } from "../engine/whole-characters.ts";
+import { readText } from "../options/copied-sources.ts";
 import { importSources, runTask, type SessionHost } from "./iris-session.ts";
 
 /** A namespace of an IRIS that runs in a container. */
@@ -31,9 +32,9 @@ export class IrisNamespace {
 
   /** A namespace of a container that another process started. Its use does not keep the container alive. */
   static async of(container: string, connection: IrisConnection): Promise<IrisNamespace> {
-    const client = await getContainerRuntimeClient();
-    const handle = client.container.getById(container);
-    const host: SessionHost = { exec: (command, options) => client.container.exec(handle, [...command], options) };
+    const client = wholeCharacters((await getContainerRuntimeClient()).container);
+    const handle = client.getById(container);
+    const host: SessionHost = { exec: (command, options) => client.exec(handle, [...command], options) };
     return new IrisNamespace(host, connection, container);
   }
 
@@ -89,8 +90,7 @@ export class IrisNamespace {
 
   /** As `StartedIrisRegistryContainer.runSqlFile`. @throws IrisSessionError */
   async runSqlFile(path: string): Promise<SqlRow[]> {
-    checkFile(path, "path");
-    return await this.runSql(readFileSync(path, "utf8"));
+    return await this.runSql(readText(checkText(path, "path"), "path"));
   }
 
   /** As `StartedIrisRegistryContainer.importClasses`. @throws IrisSessionError */

@@ -7,6 +7,7 @@ import { importTask } from "../../iris/session/classes.ts";
 import type { SessionTask } from "../../iris/session/object-script.ts";
 import { fileSessionCommand, sessionCommand } from "../../iris/session/session-command.ts";
 import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { checkFile } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
 import { sourceFiles } from "./source-files.ts";
 
@@ -35,6 +36,7 @@ export async function runTask<Result>(host: SessionHost, task: SessionTask<Resul
  */
 export async function importSources(host: SessionHost, path: string, place: SessionPlace): Promise<string[]> {
   const sources = sourceFiles(path);
+  for (const source of sources) checkFile(source, "path");
   const contents = sources.map((source, index) => ({
     name: `${index}/${basename(source)}`,
     content: readFileSync(source),

@@ -1,16 +1,18 @@
-import { type Dirent, readdirSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { InvalidArgumentError } from "../../errors/errors.ts";
+import { osCode } from "../../errors/os-code.ts";
 import { SOURCE_FILE } from "../../iris/session/classes.ts";
-import { fullPath, workingDirectory } from "../../settings/config.ts";
+import { checkText, shown } from "../../settings/checks.ts";
+import { fullPath, workingDirectory } from "../../settings/working-directory.ts";
 
 /**
  * The files of a path, sorted: a file, a directory with everything below it, or a glob of `*`, `**`, `?`
  * and `{a,b}`. Of directories and globs only files of classes and routines count.
- * @throws InvalidArgumentError when there is none
+ * @throws InvalidArgumentError when there is none, or this user cannot read it
  */
 export function sourceFiles(path: string): string[] {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = statusOf(checkText(path, "path"));
   if (status?.isFile() && SOURCE_FILE.test(path)) return [fullPath(path)];
   const files = status?.isDirectory() ? filesBelow(fullPath(path)) : status === undefined ? matching(path) : [];
   if (files.length > 0) return files.sort();
@@ -49,17 +51,43 @@ function partPattern(part: string): string {
   });
 }
 
-function filesBelow(directory: string): string[] {
-  return entriesOf(directory).flatMap((entry) => {
+/** @param above the real paths of the directories around it, to which a link may lead back */
+function filesBelow(directory: string, above: readonly string[] = []): string[] {
+  if (!statusOf(directory)?.isDirectory()) return [];
+  const { real, entries } = contentOf(directory);
+  if (above.includes(real)) return [];
+  return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
-    const isDirectory = entry.isDirectory() || (entry.isSymbolicLink() && statSync(path).isDirectory());
-    if (isDirectory) return entry.name === "node_modules" || entry.name === ".git" ? [] : filesBelow(path);
+    if (entry.isDirectory() || (entry.isSymbolicLink() && statusOf(path)?.isDirectory()))
+      return entry.name === "node_modules" || entry.name === ".git" ? [] : filesBelow(path, [...above, real]);
     return SOURCE_FILE.test(entry.name) ? [path] : [];
   });
 }
 
-function entriesOf(directory: string): Dirent[] {
-  return statSync(directory, { throwIfNoEntry: false })?.isDirectory()
-    ? readdirSync(directory, { withFileTypes: true })
-    : [];
+function contentOf(directory: string): { readonly real: string; readonly entries: readonly Dirent[] } {
+  try {
+    return { real: realpathSync(directory), entries: readdirSync(directory, { withFileTypes: true }) };
+  } catch (cause) {
+    throw unreadable(directory, cause);
+  }
+}
+
+/** Undefined if there is nothing, also for a link that leads nowhere. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(osCode(cause))) return undefined;
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: `${shown(path)} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    remedy: "give this user access to it, or name the files to import",
+    argument: "path",
+    value: path,
+    cause,
+  });
 }

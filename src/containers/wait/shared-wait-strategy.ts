@@ -3,7 +3,7 @@ import type { ContainerHost } from "../../docker/container-host.ts";
 import { engineTimeoutError } from "../../docker/engine-error.ts";
 import { engineWords } from "../../docker/engine-error-kinds.ts";
 import { IrisPortsError } from "../../errors/base.ts";
-import { startFailure } from "../../lifecycle/start-failure.ts";
+import { engineLoss, startFailure } from "../../lifecycle/start-failure.ts";
 import { withinTime } from "../engine/time-limit.ts";
 
 /** How much longer than its own time-out a strategy may take, so that it can report what it waited for. */
@@ -63,7 +63,7 @@ export class SharedWaitStrategy implements WaitStrategy {
         await check(container.id, deadline - performance.now());
       });
     } catch (cause) {
-      const failure = cause instanceof IrisPortsError ? cause : await startFailure(host, container.id, notReady(cause));
+      const failure = await failureOf(host, container.id, cause);
       if (!this.#isShared) throw failure;
       this.#failure = failure;
     }
@@ -74,6 +74,11 @@ export class SharedWaitStrategy implements WaitStrategy {
     this.#isShared = false;
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+async function failureOf(host: ContainerHost, id: string, cause: unknown): Promise<IrisPortsError> {
+  if (cause instanceof IrisPortsError) return cause;
+  return (await engineLoss(host, id, cause)) ?? (await startFailure(host, id, notReady(cause)));
 }
 
 function notReady(cause: unknown) {

@@ -8,7 +8,7 @@ import { decodeBase64 } from "./wide-text.ts";
 /** The files that hold classes and routines, by how their names end. */
 export const SOURCE_FILE = /\.(cls|mac|inc|int|xml)$/i;
 
-/** A file of source code: where it is in the container, and what it is called here. */
+/** A file of source code: its path in the container, and its name on this machine. */
 export type SourceFile = { readonly path: string; readonly shown: string };
 
 /**

@@ -5,7 +5,7 @@ import { sqlTask } from "./sql.ts";
 
 /** A script that prepares a new IRIS. */
 export type InitScript = {
-  /** What its user calls it; how it ends tells what it is. */
+  /** The name that the user gave it; the extension tells the kind of script. */
   readonly shown: string;
   readonly content: string;
 };

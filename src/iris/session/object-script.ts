@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../../errors/errors.ts";
 import { validNamespace } from "../names.ts";
 import { missingNamespace, readSteps, type SessionPlace } from "./session-failure.ts";
 import { type Statement, splitStatements } from "./statements.ts";
@@ -13,12 +14,14 @@ export type SessionTask<Result> = {
 
 /**
  * Runs ObjectScript as if it were typed into a session, statement by statement, and returns what it writes. The first
- * error ends it. So does a %Status that tells of a failure, if the last statement's last expression is one.
+ * error ends it. It also fails if the last statement's last expression is a failed %Status.
  * @param source the script's text, or its lines
  */
 export function objectScriptTask(source: string | readonly string[], place: SessionPlace): SessionTask<string> {
   const namespace = validNamespace(place.namespace);
-  const statements = splitStatements(typeof source === "string" ? source : source.join("\n"));
+  const lines: readonly unknown[] = Array.isArray(source) ? source : [source];
+  if (!lines.every((line) => typeof line === "string")) throw unusable(source);
+  const statements = splitStatements(lines.join("\n"));
   const builder = new ScriptBuilder();
   const statementOf = new Map<number, Statement>();
   builder.step(enterNamespace(namespace));
@@ -41,12 +44,21 @@ export function objectScriptTask(source: string | readonly string[], place: Sess
   return { script: builder.toString(), read };
 }
 
+function unusable(source: unknown): InvalidArgumentError {
+  return new InvalidArgumentError({
+    what: "The ObjectScript is not a text.",
+    remedy: "give runObjectScript() a string, or an array of lines",
+    argument: "script",
+    value: source,
+  });
+}
+
 /** Code of a step that makes a namespace the current one. */
 export function enterNamespace(namespace: string): string {
   return `if '##class(%SYS.Namespace).Exists("${namespace}") { set ipFault="${missingNamespace(namespace)}" } else { set $namespace="${namespace}" }`;
 }
 
-/** The method's value is used where it is a %Status; a method that returns nothing could only be run with `do`. */
+/** The method's value is used if it is a %Status; a method that returns nothing could only be run with `do`. */
 function preferValue(builder: ScriptBuilder, status: StatusSource & { readonly kind: "method" }): void {
   builder.set("ipWithValue", status.code);
   const id = `${status.className}_"||${status.method}"`;
@@ -55,7 +67,7 @@ function preferValue(builder: ScriptBuilder, status: StatusSource & { readonly k
   );
 }
 
-/** A %Status that tells of a failure is "0 " and a list; other values, also those that are false, are none. */
+/** A failed %Status is "0 " and a list; other values, even false ones, are not. */
 function checkStatus(status: StatusSource): string {
   const value = `$get(${status.kind === "variable" ? status.name : "ipValue"})`;
   return `set ipStatus=${value} if $extract(ipStatus,1,2)="0 ",$listvalid($extract(ipStatus,3,*)) { set ipFault=$system.Status.GetErrorText(ipStatus) }`;

@@ -8,21 +8,23 @@ export type SessionPlace = {
   readonly namespace: string;
   /** The container's name, for the command that opens the same session by hand. */
   readonly container?: string | undefined;
-  /** How to create the namespace, for the error where it does not exist. */
+  /** How to create the namespace, for the error when it does not exist. */
   readonly creation?: string | undefined;
+  /** How to wait for IRIS, for the error where it is still starting. */
+  readonly waiting?: string | undefined;
 };
 
-/** What IRIS says where a script is to run in a namespace that does not exist. */
+/** The message for a script that is to run in a namespace that does not exist. */
 export function missingNamespace(namespace: string): string {
   return `Namespace ${namespace} does not exist`;
 }
 
-/** What of the script was refused. */
+/** The part of a script that IRIS refused. */
 export type RefusedPart = {
   /** Such as `line 3 of the script` or `to drop namespace SHOP`. */
   readonly part: string;
   readonly words: string;
-  /** What to do; otherwise to correct that part. */
+  /** How to fix it. @default to correct that part */
   readonly remedy?: string | undefined;
   readonly line?: number | undefined;
   readonly statement?: string | undefined;
@@ -36,7 +38,7 @@ const SHOWN_LINES = 20;
 
 /**
  * The steps of a script that ran to its end.
- * @param describe what the step is to those who gave the script, with IRIS's words
+ * @param describe names the step as the author of the script knows it, with IRIS's words
  * @throws IrisSessionError for the first step that IRIS refused, and when the session ended before the script did
  */
 export function readSteps(
@@ -94,9 +96,13 @@ function noNamespace({ namespace, container, creation }: SessionPlace, words: st
 
 function incomplete(place: SessionPlace, rest: string): IrisSessionError {
   const words = lastLines(rest.trim()) || "the session ended without a word";
+  const { waiting } = place;
+  const isStarting = waiting !== undefined && /^Sign-on inhibited: Startup/m.test(words);
   return new IrisSessionError({
     what: `The session in namespace ${place.namespace} did not run its script: ${plainLines(words)}`,
-    remedy: `see whether IRIS lets a session in: ${handSession(place)}`,
+    remedy: isStarting
+      ? `wait until IRIS has started: ${waiting}`
+      : `see whether IRIS lets a session in: ${handSession(place)}`,
     namespace: place.namespace,
     words,
     output: rest,

@@ -5,7 +5,7 @@ export type SqlParameter = string | number | bigint | boolean | Date | null;
 
 /**
  * The value as IRIS takes it in ODBC mode: NULL is the empty text there, and the empty text a NUL character.
- * @throws InvalidArgumentError when it is of another type, NaN, infinite or no valid date
+ * @throws InvalidArgumentError when it is of another type, NaN, infinite or an invalid date
  */
 export function sqlArgument(value: SqlParameter, position: number): string {
   if (value === null) return "";
@@ -23,7 +23,7 @@ export function sqlArgument(value: SqlParameter, position: number): string {
   });
 }
 
-/** Without the exponent that SQL would not take for a number in a text. */
+/** Without an exponent, which SQL does not accept in a number that is passed as text. */
 function plainNumber(value: number): string {
   const text = String(value);
   if (!text.includes("e")) return text;

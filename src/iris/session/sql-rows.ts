@@ -4,7 +4,7 @@ import { decodeBase64 } from "./wide-text.ts";
 /** A value of a row: NULL is `null`, and a number is a string where a JavaScript number would not be the same. */
 export type SqlValue = string | number | null;
 
-/** A row by the names of its columns, as the statement has them; a name that comes again gets `_2`, `_3` ... */
+/** A row by the names of its columns, as the statement has them; a repeated name gets `_2`, `_3` ... */
 export type SqlRow = Record<string, SqlValue>;
 
 /** ODBC's types of numbers: BIT, TINYINT, BIGINT, NUMERIC, DECIMAL, INTEGER, SMALLINT, FLOAT, REAL, DOUBLE. */
@@ -12,7 +12,7 @@ const NUMERIC_TYPES: ReadonlySet<number> = new Set([-7, -6, -5, 2, 3, 4, 5, 6, 7
 
 /**
  * ObjectScript that writes the columns of `ipResult` as `name:type,...;` and each row as `value,...;`, NULL as `~`. All
- * text is in base64, a long one in several runs that `.` parts, so that line breaks anywhere do not matter.
+ * text is in base64, a long text in several runs separated by `.`, so that line breaks do not matter.
  */
 export const WRITE_ROWS = [
   "set ipColumns=ipResult.%GetMetadata().columns,ipCount=ipColumns.Count()",
@@ -57,7 +57,7 @@ function sqlValue(encoded: string, isNumeric: boolean): SqlValue {
   return isNumeric ? exactNumber(text) : text;
 }
 
-/** `.50` is how IRIS writes a half. */
+/** IRIS writes a half as `.50`. */
 function exactNumber(text: string): SqlValue {
   const [, sign = "", whole = "", fraction = ""] = /^(-?)(\d*)(?:\.(\d*))?$/.exec(text) ?? [];
   const digits = fraction.replace(/0+$/, "");

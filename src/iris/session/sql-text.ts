@@ -33,7 +33,7 @@ export function splitSql(text: string): SqlStatement[] {
   return statements;
 }
 
-/** Follows how deep in the body of a procedure the text is. */
+/** Tracks the nesting depth of the text in the body of a procedure. */
 class Body {
   #words = 0;
   #depth = 0;

@@ -14,6 +14,8 @@ import { ScriptBuilder } from "./transcript.ts";
  */
 export function sqlTask(sql: string, params: readonly SqlParameter[], place: SessionPlace): SessionTask<SqlRow[]> {
   const namespace = validNamespace(place.namespace);
+  if (typeof sql !== "string") throw unusable("The SQL is not a text.", sql);
+  if (!Array.isArray(params)) throw unusable("The parameters of the SQL statement are not an array.", sql);
   const statements = splitSql(sql);
   if (statements.length === 0) throw unusable("There is no SQL statement to run.", sql);
   if (statements.length > 1 && params.length > 0)
@@ -44,7 +46,10 @@ const PREPARE =
 const FAULT = 'if ipResult.%SQLCODE<0 { set ipFault="SQLCODE: "_ipResult.%SQLCODE_" Message: "_ipResult.%Message }';
 const RUN_SQL = `${PREPARE} else { set ipResult=ipStatement.%Execute(ipArg...) ${FAULT} elseif ipResult.%ResultColumnCount>0 { ${WRITE_ROWS} ${FAULT} } } kill ipStatement,ipResult`;
 
-/** Reads `ERROR #5540: SQLCODE: -30 Message:  Table 'SQLUSER.SHOP' not found`, or without what stands before the code. */
+/**
+ * Reads `ERROR #5540: SQLCODE: -30 Message: Table 'SQLUSER.SHOP' not found`, or the same without the part before
+ * SQLCODE.
+ */
 export function sqlWords(text: string): { readonly words: string; readonly sqlCode: number | undefined } {
   const [, code, message] = /SQLCODE: *(-\d+)[\s,]*Message: *([\s\S]*)/.exec(text) ?? [];
   if (code === undefined) return { words: text, sqlCode: undefined };

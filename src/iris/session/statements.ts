@@ -6,13 +6,13 @@ export type Statement = {
   readonly code: string;
 };
 
-/** Words that go on with the block before them. */
+/** Keywords that continue the block before them. */
 const CONTINUATION = /^(else|elseif|catch|while)\b/i;
 
 /**
  * Splits ObjectScript into statements. A session reads one line at a time; so blocks and argument lists over several
- * lines are joined, which gives them the meaning that they have in a routine. Comments and empty lines are left out, and
- * so is everything from a line on that is only `halt`.
+ * lines are joined, which gives them the meaning that they have in a routine. Comments, empty lines, and everything
+ * from a line that is only `halt` are left out.
  */
 export function splitStatements(source: string): Statement[] {
   const text = source.replace(/^\uFEFF/, "").replaceAll(/\r\n?/g, "\n");
@@ -62,7 +62,7 @@ export function withoutStrings(code: string): string {
   return code.replaceAll(/"(?:[^"]|"")*"?/g, (text) => "x".repeat(text.length));
 }
 
-/** Comments are taken out; the lines stay what they are. */
+/** Removes comments, but not their line breaks. */
 function withoutComments(source: string): string {
   return source.replaceAll(STRING_OR_COMMENT, (text) => (text.startsWith('"') ? text : text.replaceAll(/[^\n]/g, "")));
 }

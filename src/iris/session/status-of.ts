@@ -9,7 +9,7 @@ export type StatusSource =
   /** The same, but only if that method returns a %Status: others may return nothing. Its class is an expression. */
   | { readonly kind: "method"; readonly code: string; readonly className: string; readonly method: string };
 
-/** How to learn whether the last expression of a statement is a %Status that tells of a failure; undefined if it is not. */
+/** How to check whether the last expression of a statement is a failed %Status; undefined if it cannot be one. */
 export function statusOf(code: string): StatusSource | undefined {
   const { before, command, argument } = lastCommand(code) ?? { before: "", command: "", argument: "" };
   if (/^s(et)?$/i.test(command)) {

@@ -7,7 +7,7 @@ export type StepOutcome = {
   readonly step: number;
   /** What IRIS wrote during the step. */
   readonly output: string;
-  /** IRIS's words where the step failed; undefined if it worked, or did not come to its end. */
+  /** IRIS's message if the step failed; undefined if it worked or did not end. */
   readonly words: string | undefined;
   /** False if the session ended in the middle of the step. */
   readonly isEnded: boolean;
@@ -22,7 +22,7 @@ export type Transcript = {
   readonly rest: string;
 };
 
-/** A direct-mode line stays far below the longest one that IRIS reads. */
+/** Keeps a direct-mode line far below the longest that IRIS reads. */
 const CHUNK_LENGTH = 400;
 
 /**

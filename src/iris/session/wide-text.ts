@@ -2,7 +2,7 @@ const REPLACED = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Text that IRIS encoded as UTF-8 and base64, in one or more runs that are separated by anything else. IRIS encodes
- * each half of a surrogate pair for itself, which no decoder of UTF-8 accepts.
+ * each half of a surrogate pair separately, which no decoder of UTF-8 accepts.
  */
 export function decodeBase64(text: string): string {
   const runs = text.match(/[A-Za-z0-9+/]+={0,2}/g) ?? [];

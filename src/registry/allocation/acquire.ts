@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { warn } from "../../errors/warning.ts";
-import { checkDurationMs } from "../../settings/config.ts";
+import { checkDurationMs } from "../../settings/checks.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { entryOf } from "../document/edit-document.ts";
-import { cleanUp, hasStale, withoutLeftoversOf } from "../evidence/clean.ts";
-import { isEngineAbsent, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
+import { cleanUp, hasStale, hasWork, withoutLeftoversOf } from "../evidence/clean.ts";
+import { isEngineAbsent } from "../evidence/engine-report.ts";
+import { isLabelledFor } from "../evidence/ownership.ts";
+import { containersOf, type RegistryContext, type Survey, takeSurvey } from "../evidence/survey.ts";
 import type { Holder } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import type { Decision } from "./assign.ts";
@@ -19,46 +21,23 @@ import {
 } from "./assignment-errors.ts";
 import { describeExhaustion, exhaustedError } from "./exhausted.ts";
 import { leaveQueue, QUEUE_POLL_MS, unassigned, waitInQueue } from "./port-queue.ts";
-import { leased } from "./renewal.ts";
-import { type AssignOutcome, type AssignRequest, type Grant, wantedRange } from "./request.ts";
+import { holderOn } from "./renewal.ts";
+import {
+  type Acquisition,
+  type AssignOptions,
+  type AssignOutcome,
+  type AssignRequest,
+  wantedRange,
+} from "./request.ts";
 import { WaitBudget } from "./wait-budget.ts";
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
-/** Removing a container takes less; after that, check whether it is gone already. */
+/** Removing a container takes less; after that, the engine is asked whether it is gone already. */
 const LEAVE_LOOK_MS = 5_000;
 const GRACE_POLL_MS = 1_000;
 /** How long a caller waits even without `waitTimeoutMs`. */
 const SHORT_GRACE_MS = 5_000;
-
-/** Which assignment of a project. */
-export type ProjectOptions = {
-  /** The name of a second IRIS in the same project. */
-  readonly instance?: string | undefined;
-};
-
-/** How to assign a port. */
-export type AssignOptions = ProjectOptions & {
-  /**
-   * A demand despite its name: exactly this port from 1 to 65535, even outside the range. There is no fallback; a port
-   * that is taken is a PortConflictError.
-   */
-  readonly preferredPort?: number | undefined;
-  /** The holder of the port. @default this process */
-  readonly holder?: Holder | undefined;
-  /** Also assigns the web port, 52773 + (port - 1972). */
-  readonly hasWebPort?: boolean | undefined;
-  /** How long to queue while all ports are taken, in milliseconds. @default 0 */
-  readonly waitTimeoutMs?: number | undefined;
-  /** Called while waiting, with the place in the queue, from 1. */
-  readonly onWait?: ((state: { readonly position: number; readonly waitedMs: number }) => void) | undefined;
-};
-
-/** An assignment with what a container module needs in addition. */
-export type Acquisition = Grant & {
-  /** The holder for which the port was assigned. */
-  readonly holder: Holder;
-};
 
 /** Serves a request: surveys, decides under the lock, and cleans up and waits if no port is free. */
 export async function acquirePort(
@@ -85,8 +64,12 @@ async function decideInTurn(
   const budget = new WaitBudget(checkDurationMs(options.waitTimeoutMs ?? 0, "waitTimeoutMs"));
   const asked = { ...request, passedOver: budget.passedOver };
   let isEngineNeeded = false;
+  let { cleanFirst } = options;
   for (;;) {
-    const seen = await budget.with(() => attempt(context, asked, decide, isEngineNeeded));
+    const seen = await budget.with(() => attempt(context, asked, decide, { isEngineNeeded, cleanFirst }));
+    // A server that has answered is waited for where it is restarted; one that never did is reported at once.
+    budget.isServerKnown = context.store.shared !== undefined;
+    if (seen.survey.isEngineAsked) cleanFirst = undefined;
     const { outcome } = seen;
     if (outcome.kind === "assigned") {
       const { kind: _, ...grant } = outcome;
@@ -97,17 +80,17 @@ async function decideInTurn(
     else budget.endLeaving();
     if (outcome.kind === "engine-needed") isEngineNeeded = true;
     else if (!(await budget.with(() => hasNewChance(outcome, seen, context, request, budget, options.onWait))))
-      throw await refusal(outcome, context, request, seen, budget.removed);
+      throw await refusal(outcome, context, request, seen, budget);
   }
 }
 
 let isWarned = false;
 
-/** The port may be a stopped container's: that is said, not left to be found out. Once is enough for a process. */
+/** Warns, once per process, that the engine did not answer, so that a stopped container may have the chosen port. */
 function warnWhereBlind({ engine, isEngineAsked }: Survey, { port }: PortAssignment): void {
   if (isWarned || engine.isReachable || !isEngineAsked || isEngineAbsent(engine)) return;
   isWarned = true;
-  warn(`Port ${port} was chosen without looking at containers.\n${engine.reason}`, "CONTAINER_ENGINE");
+  warn(`Port ${port} was chosen without checking containers.\n${engine.reason}`, "CONTAINER_ENGINE");
 }
 
 /** Does what may change the outcome: waits for a leaving user, cleans up, queues. False if nothing is left to try. */
@@ -119,8 +102,7 @@ async function hasNewChance(
   budget: WaitBudget,
   onWait: AssignOptions["onWait"],
 ): Promise<boolean> {
-  const { kind } = refused;
-  if (kind === "leaving") {
+  if (refused.kind === "leaving") {
     await delay(LEAVE_POLL_MS);
     return budget.leavingMs < LEAVE_TIMEOUT_MS;
   }
@@ -155,19 +137,22 @@ async function attempt(
   context: RegistryContext,
   request: AssignRequest,
   decide: Decision,
-  isEngineNeeded: boolean,
+  { isEngineNeeded, cleanFirst }: { readonly isEngineNeeded: boolean } & Pick<AssignOptions, "cleanFirst">,
 ): Promise<Attempt> {
   const { store, clock } = context;
   const before = await store.read({ isForChange: true });
   const isNew = entryOf(before, request.projectKey) === undefined;
-  const looked = await lookAround(context, before, isEngineNeeded || isNew);
-  // With a port, the start of a container does so itself, protected by the container's name.
+  const looked = await takeSurvey(context, before, isEngineNeeded || isNew);
+  if (cleanFirst !== undefined && looked.isEngineAsked && hasWork(looked, clock())) {
+    await cleanFirst();
+    return attempt(context, request, decide, { isEngineNeeded: true, cleanFirst: undefined });
+  }
+  // If the project has a port, the start of its container removes leftovers itself, protected by the container's name.
   const isStart = request.holder.usesContainer && !isNew;
   const survey = isStart ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
-    // The lease begins now: the request may have waited for longer than it lasts.
-    const holder = request.isRenewed && store.shared ? leased(request.holder, store.shared) : request.holder;
+    const holder = store.shared ? holderOn(store.shared, request) : request.holder;
     const { document, outcome } = await decide(newest, { ...request, holder }, survey, look, clock());
     return { document, result: { outcome, document, survey, holder } };
   };
@@ -195,7 +180,7 @@ async function refusal(
   context: RegistryContext,
   request: AssignRequest,
   { document, survey }: Attempt,
-  removed: number,
+  { removed, queuedMs }: WaitBudget,
 ): Promise<Error> {
   const { store, clock, probe } = context;
   const registryPath = store.location;
@@ -207,15 +192,15 @@ async function refusal(
     case "other-container":
       return otherContainerError(outcome.container, request, registryPath);
     case "leaving":
-      return leavingError(outcome.assignment, LEAVE_TIMEOUT_MS);
+      return leavingError(outcome.assignment, presentName(outcome.assignment, document, survey), LEAVE_TIMEOUT_MS);
     case "grace":
       return graceError(registryPath, outcome.until, clock());
     case "conflict":
       return conflictError(outcome.port, outcome.occupant, { ...request, ...outcome, registryPath });
     case "exhausted": {
-      const found = { occupants: outcome.occupants, reserved: outcome.reservedFor.length, removed };
+      const found = { occupants: outcome.occupants, reserved: outcome.reservedFor.length, removed, waitedMs: queuedMs };
       const view = { document, survey, probe, asker: request };
-      // Ports are probed for it, one process after the other.
+      // Under the lock, because two probes of one port would see each other.
       const exhaustion = await store.update(
         async () => ({ result: await describeExhaustion(view, request, found, clock()) }),
         { isLockOptional: probe === undefined },
@@ -223,4 +208,10 @@ async function refusal(
       return exhaustedError(exhaustion, registryPath);
     }
   }
+}
+
+/** The name of the project's container, which may have been renamed. */
+function presentName(assignment: PortAssignment, document: RegistryDocument, survey: Survey): string {
+  const own = containersOf(survey, document, assignment).find((container) => isLabelledFor(container, assignment));
+  return own?.name ?? assignment.containerName;
 }

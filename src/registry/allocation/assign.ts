@@ -1,24 +1,17 @@
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import {
-  type Entry,
-  entryOf,
-  withEntry,
-  withHolders,
-  withoutEntry,
-  withoutGone,
-  withoutWaiter,
-} from "../document/edit-document.ts";
+import { type Entry, entryOf, withEntry, withHolders, withoutEntry, withoutWaiter } from "../document/edit-document.ts";
+import { toDetail } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
 import { ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
-import { containersOf, engineNote, type Survey } from "../evidence/survey.ts";
+import { containersOf, engineNote, type Survey, withoutDead } from "../evidence/survey.ts";
 import { type Holder, processText } from "../holder.ts";
 import type { PortProbe } from "../host/port-probe.ts";
 import { LABEL_REGISTRY } from "../labels.ts";
 import { findOccupant } from "./occupancy.ts";
 import type { Assigned, AssignOutcome, AssignRequest, AssignView } from "./request.ts";
-import { newGeneration, takePort, usersOf } from "./take-port.ts";
+import { newGeneration, takePort, usesOf } from "./take-port.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** Decides a request on the newest document, under the lock. Only ports are probed here; the rest was surveyed before. */
@@ -32,8 +25,7 @@ export type Decision = (
 
 /** Joins the project's assignment, or takes a port for it. */
 export const decideAssignment: Decision = async (newest, request, survey, probe, now) => {
-  const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
-  const document = withoutFinished(living, request, survey);
+  const document = withoutFinished(withoutDead(newest, survey), request, survey);
   const view: AssignView = { document, survey, probe, request, asker: request };
   const entry = entryFor(document, request);
   const refuse = (outcome: AssignOutcome): Assigned => ({ document, outcome });
@@ -44,29 +36,23 @@ export const decideAssignment: Decision = async (newest, request, survey, probe,
     return refuse({ kind: "ambiguous", assignment });
   if (entry.holders.some((holder) => holder.isLeaving && holder.id !== request.holder.id))
     return refuse({ kind: "leaving", assignment });
-  // The users of its container have died, so leftovers are removed before the port is handed out.
-  if (
-    !request.holder.usesContainer &&
-    !survey.isEngineAsked &&
-    hasUsers(newest, request) &&
-    !hasUsers(document, request)
-  )
-    return refuse({ kind: "engine-needed" });
-  if (entry.holders.length === 0) {
-    // No holder is known to live, so the port may be in use by another program by now.
-    if (!survey.isEngineAsked) return refuse({ kind: "engine-needed" });
-    if (await isLost(entry, view, now)) {
-      const without = withoutEntry(document, entry, now);
-      return takePort({ ...view, document: without }, now);
-    }
-  }
+  if (!survey.isEngineAsked && dependsOnEngine(entry, newest, request)) return refuse({ kind: "engine-needed" });
+  if (entry.holders.length === 0 && (await isLost(entry, view, now)))
+    return takePort({ ...view, document: withoutEntry(document, entry, now) }, now);
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
     return refuse({ kind: "other-port", assignment, isForeign: isForeignEntry(entry) });
-  return join(entry, view);
+  return join(entry, view, now);
 };
 
-function hasUsers(document: RegistryDocument, { projectKey }: AssignRequest): boolean {
-  return (document.holders.get(projectKey) ?? []).some((holder) => holder.uses_container);
+/** Whether the engine has to be asked before a request joins the entry, whose dead holders have been dropped. */
+function dependsOnEngine({ holders }: Entry, newest: RegistryDocument, { holder, projectKey }: AssignRequest): boolean {
+  // No holder is known to live, so the port may be in use by another program by now.
+  if (holders.length === 0) return true;
+  // The container is about to be made, perhaps on another engine than the one that is noted.
+  if (holder.usesContainer) return isFirstUser(holder, { holders });
+  // The users of its container have died, so leftovers are removed before the port is handed out.
+  const hadUsers = (newest.holders.get(projectKey) ?? []).some((record) => record.uses_container);
+  return hadUsers && !holders.some((other) => other.usesContainer);
 }
 
 /** The key of an entry of the Python tool may be a path with a # in it, or a path and an instance; the request decides. */
@@ -83,7 +69,7 @@ function entryFor(document: RegistryDocument, { projectKey, projectPath, instanc
  * container of the project that no registry made publishes it.
  */
 export const decideReassignment: Decision = async (newest, request, survey, probe, now) => {
-  const document = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+  const document = withoutDead(newest, survey);
   const entry = entryOf(document, request.projectKey);
   if (entry === undefined || !request.refusedPorts.includes(entry.assignment.port))
     return decideAssignment(document, request, survey, probe, now);
@@ -100,7 +86,7 @@ export const decideReassignment: Decision = async (newest, request, survey, prob
   const own = ownPublisher(entry, document, survey);
   if (own !== undefined) return { document, outcome: { kind: "conflict", port, occupant: own, isForeign } };
   if (isPinned) {
-    const unseen = { kind: "listener", port, name: "something the container engine cannot bind beside" } as const;
+    const unseen = { kind: "listener", port, name: "a program that cannot be seen from here" } as const;
     const occupant = (await findOccupant(port, view)) ?? unseen;
     return { document, outcome: { kind: "conflict", port, occupant, isForeign } };
   }
@@ -155,7 +141,7 @@ function isLeftoverOn({ assignment }: Entry, { document, survey, request }: Assi
   );
 }
 
-async function join(entry: Entry, view: AssignView): Promise<Assigned> {
+async function join(entry: Entry, view: AssignView, now: Date): Promise<Assigned> {
   const { document, request, survey } = view;
   const { holder } = request;
   const others = entry.holders.filter((other) => other.id !== holder.id);
@@ -171,17 +157,14 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
   const generation = generationFor(holder, entry);
   const isUnchanged = generation === entry.detail?.generation && !needsWebPort && isSameHolder(before, holder);
   const earlierHolders = before === undefined ? others : entry.holders.slice(0, entry.holders.indexOf(before));
-  const grant = { assignment, generation, otherUsers: usersOf(others), earlierHolders };
+  const grant = { assignment, generation, ...usesOf(others, now), earlierHolders };
   const outcome: AssignOutcome = { kind: "assigned", ...grant };
   if (isUnchanged && assignment.assignmentType === entry.assignment.assignmentType)
     return { document: withoutWaiter(document, request.waiterId), outcome };
   const detail = {
     ...entry.detail,
-    port: assignment.port,
-    generation,
-    ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
-    ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
-    ...engineNote(survey),
+    ...toDetail(assignment, generation),
+    ...engineNote(survey, entry.detail?.engine),
     ...(isForeignEntry(entry) ? { foreign: true as const } : {}),
   };
   const holders = [...others, { ...holder, since: before?.since ?? holder.since }];
@@ -191,8 +174,11 @@ async function join(entry: Entry, view: AssignView): Promise<Assigned> {
 
 /** The present generation, or a new one if no user of the project's container is known. */
 function generationFor(holder: Holder, { detail, holders }: Entry): string {
-  const isFirstUser = holder.usesContainer === true && !holders.some((other) => other.usesContainer);
-  return detail === undefined || isFirstUser ? newGeneration() : detail.generation;
+  return detail === undefined || isFirstUser(holder, { holders }) ? newGeneration() : detail.generation;
+}
+
+function isFirstUser(holder: Holder, { holders }: Pick<Entry, "holders">): boolean {
+  return holder.usesContainer === true && !holders.some((other) => other.usesContainer);
 }
 
 /** Why an assigned port cannot get a web port, if it cannot. */

@@ -1,7 +1,7 @@
 import { ContainerEngineError, InvalidArgumentError, RegistryAccessError } from "../../errors/errors.ts";
 import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import type { PortAssignment } from "../assignment.ts";
-import { PortConflictError, type PortOccupant } from "../errors.ts";
+import { PortConflictError, PortNotAssignedError, type PortOccupant } from "../errors.ts";
 import { describeHolder } from "../evidence/staleness.ts";
 import type { Holder } from "../holder.ts";
 import { listenerName } from "../host/listening-ports.ts";
@@ -18,7 +18,7 @@ type Asked = {
 
 const FOREIGN = "The entry of this directory was made by the Python tool iris-devtester.";
 /** A second entry for the directory, beside that of the Python tool. */
-const OWN_PORT = "take a port beside it with an instance name: withInstance(name), --instance name";
+const OWN_PORT = "take a second port with an instance name: withInstance(name), --instance name";
 
 /** The port that a project needs is in use. */
 export function conflictError(port: number, found: PortOccupant, asked: Asked = {}): PortConflictError {
@@ -26,9 +26,9 @@ export function conflictError(port: number, found: PortOccupant, asked: Asked = 
   const isChosen = asked.preferredPort === port && !asked.isForeign;
   const purpose = isChosen || asked.projectKey === undefined ? "" : `, and project ${asked.projectKey} needs it`;
   return new PortConflictError({
-    what: `Port ${port} is in use by ${describeOccupant(occupant)}${purpose}.`,
+    what: `Port ${port} is ${occupant.kind === "waiter" ? "reserved for" : "in use by"} ${describeOccupant(occupant)}${purpose}.`,
     state: `${asked.isForeign ? `${FOREIGN} ` : ""}Nothing was assigned.`,
-    remedy: `${asked.isForeign ? `${OWN_PORT}; or ` : ""}${remedyFor(occupant, asked.registryPath)}${isChosen ? ", or ask for no port number: any free port is then assigned" : ""}.`,
+    remedy: `${asked.isForeign ? `${OWN_PORT}; or ` : ""}${remedyFor(occupant, asked.registryPath)}${isChosen ? ", or ask for no port number: any free port is then assigned" : ""}`,
     port,
     occupant,
   });
@@ -71,7 +71,7 @@ export function ambiguousError(assignment: PortAssignment): InvalidArgumentError
   return new InvalidArgumentError({
     what: `${JSON.stringify(assignment.projectKey)} already names another project and instance.`,
     state: `It is project ${assignment.projectPath}${assignment.instance ? `, instance ${assignment.instance}` : ""}.`,
-    remedy: "choose another instance name.",
+    remedy: "choose another instance name",
     argument: "instance",
     value: assignment.projectKey,
   });
@@ -83,22 +83,37 @@ export function graceError(registryPath: string, until: Date, now: Date): Regist
   return new RegistryAccessError({
     what: `The server of the port registry ${registryPath} was restarted or lost data, and gives out no new port yet.`,
     state: `For ${seconds} s more, running processes assert the ports they hold. Ports that are assigned stay assigned.`,
-    remedy: `run it again in ${seconds} s, or let it wait: iris-ports run --wait ${seconds + 5} -- <command>`,
+    remedy: `try again in ${seconds} s, or wait for a port (--wait ${seconds + 5}s, waitTimeoutMs)`,
     registryPath,
   });
 }
 
 /** The last user of the project's container does not finish removing it. */
-export function leavingError(assignment: PortAssignment, waitedMs: number): ContainerEngineError {
+export function leavingError(
+  { projectKey, port }: PortAssignment,
+  containerName: string,
+  waitedMs: number,
+): ContainerEngineError {
   return new ContainerEngineError({
-    what: `The project's container ${assignment.containerName} is being removed, for over ${Math.round(waitedMs / 1000)} s now.`,
-    state: `Project ${assignment.projectKey} holds port ${assignment.port}.`,
-    remedy: `check it (docker ps --all --filter name=${assignment.containerName}) and remove it: docker rm --force ${assignment.containerName}`,
+    what: `The removal of the project's container ${containerName} has not finished after ${Math.round(waitedMs / 1000)} s.`,
+    state: `Project ${projectKey} holds port ${port}.`,
+    remedy: `check it (docker ps --all --filter name=${containerName}) and remove it: docker rm --force ${containerName}`,
+  });
+}
+
+/** A project whose port is to be released has none. */
+export function notAssignedError(projectKey: string, registryPath: string): PortNotAssignedError {
+  return new PortNotAssignedError({
+    what: `Project ${projectKey} has no port assigned.`,
+    state: `Registry ${registryPath}. Nothing was changed.`,
+    remedy: `it may have been released or cleaned already; see what is assigned: ${commandText(["list"], registryPath)}`,
+    project: projectKey,
   });
 }
 
 export function describeOccupant(occupant: PortOccupant): string {
   if (occupant.kind === "assignment") return `project ${occupant.name}`;
+  if (occupant.kind === "waiter") return `project ${occupant.name}, which has waited for it`;
   return occupant.kind === "container" ? `container ${occupant.name}` : occupant.name;
 }
 
@@ -120,7 +135,7 @@ export function inUseError(
   return new PortConflictError({
     what: `Port ${port} was not released: project ${projectKey} is in use.`,
     state: users.map((user) => `  held by ${describeHolder(user)}`).join("\n"),
-    remedy: `let it end, or release the port all the same: ${command}`,
+    remedy: `wait until they end, or release the port anyway: ${command}`,
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });
@@ -131,13 +146,31 @@ export function releaseCommand(projectPath: string, instance: string | undefined
   return commandText(["release", ...projectWords(projectPath, instance)], registryPath);
 }
 
-/** The end of the name of an occupant that only waits for the port. */
-export const WAITS_FOR_IT = ", which has waited for it";
+/** The programs that listen for a container of another engine, and that engine's command: the container would outlive them. */
+const FORWARDERS: ReadonlyMap<string, string> = new Map([
+  ["conmon", "podman"],
+  ["rootlessport", "podman"],
+  ["docker-proxy", "docker"],
+]);
 
-function remedyFor({ kind, name }: PortOccupant, registryPath: string | undefined): string {
-  if (kind === "container") return `stop that container (docker stop ${shellQuoted(name)})`;
-  if (kind === "listener") return "stop that process";
-  if (name.endsWith(WAITS_FOR_IT)) return "queue for it as well (--wait 5m, waitTimeoutMs)";
+/** How to find and stop the process that listens on a port of this host. */
+export function stopListener({ port, name }: PortOccupant): string {
+  const [, pid, program = ""] = /^process (\d+) \((.*)\)$/.exec(name) ?? [];
+  const engine = FORWARDERS.get(program);
+  if (engine !== undefined) return `stop the container that publishes the port: see ${engine} ps`;
+  if (pid !== undefined) return `stop that process: kill ${pid}`;
+  if (process.platform === "win32") return `find that process and stop it: netstat -ano | findstr :${port}`;
+  const find = process.platform === "linux" ? `ss -ltnp 'sport = :${port}'` : `lsof -nP -iTCP:${port} -sTCP:LISTEN`;
+  return `find that process and stop it: sudo ${find}`;
+}
+
+function remedyFor(occupant: PortOccupant, registryPath: string | undefined): string {
+  const { kind, name } = occupant;
+  // A container that is only stopped keeps its ports.
+  if (kind === "container")
+    return `stop and remove that container (docker stop ${shellQuoted(name)} && docker rm ${shellQuoted(name)})`;
+  if (kind === "listener") return stopListener(occupant);
+  if (kind === "waiter") return "queue for it as well (--wait 5m, waitTimeoutMs)";
   const [projectPath = "", instance] = name.split(/#(?=[\w.-]+$)/);
   return `release it when that project no longer needs it (${releaseCommand(projectPath, instance, registryPath)})`;
 }

@@ -1,9 +1,9 @@
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
 import { entriesOf } from "../document/edit-document.ts";
-import { PortExhaustedError, type PortOccupant } from "../errors.ts";
+import { IrisPortsError, PortExhaustedError, type PortOccupant } from "../errors.ts";
+import { type EngineReport, isEngineAbsent } from "../evidence/engine-report.ts";
 import { judge } from "../evidence/staleness.ts";
-import { type EngineReport, isEngineAbsent } from "../evidence/survey.ts";
 import { describeOccupant, nameListener, releaseCommand } from "./assignment-errors.ts";
 import { findOccupant, type PortView } from "./occupancy.ts";
 import type { AssignRequest } from "./request.ts";
@@ -23,6 +23,8 @@ export type Exhaustion = {
   readonly reserved: number;
   /** How many stale assignments were removed before the last attempt. */
   readonly removed: number;
+  /** How long the caller has queued. */
+  readonly waitedMs: number;
   readonly engine: EngineReport;
 };
 
@@ -30,7 +32,7 @@ export type Exhaustion = {
 export async function describeExhaustion(
   view: PortView,
   request: AssignRequest,
-  found: { readonly occupants: readonly PortOccupant[]; readonly reserved: number; readonly removed: number },
+  found: Pick<Exhaustion, "occupants" | "reserved" | "removed" | "waitedMs">,
   now: Date,
 ): Promise<Exhaustion> {
   const { document, survey } = view;
@@ -44,7 +46,9 @@ export async function describeExhaustion(
     ...found,
     occupants: found.occupants.toSorted((a, b) => a.port - b.port),
     portRange,
-    assignments: inRange(document, portRange).map((entry) => judge(entry, survey, now, undefined)),
+    assignments: inRange(document, portRange)
+      .map((entry) => judge(entry, survey, now, undefined))
+      .toSorted((a, b) => a.port - b.port),
     freeOutside,
     waiting: document.waiters.filter(({ id }) => id !== request.waiterId).length,
     engine: survey.engine,
@@ -53,7 +57,7 @@ export async function describeExhaustion(
 
 /** Lists what takes each port, and how to get one. */
 export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): PortExhaustedError {
-  const { portRange, assignments, freeOutside, waiting, reserved, removed, engine } = exhaustion;
+  const { portRange, assignments, freeOutside, waiting, reserved, removed, waitedMs, engine } = exhaustion;
   const [first, last] = portRange;
   const occupants = exhaustion.occupants.map(nameListener);
   const isJudged = engine.isReachable || isEngineAbsent(engine);
@@ -64,25 +68,32 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
     ...(reserved > 0 ? [`  Free, but reserved for earlier waiters: ${reserved}`] : []),
     ...(isJudged
       ? []
-      : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${engine.reason}`]),
+      : [`  The container engine was not asked or did not answer, so nothing counts as stale: ${reasonOf(engine)}`]),
     `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
   ];
   const wider = freeOutside.length > 0 ? [`widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]})`] : [];
   // A port that a process or a job uses is not offered.
   const idle = assignments.find(({ holders }) => holders.every(({ kind }) => kind === "manual"));
   const release = idle ? [`release one (${releaseCommand(idle.projectPath, idle.instance, registryPath)})`] : [];
-  const cleaned =
-    removed > 0 ? `, also after ${removed} stale assignment${removed > 1 ? "s were" : " was"} removed` : "";
+  const cleaned = removed > 0 ? [`${removed} stale assignment${removed > 1 ? "s were" : " was"} removed`] : [];
+  const waited = waitedMs > 0 ? [`a wait of ${Math.round(waitedMs / 1_000)} s`] : [];
+  const tried = [...cleaned, ...waited].map((attempt) => `after ${attempt}`).join(" and ");
   const taken = reserved > 0 ? "taken or reserved" : "taken";
   return new PortExhaustedError({
-    what: `All ports from ${first} to ${last} are ${taken}${cleaned}.`,
+    what: `All ports from ${first} to ${last} are ${taken}${tried === "" ? "" : `, also ${tried}`}.`,
     state: lines.join("\n"),
-    remedy: `${[...release, ...wider, "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}.`,
+    remedy: `${[...release, ...wider, waitedMs > 0 ? "wait longer (--wait, waitTimeoutMs)" : "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}`,
     portRange,
     assignments,
     occupants,
     freeOutside,
+    waitedMs,
   });
+}
+
+/** Without the engine's own remedy, which would be a second one within the state. */
+function reasonOf(engine: EngineReport & { readonly isReachable: false }): string {
+  return engine.error instanceof IrisPortsError ? engine.error.what : engine.reason;
 }
 
 function assignmentLine({ port, projectKey, evidence }: ListedAssignment): string {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import type { RegistryDocument, WaiterRecord } from "../../stores/document.ts";
+import { timeText } from "../../stores/time-text.ts";
 import { entryOf, withoutWaiter, withWaiter } from "../document/edit-document.ts";
-import { timeText, toHolderRecord } from "../document/records.ts";
+import { toHolderRecord } from "../document/records.ts";
 import type { RegistryContext } from "../evidence/survey.ts";
 import { processHolder } from "../holder.ts";
-import type { AssignOptions } from "./acquire.ts";
-import { type AssignRequest, wantedRange } from "./request.ts";
+import { type AssignOptions, type AssignRequest, wantedRange } from "./request.ts";
 import { QUEUE_LOOK_MS, type WaitBudget } from "./wait-budget.ts";
 
 const debug = createDebug("iris-ports:acquire");

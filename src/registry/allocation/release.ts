@@ -77,25 +77,28 @@ export type Leave = {
 };
 
 /**
- * Leaves the project's container. The last user stays, marked as leaving, until it has removed the container and releases
- * the port. If the container is kept, the last user leaves as well, and the container alone keeps the assignment.
+ * Leaves the project's container. The last user, or the remover in its place, stays, marked as leaving, until it has removed
+ * the container and releases the port. If the container is kept, the last user leaves as well, and the container alone keeps
+ * the assignment.
  */
 export function beginLeaveIn(
   newest: RegistryDocument,
   projectKey: string,
-  holderId: string,
+  { holderId, remover, isContainerKept }: { holderId: string; remover: Holder | undefined; isContainerKept: boolean },
   isGone: (holder: Holder) => boolean,
-  isContainerKept: boolean,
 ): { readonly document: RegistryDocument } & Leave {
-  const document = withoutGone(newest, isGone);
+  // A job that leaves after its runner has died has a process that is gone, and still has to release what it holds.
+  const document = withoutGone(newest, (holder) => holder.id !== holderId && isGone(holder));
   const entry = entryOf(document, projectKey);
   if (entry === undefined) return leavePast(document, projectKey, holderId);
   const others = entry.holders.filter((holder) => holder.id !== holderId);
-  const isLast = !others.some((holder) => holder.usesContainer);
+  const isLast = !others.some((holder) => holder.usesContainer && !holder.isLeaving);
   const mine = entry.holders.find((holder) => holder.id === holderId);
-  if (mine === undefined) return { document, isLast, isUnrecorded: true };
-  const holders = isLast && !isContainerKept ? [...others, { ...mine, isLeaving: true }] : others;
-  return { document: withHolders(document, projectKey, holders.map(toHolderRecord)), isLast };
+  const leaver = isLast && !isContainerKept ? (remover ?? mine) : undefined;
+  const holders = leaver === undefined ? others : [...others, { ...leaver, isLeaving: true }];
+  const left = withHolders(document, projectKey, holders.map(toHolderRecord));
+  if (mine === undefined) return { document: leaver === undefined ? document : left, isLast, isUnrecorded: true };
+  return { document: left, isLast };
 }
 
 /** The port was released or cleared while the container was in use. */

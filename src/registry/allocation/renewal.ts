@@ -1,12 +1,13 @@
+import { hostname } from "node:os";
 import createDebug from "debug";
 import { warn } from "../../errors/warning.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { SharedStore, Store } from "../../stores/store.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { entryOf, withEntry, withHolders } from "../document/edit-document.ts";
-import { toHolderRecord } from "../document/records.ts";
+import { toDetail, toHolderRecord } from "../document/records.ts";
 import type { Holder } from "../holder.ts";
-import type { Grant } from "./request.ts";
+import type { Acquisition, AssignRequest } from "./request.ts";
 
 const debug = createDebug("iris-ports:renewal");
 
@@ -14,10 +15,11 @@ const debug = createDebug("iris-ports:renewal");
 const RENEWALS_PER_LEASE = 4.5;
 /** How soon a server that did not answer is asked again. */
 const RETRY_MS = 1_000;
+/** By how much the clocks of a host and the server may seem to differ because an answer takes its time. */
+const TOLERATED_MS = 2_000;
 
 type Held = {
-  readonly grant: Grant;
-  readonly holder: Holder;
+  readonly acquisition: Acquisition;
   /** Until when the registry keeps it, by the server's clock. */
   expiresAt: Date;
 };
@@ -40,18 +42,19 @@ export class HolderRenewal {
     this.#shared = shared;
   }
 
-  async hold(grant: Grant, holder: Holder): Promise<void> {
+  async hold(acquisition: Acquisition): Promise<void> {
+    const { assignment, holder } = acquisition;
     const { expiresAt = this.#shared.now() } = holder;
-    this.#held.set(keyOf(grant.assignment.projectKey, holder.id), { grant, holder, expiresAt });
+    this.#held.set(keyOf(assignment.projectKey, holder.id), { acquisition, expiresAt });
     this.#timer ??= setInterval(() => this.renewNow(), this.#shared.leaseMs / RENEWALS_PER_LEASE).unref();
     await this.#shared.listenForLoss(() => this.renewNow());
   }
 
   /** Without a holder's id: every holder of the project. */
   leave(projectKey: string, holderId?: string): void {
-    for (const [key, { grant, holder }] of this.#held) {
-      if (grant.assignment.projectKey !== projectKey) continue;
-      if (holderId === undefined || holder.id === holderId) this.#held.delete(key);
+    for (const [key, { acquisition }] of this.#held) {
+      if (acquisition.assignment.projectKey !== projectKey) continue;
+      if (holderId === undefined || acquisition.holder.id === holderId) this.#held.delete(key);
     }
     if (this.#held.size > 0) return;
     this.#shared.ignoreLoss();
@@ -60,7 +63,7 @@ export class HolderRenewal {
   }
 
   leaveAll(): void {
-    for (const { grant } of [...this.#held.values()]) this.leave(grant.assignment.projectKey);
+    for (const { acquisition } of [...this.#held.values()]) this.leave(acquisition.assignment.projectKey);
   }
 
   /** Renews everything that this process holds, in one commit. A server that does not answer is asked again later. */
@@ -84,7 +87,7 @@ export class HolderRenewal {
       let document = newest;
       const results: (readonly [Held, Date, Renewal["kind"]])[] = [];
       for (const held of this.#held.values()) {
-        const holder = leased(held.holder, this.#shared);
+        const holder = leased(held.acquisition.holder, this.#shared);
         const renewal = renewIn(document, held, holder, this.#shared.now());
         if (renewal.kind === "renewed") document = renewal.document;
         results.push([held, holder.expiresAt, renewal.kind]);
@@ -92,10 +95,10 @@ export class HolderRenewal {
       return { document, result: results };
     });
     for (const [held, expiresAt, kind] of outcomes) {
-      const { assignment } = held.grant;
+      const { assignment, holder } = held.acquisition;
       held.expiresAt = expiresAt;
       if (kind === "renewed") continue;
-      this.leave(assignment.projectKey, held.holder.id);
+      this.leave(assignment.projectKey, holder.id);
       if (kind === "lost") report(assignment, this.#store.location);
     }
   }
@@ -108,15 +111,16 @@ type Renewal =
   | { readonly kind: "lost" };
 
 function renewIn(document: RegistryDocument, held: Held, holder: Holder, now: Date): Renewal {
-  const { assignment, generation } = held.grant;
+  const { assignment, generation } = held.acquisition;
   const { projectKey, port, webPort } = assignment;
   const entry = entryOf(document, projectKey);
   if (entry !== undefined) {
     if (entry.assignment.port !== port) return { kind: "lost" };
     const before = document.holders.get(projectKey) ?? [];
     const others = before.filter(({ id }) => id !== holder.id);
-    const since = before.find(({ id }) => id === holder.id)?.since;
-    const record = { ...toHolderRecord(holder), ...(since === undefined ? {} : { since }) };
+    const { since, restarts_until } = before.find(({ id }) => id === holder.id) ?? {};
+    const kept = { ...(since && { since }), ...(restarts_until && { restarts_until }) };
+    const record = { ...toHolderRecord(holder), ...kept };
     return { kind: "renewed", document: withHolders(document, projectKey, [...others, record]) };
   }
   if (isReleased(document, held, now)) return { kind: "released" };
@@ -125,12 +129,7 @@ function renewIn(document: RegistryDocument, held: Held, holder: Holder, now: Da
     document.details.get(other.project_path)?.web_port,
   ]);
   if (taken.includes(port) || (webPort !== undefined && taken.includes(webPort))) return { kind: "lost" };
-  const detail = {
-    port,
-    generation,
-    ...(assignment.instance === undefined ? {} : { instance: assignment.instance }),
-    ...(webPort === undefined ? {} : { web_port: webPort }),
-  };
+  const detail = toDetail(assignment, generation);
   return { kind: "renewed", document: withEntry(document, { assignment, detail, holders: [holder] }) };
 }
 
@@ -138,12 +137,30 @@ function renewIn(document: RegistryDocument, held: Held, holder: Holder, now: Da
  * Whether an entry that is missing was released or cleared. If not, the server lost it, which begins a grace period; or the
  * holder was late and treated as gone, which cannot happen before its lease has ended.
  */
-function isReleased({ history, server }: RegistryDocument, { grant, expiresAt }: Held, now: Date): boolean {
-  const { projectKey, assignedAt } = grant.assignment;
+function isReleased({ history, server }: RegistryDocument, { acquisition, expiresAt }: Held, now: Date): boolean {
+  const { projectKey, assignedAt } = acquisition.assignment;
   const isLost = server?.grace_until !== undefined && new Date(server.grace_until) > now;
   if (!isLost && now < expiresAt) return true;
   const releasedAt = history.map((past) => (past.project === projectKey ? new Date(past.released_at) : undefined));
   return releasedAt.some((time) => time !== undefined && assignedAt <= time && time < expiresAt);
+}
+
+/**
+ * The holder of a request as the shared registry keeps it: with its host name, and with its expiry by the server's clock.
+ * A lease begins now, because the request may have waited for longer than a lease. A time that the caller gave is by the
+ * clock of its host.
+ */
+export function holderOn(shared: SharedStore, request: Pick<AssignRequest, "holder" | "isRenewed">): Holder {
+  const holder = withHostName(request.holder);
+  if (request.isRenewed) return leased(holder, shared);
+  const aheadMs = shared.now().getTime() - Date.now();
+  if (holder.expiresAt === undefined || Math.abs(aheadMs) < TOLERATED_MS) return holder;
+  return { ...holder, expiresAt: new Date(holder.expiresAt.getTime() + aheadMs) };
+}
+
+function withHostName(holder: Holder): Holder {
+  if (holder.kind === "manual" || holder.process === undefined) return holder;
+  return { ...holder, process: { hostName: hostname(), ...holder.process } };
 }
 
 /** The holder with the time at which it expires unless it is renewed. */

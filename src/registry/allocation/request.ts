@@ -4,7 +4,32 @@ import type { PortOccupant } from "../errors.ts";
 import type { Holder } from "../holder.ts";
 import type { PortView } from "./occupancy.ts";
 
-/** A request for a port. */
+/** Which assignment of a project. */
+export type ProjectOptions = {
+  /** The name of a second IRIS in the same project. */
+  readonly instance?: string | undefined;
+};
+
+/** How to assign a port. */
+export type AssignOptions = ProjectOptions & {
+  /**
+   * A demand despite its name: exactly this port from 1 to 65535, even outside the range. There is no fallback; a port
+   * that is taken is a PortConflictError.
+   */
+  readonly preferredPort?: number | undefined;
+  /** The holder of the port. @default this process */
+  readonly holder?: Holder | undefined;
+  /** Also assigns the web port, 52773 + (port - 1972). */
+  readonly hasWebPort?: boolean | undefined;
+  /** How long to queue while all ports are taken, in milliseconds. @default 0 */
+  readonly waitTimeoutMs?: number | undefined;
+  /** Called once before a port is chosen, if a cleaning would find something. @default nothing is cleaned then */
+  readonly cleanFirst?: (() => Promise<unknown>) | undefined;
+  /** Called while waiting, with the place in the queue, from 1. */
+  readonly onWait?: ((state: { readonly position: number; readonly waitedMs: number }) => void) | undefined;
+};
+
+/** A request for a port, checked. */
 export type AssignRequest = {
   readonly projectPath: string;
   readonly instance: string | undefined;
@@ -36,11 +61,22 @@ export type Grant = {
   readonly generation: string;
   /** The ids of the other holders that use the project's container and are not known to be gone. */
   readonly otherUsers: ReadonlySet<string>;
+  /** True while one of them may be restarting the container. */
+  readonly isBeingRestarted: boolean;
   /** The holders that had the assignment before this one; none of them is known to be gone. */
   readonly earlierHolders: readonly Holder[];
 };
 
-/** The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped and new entries of other tools noted. */
+/** An assignment with what a container module needs in addition. */
+export type Acquisition = Grant & {
+  /** The holder for which the port was assigned. */
+  readonly holder: Holder;
+};
+
+/**
+ * The outcome of a request. All but `assigned` leave the document unchanged, except that dead holders are dropped and new
+ * entries of other tools noted.
+ */
 export type AssignOutcome =
   | ({ readonly kind: "assigned" } & Grant)
   /** The engine was not asked, but must be. */

@@ -1,20 +1,19 @@
 import { randomBytes } from "node:crypto";
-import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument, WaiterRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
-import { pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
-import { toHolder } from "../document/records.ts";
+import { makerOf } from "../container-labels.ts";
+import { containerUsersOf, pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
+import { toDetail, toHolder } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
 import { withFirstSeen } from "../evidence/first-seen.ts";
 import { isLabelledFor } from "../evidence/ownership.ts";
 import { engineNote, type Survey } from "../evidence/survey.ts";
-import { type Holder, parseProcessText } from "../holder.ts";
-import { LABEL_CREATOR, LABEL_CREATOR_PROCESS, LABEL_GENERATION, LABEL_LIFETIME } from "../labels.ts";
+import type { Holder } from "../holder.ts";
+import { LABEL_CREATOR, LABEL_GENERATION, LABEL_LIFETIME } from "../labels.ts";
 import { containerName } from "../project.ts";
-import { WAITS_FOR_IT } from "./assignment-errors.ts";
 import { portsInOrder, withoutReserved } from "./choose-port.ts";
 import { findOccupant, madeContainer, ownContainerPort } from "./occupancy.ts";
-import type { Assigned, AssignOutcome, AssignView } from "./request.ts";
+import type { Assigned, AssignOutcome, AssignView, Grant } from "./request.ts";
 import { checkWebPort, webPortOf } from "./web-port.ts";
 
 /** How many engines are remembered besides the present one. */
@@ -42,21 +41,15 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
     status: "active",
     containerName: containerName(projectKey, port),
   };
-  const survivor = survivorOf(view);
+  const survivor = survivorOf(view, now);
   const generation = survivor?.generation ?? newGeneration();
   const known = new Set([request.holder.id, ...others.map(({ id }) => id)]);
   const earlier = [...others, ...(survivor?.holders ?? []).filter(({ id }) => !known.has(id))];
-  const detail = {
-    port,
-    generation,
-    ...(request.instance === undefined ? {} : { instance: request.instance }),
-    ...(assignment.webPort === undefined ? {} : { web_port: assignment.webPort }),
-    ...engineNote(survey),
-  };
+  const detail = { ...toDetail(assignment, generation), ...engineNote(survey) };
   const taken = withEntry(withEngine(document, survey), { assignment, detail, holders: [...earlier, request.holder] });
   return {
     document: withoutWaiter(taken, request.waiterId),
-    outcome: { kind: "assigned", assignment, generation, otherUsers: usersOf(earlier), earlierHolders: earlier },
+    outcome: { kind: "assigned", assignment, generation, ...usesOf(earlier, now), earlierHolders: earlier },
   };
 }
 
@@ -108,8 +101,7 @@ async function preferred(port: number, view: AssignView, now: Date): Promise<num
   if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };
   const waiter = waitersBefore(view, now).find(({ range }) => range[0] === port && range[1] === port);
   if (waiter === undefined) return port;
-  const waiting = { kind: "assignment", port, name: waiter.project + WAITS_FOR_IT } as const;
-  return { kind: "conflict", port, occupant: waiting, reservedFor: [waiter.id] };
+  return { kind: "conflict", port, occupant: { kind: "waiter", port, name: waiter.project }, reservedFor: [waiter.id] };
 }
 
 /**
@@ -139,7 +131,7 @@ type Survivor = { readonly generation: string; readonly holders: readonly Holder
  * The use of a container does not end because its port was released or cleared, or the document was lost: later starts
  * join it and know that they are not its only users.
  */
-function survivorOf({ document, survey, asker }: AssignView): Survivor | undefined {
+function survivorOf({ document, survey, asker }: AssignView, now: Date): Survivor | undefined {
   const past = pastUsersOf(document, asker.projectKey);
   if (past?.users !== undefined && past.generation !== undefined)
     return { generation: past.generation, holders: past.users.map(toHolder) };
@@ -148,21 +140,18 @@ function survivorOf({ document, survey, asker }: AssignView): Survivor | undefin
     (candidate) => isLabelledFor(candidate, asker) && survey.makerVerdictOf(candidate) === "alive",
   );
   const generation = container?.labels[LABEL_GENERATION];
-  return container && generation ? { generation, holders: makerOf(container) } : undefined;
+  if (container === undefined || !generation) return undefined;
+  const { [LABEL_LIFETIME]: lifetime, [LABEL_CREATOR]: creator } = container.labels;
+  return { generation, holders: lifetime === "holders" && creator ? [makerOf(container, now)] : [] };
 }
 
-/** The maker of a container as a holder with its former id, so that it can leave as if nothing had been lost. */
-function makerOf({ name, labels }: EngineContainer): readonly Holder[] {
-  const process = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
-  const id = labels[LABEL_CREATOR];
-  if (process === undefined || !id || labels[LABEL_LIFETIME] !== "holders") return [];
-  const kind = id.startsWith("job:") ? "job" : "process";
-  return [{ id, kind, since: new Date(), usesContainer: true, description: `made ${name}`, process }];
-}
-
-/** The holders that use the project's container. */
-export function usersOf(holders: readonly Holder[]): ReadonlySet<string> {
-  return new Set(holders.filter(({ usesContainer }) => usesContainer).map(({ id }) => id));
+/** What the other holders do with the project's container. */
+export function usesOf(holders: readonly Holder[], now: Date): Pick<Grant, "otherUsers" | "isBeingRestarted"> {
+  const users = containerUsersOf(holders);
+  return {
+    otherUsers: new Set(users.map(({ id }) => id)),
+    isBeingRestarted: users.some(({ restartsUntil }) => restartsUntil !== undefined && restartsUntil > now),
+  };
 }
 
 /** A new, unique name. */

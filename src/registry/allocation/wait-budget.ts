@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
-import { PortAssignmentTimeoutError } from "../../errors/errors.ts";
+import { PortAssignmentTimeoutError, RegistryAccessError } from "../../errors/errors.ts";
 
 const debug = createDebug("iris-ports:acquire");
 
 const RETRY_MS = 100;
+/** How soon a server that was restarted is asked again. */
+const SERVER_RETRY_MS = 1_000;
 /** How often a waiter checks for holders that have died, because nothing announces that. */
 export const QUEUE_LOOK_MS = 2_000;
 
@@ -20,6 +22,8 @@ export class WaitBudget {
   #cleanedAt = Number.NEGATIVE_INFINITY;
   #removed = 0;
   #leavingSince: number | undefined;
+  /** True if the registry is on a server that has answered this caller. */
+  isServerKnown = false;
   readonly #reservedSince = new Map<string, number>();
   readonly #passedOver = new Set<string>();
 
@@ -31,6 +35,11 @@ export class WaitBudget {
     return performance.now() - this.#startedAt;
   }
 
+  /** How long a caller that queues has waited; 0 for one that does not. */
+  get queuedMs(): number {
+    return this.#waitTimeoutMs > 0 ? this.waitedMs : 0;
+  }
+
   get leftMs(): number {
     return this.#waitTimeoutMs - this.waitedMs;
   }
@@ -39,15 +48,16 @@ export class WaitBudget {
     return this.leftMs > 0;
   }
 
-  /** Repeats `work` while only the registry's lock was not obtained and the caller still waits. */
+  /** Repeats `work` while only the registry's lock was not obtained, or its server is away, and the caller still waits. */
   async with<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof PortAssignmentTimeoutError) || !this.isWaiting) throw error;
+        const isServerAway = this.isServerKnown && error instanceof RegistryAccessError;
+        if (!(isServerAway || error instanceof PortAssignmentTimeoutError) || !this.isWaiting) throw error;
         debug("waiting on: %s", error.what);
-        await delay(RETRY_MS);
+        await delay(isServerAway ? Math.min(SERVER_RETRY_MS, this.leftMs) : RETRY_MS);
       }
     }
   }

@@ -1,20 +1,21 @@
 import { existsSync } from "node:fs";
 import type { EngineContainer } from "../../docker/engine.ts";
 import { IrisPortsError } from "../../errors/base.ts";
-import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
+import { commandText, shellQuoted } from "../../settings/command-text.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
-import { describeOccupant, nameListener } from "../allocation/assignment-errors.ts";
+import { describeOccupant, nameListener, releaseCommand } from "../allocation/assignment-errors.ts";
 import { findOccupant } from "../allocation/occupancy.ts";
-import { entriesOf, withoutGone } from "../document/edit-document.ts";
+import { entriesOf } from "../document/edit-document.ts";
 import type { PortOccupant } from "../errors.ts";
-import { isLabelledFor, isLeftover, ownershipOf } from "../evidence/ownership.ts";
+import type { EngineReport } from "../evidence/engine-report.ts";
+import { isCopy, isLabelledFor, isLeftover, ownershipOf } from "../evidence/ownership.ts";
 import { isForeignEntry, judge } from "../evidence/staleness.ts";
-import type { EngineReport, Survey } from "../evidence/survey.ts";
+import { type Survey, withoutDead } from "../evidence/survey.ts";
 import { type PortProbe, quietProbe } from "../host/port-probe.ts";
-import { LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
-import type { KnownProject } from "../project.ts";
+import { LABEL_PORT, LABEL_PROJECT, LABEL_REGISTRY } from "../labels.ts";
+import { containerName, type KnownProject } from "../project.ts";
 import { count, type Finding, ok, repairCommand, warn } from "./finding.ts";
-import { containersWithout } from "./rebuild.ts";
+import { containersWithout, labelledKey } from "./rebuild.ts";
 
 /** The input of the checks of a document's content. */
 export type Scene = {
@@ -30,8 +31,6 @@ export type Scene = {
 /** How many names a line shows. */
 const SHOWN_NAMES = 5;
 
-const NEEDS_ENGINE = "Ports are assigned without it; `iris-ports up`, the library and the action's `image` need it.";
-
 /** Whether the engine answers. The registry works without it, but containers do not. */
 export function checkEngine(engine: EngineReport, isLocal: boolean | undefined): Finding {
   if (engine.isReachable) {
@@ -42,7 +41,8 @@ export function checkEngine(engine: EngineReport, isLocal: boolean | undefined):
   const isExplained = error instanceof IrisPortsError;
   const what = isExplained ? error.what : `${reason}.`;
   const remedy = isExplained ? error.remedy : "check that `docker info` answers";
-  return warn("engine", `${what} ${NEEDS_ENGINE}`, remedy);
+  const needed = `\`${commandText(["up"])}\`, the library and the action's \`image\` need it`;
+  return warn("engine", `${what} Ports are assigned without it; ${needed}.`, remedy);
 }
 
 /** Finds stale assignments, containers without an assignment, and foreign users of the ports. */
@@ -78,7 +78,7 @@ function checkDirectories({ document, registryPath }: Scene): readonly Finding[]
       warn(
         "assignments",
         `port ${port} is assigned to ${projectPath}, a directory that does not exist`,
-        commandText(["release", ...projectWords(projectPath, instance)], registryPath),
+        releaseCommand(projectPath, instance, registryPath),
       ),
     );
 }
@@ -91,15 +91,17 @@ function checkForeignContainers({ document, survey }: Scene): readonly Finding[]
     containers
       .filter(({ name, labels, hostPorts }) => {
         const isMeant = labels[LABEL_PROJECT]
-          ? isLabelledFor({ labels }, assignment)
+          ? isLabelledFor({ labels }, assignment) && !isCopy({ labels, hostPorts })
           : name === assignment.containerName;
         return isMeant || hostPorts.includes(assignment.port);
       })
       .flatMap((container) => {
         const ownership = ownershipOf(container, assignment, { ...survey, document });
         if (ownership.kind !== "foreign") return [];
-        const text = `${container.name} looks like ${assignment.projectKey}'s, but counts as foreign: ${ownership.reason}`;
-        return [warn("containers", text, `docker rm --force ${shellQuoted(container.name)}`)];
+        const text = `${container.name} looks like the container of ${assignment.projectKey}, but counts as foreign: ${ownership.reason}`;
+        return [
+          warn("containers", text, `remove it if nothing uses it: docker rm --force ${shellQuoted(container.name)}`),
+        ];
       }),
   );
 }
@@ -107,11 +109,13 @@ function checkForeignContainers({ document, survey }: Scene): readonly Finding[]
 /** Containers of this registry without users, and those without an assignment. */
 export function checkContainers({ document, survey, registryPath }: Scene): readonly Finding[] {
   if (!survey.engine.isReachable) return [];
-  const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
+  const living = withoutDead(document, survey);
   const orphans = survey.engine.containers.filter((container) =>
     isLeftover(container, { ...survey, document: living }),
   );
-  const unassigned = containersWithout(document, survey, registryPath);
+  const ours = survey.engine.containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
+  const copies = ours.filter(isUnnamedCopy);
+  const unassigned = containersWithout(document, survey, registryPath).filter((container) => !isUnnamedCopy(container));
   const findings = [
     ...(orphans.length > 0
       ? [
@@ -132,8 +136,21 @@ export function checkContainers({ document, survey, registryPath }: Scene): read
         ]
       : []),
   ];
-  const ours = survey.engine.containers.filter(({ labels }) => labels[LABEL_REGISTRY] === registryPath);
-  return findings.length > 0 ? findings : [ok("containers", `${ours.length} of this registry, none of them lost`)];
+  const copied = copies.map(({ name }) => name);
+  return [
+    ...(findings.length > 0
+      ? findings
+      : [ok("containers", `${ours.length - copies.length} of this registry, none of them lost`)]),
+    ...(copies.length > 0
+      ? [ok("containers", `of no project, made from an image of a project's container (docker commit): ${few(copied)}`)]
+      : []),
+  ];
+}
+
+/** With its project's name, it may be the project's container, whose ports the engine does not list at the moment. */
+function isUnnamedCopy(container: EngineContainer): boolean {
+  const { name, labels } = container;
+  return isCopy(container) && name !== containerName(labelledKey(labels), Number(labels[LABEL_PORT]));
 }
 
 async function checkPorts({ document, survey, registryPath, portRange, probe }: Scene): Promise<Finding> {

@@ -1,9 +1,10 @@
 import { dirname } from "node:path";
+import { shellQuoted } from "../../settings/command-text.ts";
 import { accessProblem, type FileState, fileState, isSystemView } from "../../stores/file-state.ts";
 import { findLocker } from "../../stores/neighbour-lock.ts";
 import type { CommitState, DocumentState, LockState, RegistryFiles } from "../../stores/registry-files.ts";
 import { checkAncestors, checkPermissions, modeText } from "./check-permissions.ts";
-import { count, type Finding, fail, ok, quoted, repairCommand, warn } from "./finding.ts";
+import { count, type Finding, fail, ok, repairCommand, warn } from "./finding.ts";
 
 /** Problems of a registry's files, the most important first. */
 export async function checkFiles(files: RegistryFiles): Promise<readonly Finding[]> {
@@ -33,7 +34,7 @@ function checkDirectory(directory: FileState): readonly Finding[] {
   const problems = [...checkPermissions("directory", directory), ...checkAncestors("directory", path)];
   if (problems.length > 0) return problems;
   return [
-    ok("directory", kind === "missing" ? `${path} is made at the first assignment` : `${path} (${modeText(found)})`),
+    ok("directory", kind === "missing" ? `${path} is created at the first assignment` : `${path} (${modeText(found)})`),
   ];
 }
 
@@ -93,7 +94,7 @@ function describeDocument(
 
 function missingDocument({ path }: FileState, { heads }: CommitState, repair: string): Finding {
   const revision = Math.max(0, ...heads.map((head) => head.revision));
-  if (revision === 0) return ok("document", `${path} is made at the first assignment`);
+  if (revision === 0) return ok("document", `${path} is created at the first assignment`);
   return warn("document", `${path} is missing, although ${count(revision, "version")} of it existed`, repair);
 }
 
@@ -111,7 +112,7 @@ function checkLock({ file, isStale, isObstructed, owner }: LockState, repair: st
 }
 
 function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitState, repair: string): readonly Finding[] {
-  if (file.kind === "missing") return [ok("commits", `${file.path} is made at the first assignment`)];
+  if (file.kind === "missing") return [ok("commits", `${file.path} is created at the first assignment`)];
   if (file.kind === "inaccessible")
     return [fail("commits", `${file.path} cannot be read (${file.code})`, "fix what is reported about its directory")];
   if (file.kind !== "directory")
@@ -131,7 +132,7 @@ function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitStat
           warn(
             "commits",
             `not put there by iris-ports: ${foreign.join(", ")}`,
-            `check it, then: rm ${foreign.map(quoted).join(" ")}`,
+            `check it, then: rm ${foreign.map(shellQuoted).join(" ")}`,
           ),
         ]
       : []),
@@ -141,16 +142,16 @@ function checkCommits({ file, heads, isPending, leftovers, foreign }: CommitStat
 
 async function checkNeighbour(lock: FileState): Promise<Finding> {
   if (process.platform === "win32" || lock.kind === "missing")
-    return ok("python tool", "not in use beside this registry");
+    return ok("python tool", "not in use with this registry");
   if (lock.kind !== "file")
     return warn(
       "python tool",
       `${lock.path} is not a file and cannot be locked`,
-      `check it, then: rm -r ${quoted(lock.path)}`,
+      `check it, then: rm -r ${shellQuoted(lock.path)}`,
     );
   const code = accessProblem(lock);
   if (code !== undefined)
-    return warn("python tool", `this user may not lock ${lock.path} (${code})`, `chmod g+rw ${quoted(lock.path)}`);
+    return warn("python tool", `this user may not lock ${lock.path} (${code})`, `chmod g+rw ${shellQuoted(lock.path)}`);
   const locker = await findLocker();
   if (locker !== undefined) return ok("python tool", `in use; its lock is taken with ${locker}`);
   const remedy = "install flock (util-linux), perl or python3";

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
+import { commandText, shellQuoted } from "../../settings/command-text.ts";
 import { accessProblem, type FileState, fileState } from "../../stores/file-state.ts";
-import { type Finding, fail, quoted, warn } from "./finding.ts";
+import { type Finding, fail, warn } from "./finding.ts";
 
 const GROUP_WRITE = 0o020;
 const WORLD_WRITE = 0o002;
@@ -11,7 +12,7 @@ export function checkPermissions(check: string, file: FileState): readonly Findi
   if (process.platform === "win32" || file.stat === undefined || ["link", "other"].includes(file.kind)) return [];
   const code = accessProblem(file);
   if (code === "EROFS") {
-    // Nobody can change it, whatever its mode says.
+    // A read-only file system: no user can change it, whatever its mode says.
     const remedy = "mount its file system writable, or set IRIS_PORT_REGISTRY to a file elsewhere";
     return [fail(check, `this user may not read and write ${file.path} (${code})`, remedy)];
   }
@@ -26,7 +27,7 @@ export function checkAncestors(check: string, directory: string): readonly Findi
     const { stat } = fileState(path);
     if (stat?.isDirectory() && stat.mode & WORLD_WRITE && !(stat.mode & STICKY))
       findings.push(
-        fail(check, `every user of this host may replace the content of ${path}`, `chmod o-w ${quoted(path)}`),
+        fail(check, `every user of this host may replace the content of ${path}`, `chmod o-w ${shellQuoted(path)}`),
       );
     if (path === dirname(path)) return findings;
   }
@@ -41,13 +42,13 @@ export function modeText({ stat }: FileState): string {
 
 function checkAccess(check: string, file: FileState, code: string | undefined): readonly Finding[] {
   if (code === undefined) return [];
-  const remedy = `sudo chown "$USER" ${quoted(file.path)}; or join group ${file.stat?.gid}, where it is shared; or set IRIS_PORT_REGISTRY to a file of your own`;
+  const remedy = `sudo chown "$USER" ${shellQuoted(file.path)}; or join group ${file.stat?.gid}, where it is shared; or set IRIS_PORT_REGISTRY to a file of your own`;
   return [fail(check, `this user may not read and write ${file.path} (${code})`, remedy)];
 }
 
 function checkWorld(check: string, { path, kind, stat }: FileState): readonly Finding[] {
   if (stat === undefined || !(stat.mode & WORLD_WRITE)) return [];
-  const remedy = `chmod o-w ${quoted(path)}`;
+  const remedy = `chmod o-w ${shellQuoted(path)}`;
   // As in /tmp: others may add files, but not take ours away.
   if (kind === "directory" && stat.mode & STICKY)
     return [warn(check, `every user of this host may add files to ${path}`, remedy)];
@@ -59,11 +60,15 @@ function checkOwner(check: string, { path }: FileState, stat: NonNullable<FileSt
   const isOurs = stat.uid === self || stat.uid === 0;
   if (self === undefined || isOurs || stat.mode & GROUP_WRITE) return [];
   if (self === 0) {
-    const remedy = `run iris-ports as that user: sudo -u '#${stat.uid}' iris-ports doctor`;
+    const remedy = `run iris-ports as that user: sudo -u '#${stat.uid}' ${commandText(["doctor"])}`;
     return [
-      warn(check, `${path} is user ${stat.uid}'s, who may not be able to open files that root creates there`, remedy),
+      warn(
+        check,
+        `${path} belongs to user ${stat.uid}, who may not be able to open files that root creates there`,
+        remedy,
+      ),
     ];
   }
   const remedy = "set IRIS_PORT_REGISTRY to a file of your own, unless you trust that user";
-  return [warn(check, `${path} is user ${stat.uid}'s, who may change it at any time`, remedy)];
+  return [warn(check, `${path} belongs to user ${stat.uid}, who may change it at any time`, remedy)];
 }

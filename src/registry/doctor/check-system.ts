@@ -53,8 +53,8 @@ export function checkCores(cores: number): readonly Finding[] {
   return [
     warn(
       "system",
-      `this machine has ${cores} processors, and IRIS Community Edition starts with ${MOST_COMMUNITY_CORES} at most`,
-      `give its container fewer: docker run --cpuset-cpus 0-${MOST_COMMUNITY_CORES - 1}`,
+      `this machine has ${cores} processors, but IRIS Community Edition starts on ${MOST_COMMUNITY_CORES} at most`,
+      `limit its container to ${MOST_COMMUNITY_CORES} processors: docker run --cpuset-cpus 0-${MOST_COMMUNITY_CORES - 1} ...`,
     ),
   ];
 }

@@ -6,7 +6,7 @@ import { FileStore } from "../../stores/file-store.ts";
 import { type DocumentState, inspectFiles } from "../../stores/registry-files.ts";
 import type { Store } from "../../stores/store.ts";
 import { observeProcess } from "../evidence/liveness.ts";
-import { lookAround } from "../evidence/survey.ts";
+import { takeSurvey } from "../evidence/survey.ts";
 import { bindProbe } from "../host/port-probe.ts";
 import { openStore } from "../open-store.ts";
 import { checkAssignments, checkContainers, checkEngine, type Scene } from "./check-assignments.ts";
@@ -38,7 +38,7 @@ export async function checkUp({ engine, ...options }: CheckupOptions): Promise<r
   const { content, findings } = store === undefined ? NO_REGISTRY : await checkRegistry(store);
   const document = content.kind === "readable" || content.kind === "damaged" ? content.document : EMPTY_DOCUMENT;
   const now = store?.shared?.now() ?? new Date();
-  const survey = await lookAround(
+  const survey = await takeSurvey(
     {
       store: store ?? new FileStore({ path: "", lockTimeoutMs: 0, isDurable: false }),
       engine,

@@ -24,11 +24,6 @@ export function fail(check: string, text: string, remedy: string): Finding {
   return { check, verdict: "fail", text, remedy };
 }
 
-/** Quoted as one word of a POSIX shell. */
-export function quoted(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
-}
-
 /** `1 thing`, `2 things`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

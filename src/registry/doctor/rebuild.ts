@@ -1,19 +1,19 @@
 import { isAbsolute } from "node:path";
 import type { EngineContainer } from "../../docker/engine.ts";
 import { ContainerEngineError, RegistryAccessError, RegistryCorruptError } from "../../errors/errors.ts";
+import { osCode } from "../../errors/os-code.ts";
+import { hasControlCharacter } from "../../settings/checks.ts";
 import { commandText } from "../../settings/command-text.ts";
-import { hasControlCharacter } from "../../settings/config.ts";
 import { type DetailRecord, EMPTY_DOCUMENT, type RegistryDocument } from "../../stores/document.ts";
-import { osCode } from "../../stores/safe-file.ts";
 import type { Cleared, Unreadable } from "../../stores/store.ts";
 import { newGeneration } from "../allocation/take-port.ts";
 import type { PortAssignment } from "../assignment.ts";
+import { makerOf } from "../container-labels.ts";
 import { type Entry, withEntry } from "../document/edit-document.ts";
-import { engineNote, lookAround, type RegistryContext, type Survey } from "../evidence/survey.ts";
-import { type Holder, parseProcessText } from "../holder.ts";
+import { toDetail } from "../document/records.ts";
+import { engineNote, type RegistryContext, type Survey, takeSurvey } from "../evidence/survey.ts";
+import type { Holder } from "../holder.ts";
 import {
-  LABEL_CREATOR,
-  LABEL_CREATOR_PROCESS,
   LABEL_GENERATION,
   LABEL_INSTANCE,
   LABEL_LIFETIME,
@@ -30,16 +30,25 @@ export type Rebuilt = {
   readonly unreadable: Unreadable | undefined;
   /** Files that were moved aside or deleted because they blocked the registry. */
   readonly cleared: readonly Cleared[];
+  /** The assignments that were added. */
   readonly restored: readonly PortAssignment[];
   /** Containers of this registry that got no assignment, and why. */
-  readonly skipped: readonly { readonly containerName: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedContainer[];
+};
+
+/** A container that got no assignment. */
+export type SkippedContainer = {
+  /** Its present name. */
+  readonly containerName: string;
+  /** Why it got none. */
+  readonly reason: string;
 };
 
 /** How far a repair may go. */
 export type RebuildOptions = {
-  /** Also where the container engine does not answer, so that nothing can be restored. */
+  /** Repair even if the container engine does not answer, so that nothing can be restored. */
   readonly isEngineOptional?: boolean;
-  /** Also a file that never was a registry is replaced; its bytes are kept. */
+  /** Replace even a file that never was a registry; its bytes are kept. */
   readonly isForced?: boolean;
 };
 
@@ -62,7 +71,7 @@ export async function rebuildDocument(
   // Read before the containers are listed, so that a port that is released meanwhile is not restored.
   const readable = await readIfPossible(context);
   const before = readable ?? EMPTY_DOCUMENT;
-  const survey = await lookAround(context, before, true);
+  const survey = await takeSurvey(context, before, true);
   if (readable === undefined && !survey.engine.isReachable && !isEngineOptional)
     throw engineNeeded(survey.engine.reason, store.location);
   const cleared = await store.clearObstacles({ isForced });
@@ -95,7 +104,7 @@ function restoreIn(
   target: Target,
 ): Pick<Rebuilt, "restored" | "skipped"> & { readonly document: RegistryDocument } {
   const restored: PortAssignment[] = [];
-  const skipped: { containerName: string; reason: string }[] = [];
+  const skipped: SkippedContainer[] = [];
   let document = newest;
   for (const container of candidates) {
     const entry = labelProblem(container) ?? entryFrom(container, survey, target);
@@ -126,7 +135,7 @@ export function containersWithout(
 }
 
 /** The key from the labels; an invalid instance is reported later. */
-function labelledKey(labels: EngineContainer["labels"]): string {
+export function labelledKey(labels: EngineContainer["labels"]): string {
   const instance = labels[LABEL_INSTANCE];
   return `${labels[LABEL_PROJECT] ?? ""}${instance ? `#${instance}` : ""}`;
 }
@@ -167,28 +176,20 @@ function entryFrom(
     status: "active",
     containerName: containerName(key, port),
   };
-  const detail = {
-    port,
-    generation: labels[LABEL_GENERATION] || newGeneration(),
-    ...(instance === undefined ? {} : { instance }),
-    ...(hasWebPort ? { web_port: webPort } : {}),
-    ...engineNote(survey),
-  };
-  return { assignment, detail, holders: makerOf(container, survey, now) };
+  const generation = labels[LABEL_GENERATION] || newGeneration();
+  const detail = { ...toDetail(assignment, generation), ...engineNote(survey) };
+  return { assignment, detail, holders: holdersOf(container, survey, now) };
 }
 
 /**
- * The maker of the container as a holder with its former id, so that it can release the port as before. A maker without a
- * known process becomes a job that cannot be observed: without any user, the next cleaning would remove the container.
+ * The maker of the container, unless it is gone. A kept container needs no holder that cannot be observed; another one would
+ * be removed by the next cleaning without any.
  */
-function makerOf(container: EngineContainer, survey: Survey, since: Date): readonly Holder[] {
-  const { labels } = container;
-  const process = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
-  const isKept = labels[LABEL_LIFETIME] !== "holders";
-  if (survey.makerVerdictOf(container) === "gone" || (isKept && process === undefined)) return [];
-  const id = labels[LABEL_CREATOR] || `container:${container.id}`;
-  const base = { id, since, usesContainer: true, description: `made ${container.name}` };
-  return [process === undefined ? { ...base, kind: "job" } : { ...base, kind: "process", process }];
+function holdersOf(container: EngineContainer, survey: Survey, since: Date): readonly Holder[] {
+  const maker = makerOf(container, since);
+  const isKept = container.labels[LABEL_LIFETIME] !== "holders";
+  const isGone = survey.makerVerdictOf(container) === "gone";
+  return isGone || (isKept && maker.process === undefined) ? [] : [maker];
 }
 
 function conflictWith(document: RegistryDocument, assignment: PortAssignment): string | undefined {

@@ -6,11 +6,12 @@ import type {
   RegistryDocument,
   WaiterRecord,
 } from "../../stores/document.ts";
+import { timeText } from "../../stores/time-text.ts";
 import type { PortAssignment } from "../assignment.ts";
 import type { Holder } from "../holder.ts";
-import { timeText, toAssignment, toHolder, toHolderRecord, toRecord } from "./records.ts";
+import { toAssignment, toHolder, toHolderRecord, toRecord } from "./records.ts";
 
-/** How many released ports are remembered; the oldest are forgotten first. */
+/** How many released ports are remembered; the oldest are forgotten first, but none whose container is still used. */
 const HISTORY_LIMIT = 256;
 
 /** An entry of the document in the domain's terms. */
@@ -73,6 +74,24 @@ export function withHolders(
   return { ...document, holders: new Map(document.holders).set(projectKey, holders) };
 }
 
+/** Notes until when a holder may be restarting the container; changes nothing if the holder has left. */
+export function withRestart(
+  document: RegistryDocument,
+  projectKey: string,
+  holderId: string,
+  until: Date | undefined,
+): RegistryDocument {
+  const noted = ({ restarts_until: _, ...record }: HolderRecord): HolderRecord =>
+    until === undefined ? record : { ...record, restarts_until: timeText(until) };
+  const holders = document.holders.get(projectKey) ?? [];
+  if (!holders.some(({ id }) => id === holderId)) return document;
+  return withHolders(
+    document,
+    projectKey,
+    holders.map((record) => (record.id === holderId ? noted(record) : record)),
+  );
+}
+
 /** Removes the entry, and remembers its port for the project and the users of its container. */
 export function withoutEntry(
   document: RegistryDocument,
@@ -102,7 +121,7 @@ function withoutAll(document: RegistryDocument, past: readonly HistoryRecord[]):
     details: keep(document.details),
     holders: keep(document.holders),
     seen: keep(document.seen),
-    history: history.slice(-HISTORY_LIMIT),
+    history: history.filter(({ users }, index) => users !== undefined || index >= history.length - HISTORY_LIMIT),
   };
 }
 

@@ -1,13 +1,9 @@
 import type { AssignmentRecord, DetailRecord, HolderRecord } from "../../stores/document.ts";
+import { timeText } from "../../stores/time-text.ts";
 import type { PortAssignment } from "../assignment.ts";
 import type { ContainerIdentity, Holder } from "../holder.ts";
 import { containerName } from "../project.ts";
 import { readTime } from "./times.ts";
-
-/** A time that Python 3.9's `datetime.fromisoformat` can read: with an offset instead of `Z`. */
-export function timeText(time: Date): string {
-  return time.toISOString().replace("Z", "+00:00");
-}
 
 /** Converts an entry of the document to an assignment. */
 export function toAssignment(record: AssignmentRecord, detail: DetailRecord | undefined): PortAssignment {
@@ -41,6 +37,16 @@ export function toRecord(
   };
 }
 
+/** Our data about an assignment that is taken, beside its six keys. */
+export function toDetail({ port, instance, webPort }: PortAssignment, generation: string): DetailRecord {
+  return {
+    port,
+    generation,
+    ...(instance === undefined ? {} : { instance }),
+    ...(webPort === undefined ? {} : { web_port: webPort }),
+  };
+}
+
 // Records are immutable, so each is converted once, however often its document is read.
 const holders = new WeakMap<HolderRecord, Holder>();
 
@@ -61,6 +67,7 @@ function readHolder(record: HolderRecord): Holder {
     ...(record.description === undefined ? {} : { description: record.description }),
     ...(record.uses_container ? { usesContainer: true } : {}),
     ...(record.leaving ? { isLeaving: true } : {}),
+    ...(record.restarts_until === undefined ? {} : { restartsUntil: new Date(record.restarts_until) }),
     ...(record.container === undefined ? {} : { container: toContainer(record.container) }),
   };
   if (record.kind === "manual")
@@ -68,6 +75,7 @@ function readHolder(record: HolderRecord): Holder {
   if (process === undefined) return { ...base, kind: "job" };
   const identity = {
     host: process.host,
+    ...(process.host_name === undefined ? {} : { hostName: process.host_name }),
     bootId: process.boot_id,
     pidNamespace: process.pid_namespace,
     pid: process.pid,
@@ -95,6 +103,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
     ...(holder.description === undefined ? {} : { description: holder.description }),
     ...(holder.usesContainer ? { uses_container: true } : {}),
     ...(holder.isLeaving ? { leaving: true } : {}),
+    ...(holder.restartsUntil === undefined ? {} : { restarts_until: timeText(holder.restartsUntil) }),
     ...(holder.container === undefined ? {} : { container: toContainerRecord(holder.container) }),
     ...(holder.kind === "manual" && holder.directory !== undefined ? { directory: holder.directory } : {}),
     ...(process === undefined
@@ -102,6 +111,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
       : {
           process: {
             host: process.host,
+            ...(process.hostName === undefined ? {} : { host_name: process.hostName }),
             boot_id: process.bootId,
             pid_namespace: process.pidNamespace,
             pid: process.pid,

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import createDebug from "debug";
+import { hasOffset } from "../../stores/time-text.ts";
 
 const debug = createDebug("iris-ports:records");
 /** How far another clock may be ahead of ours. */
@@ -12,7 +13,7 @@ const TOLERANCE_MS = 60_000;
  */
 export function readTime(text: string): Date {
   const local = new Date(text);
-  if (hasZone(text) || Number.isNaN(local.getTime())) return local;
+  if (hasOffset(text) || Number.isNaN(local.getTime())) return local;
   const now = Date.now() + TOLERANCE_MS;
   const past = [local.getTime(), ...readingsElsewhere(text)].filter((time) => time <= now);
   return past.length === 0 ? local : new Date(Math.max(...past));
@@ -29,13 +30,9 @@ const OFFSETS = [
 
 /** Whether a time without a zone may be younger than this, in milliseconds, in the zone where it was written. */
 export function mayBeYoung(text: string, now: Date, ageMs: number): boolean {
-  if (hasZone(text)) return false;
+  if (hasOffset(text)) return false;
   const utcAgeMs = now.getTime() - Date.parse(`${text}Z`);
   return OFFSETS.map((hours) => utcAgeMs + hours * 3_600_000).some((age) => -TOLERANCE_MS <= age && age < ageMs);
-}
-
-function hasZone(text: string): boolean {
-  return /(Z|[+-]\d\d:?\d\d)$/.test(text);
 }
 
 function readingsElsewhere(text: string): readonly number[] {

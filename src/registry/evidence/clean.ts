@@ -2,11 +2,11 @@ import createDebug from "debug";
 import type { EngineContainer } from "../../docker/engine.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
-import { type Entry, entriesOf, withoutEntries, withoutGone } from "../document/edit-document.ts";
+import { type Entry, entriesOf, withoutEntries } from "../document/edit-document.ts";
 import { withFirstSeen } from "./first-seen.ts";
-import { isLabelledFor, isLeftover, type Owner } from "./ownership.ts";
+import { isImageCopy, isLabelledFor, isLeftover, type Owner } from "./ownership.ts";
 import { isForeignEntry, judge } from "./staleness.ts";
-import { lookAround, type RegistryContext, type Survey } from "./survey.ts";
+import { type RegistryContext, type Survey, takeSurvey, withoutDead } from "./survey.ts";
 
 const debug = createDebug("iris-ports:clean");
 
@@ -25,9 +25,10 @@ export async function cleanUp(context: RegistryContext, options: CleanOptions = 
   const now = clock();
   const survey = await withoutOrphans(
     context,
-    await lookAround(context, await store.read({ isForChange: true }), true),
+    await takeSurvey(context, await store.read({ isForChange: true }), true),
     options,
   );
+  if (!hasWork(survey, now)) return [];
   const isPortInUse = async (port: number) => (probe ? !(await probe(port)) : undefined);
   return store.update(async (newest) => {
     const { document, removed } = await cleanIn(newest, survey, isPortInUse, now);
@@ -45,11 +46,7 @@ export async function withoutLeftoversOf(
   survey: Survey,
   options: CleanOptions = {},
 ): Promise<Survey> {
-  if (!survey.engine.isReachable) return survey;
-  const document = withoutGone(survey.document, (holder) => survey.verdictOf(holder) === "gone");
-  const isTheirs = (container: EngineContainer) => isLabelledFor(container, owner);
-  const isAny = survey.engine.containers.some((one) => isTheirs(one) && isLeftover(one, { ...survey, document }));
-  return isAny ? withoutOrphans(context, survey, options, isTheirs) : survey;
+  return withoutOrphans(context, survey, options, (container) => isLabelledFor(container, owner));
 }
 
 /** Whether a cleaning could remove anything, judged by an existing survey. */
@@ -57,9 +54,24 @@ export function hasStale(document: RegistryDocument, survey: Survey, now: Date):
   const isStale = entriesOf(document).some((entry) =>
     judge(entry, survey, now, undefined).evidence.every(({ kind, verdict }) => verdict === "gone" || kind === "port"),
   );
-  if (isStale || !survey.engine.isReachable) return isStale;
-  const living = withoutGone(document, (holder) => survey.verdictOf(holder) === "gone");
-  return survey.engine.containers.some((container) => isLeftover(container, { ...survey, document: living }));
+  return isStale || leftoversIn({ ...survey, document }).length > 0;
+}
+
+/** Whether a cleaning would find anything to do, judged by the surveyed document. */
+export function hasWork(survey: Survey, now: Date): boolean {
+  const { document } = survey;
+  return (
+    withoutDead(document, survey) !== document ||
+    withFirstSeen(document, now) !== document ||
+    hasStale(document, survey, now)
+  );
+}
+
+/** The containers that seem to be left over, judged by the surveyed document. */
+function leftoversIn(survey: Survey): readonly EngineContainer[] {
+  if (!survey.engine.isReachable) return [];
+  const view = { ...survey, document: withoutDead(survey.document, survey) };
+  return survey.engine.containers.filter((container) => isLeftover(container, view));
 }
 
 /** Removes the orphans, and returns the survey without them. */
@@ -71,10 +83,12 @@ async function withoutOrphans(
 ): Promise<Survey> {
   const { engine } = context;
   const report = survey.engine;
-  if (!report.isReachable || engine === undefined) return survey;
+  const seeming = leftoversIn(survey).filter(isMeant);
+  if (!report.isReachable || engine === undefined || seeming.length === 0) return survey;
   const removed = new Set<EngineContainer>();
-  for (const orphan of await findOrphans(context, report.containers.filter(isMeant), survey)) {
+  for (const orphan of await findOrphans(context, seeming, survey)) {
     try {
+      if (isImageCopy(orphan.labels, await engine.imageLabels?.(orphan.id))) continue;
       await engine.removeContainer(orphan.id);
       removed.add(orphan);
       options.onContainerRemoved?.(orphan);
@@ -103,8 +117,7 @@ async function cleanIn(
     removed.push(judged);
     stale.push(entry);
   }
-  const left = withoutEntries(newest, stale, now);
-  const living = withoutGone(left, (holder) => survey.verdictOf(holder) === "gone");
+  const living = withoutDead(withoutEntries(newest, stale, now), survey);
   return { document: withFirstSeen(living, now), removed };
 }
 
@@ -119,7 +132,7 @@ async function findOrphans(
   survey: Survey,
 ): Promise<readonly EngineContainer[]> {
   const document = await store.update(async (newest) => {
-    const living = withoutGone(newest, (holder) => survey.verdictOf(holder) === "gone");
+    const living = withoutDead(newest, survey);
     return { document: living, result: living };
   });
   return containers.filter((container) => isLeftover(container, { ...survey, document }));

@@ -1,14 +1,14 @@
 import type { RegistryDocument } from "../../stores/document.ts";
 import { reconcileSeen } from "../../stores/reconcile.ts";
-import { timeText } from "../document/records.ts";
+import { timeText } from "../../stores/time-text.ts";
 import { mayBeYoung } from "../document/times.ts";
 
 /** How long an entry of another tool, which names no holders, counts as in use without further evidence. */
 export const FOREIGN_GRACE_MS = 15 * 60_000;
 
 /**
- * Notes the entries that were just made if their time, which lacks its zone, is that of another one: their 15 minutes begin
- * now. Notes of entries that are gone are dropped.
+ * Notes the entries whose time, which has no zone, makes them young only in another zone: their 15 minutes begin now.
+ * Notes of entries that are gone are dropped.
  */
 export function withFirstSeen(document: RegistryDocument, now: Date): RegistryDocument {
   const { assignments } = document;

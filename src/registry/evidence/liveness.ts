@@ -1,7 +1,8 @@
-import { osCode } from "../../stores/safe-file.ts";
+import { osCode } from "../../errors/os-code.ts";
 import type { Holder, ProcessIdentity } from "../holder.ts";
 import { NestedProcesses, observeThread } from "../host/linux-processes.ts";
-import { currentMachine, currentProcess, ENDED, startTimeOf, UNKNOWN } from "../host/process-identity.ts";
+import { currentMachine, currentProcess, startTimeOf } from "../host/process-identity.ts";
+import { ENDED, UNKNOWN } from "../host/start-time.ts";
 
 /** Whether something provably exists (`alive`), provably does not (`gone`), or neither. */
 export type Verdict = "alive" | "gone" | "unknown";
@@ -16,8 +17,12 @@ export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
  */
 export const observeProcess: Liveness = (identity) => observe(identity, new NestedProcesses());
 
-/** The same for any number of processes. They must be recorded before the first question, see {@link NestedProcesses}. */
-export function observerOfMany(): Liveness {
+/**
+ * The same for any number of processes. They must be recorded before the first question, see {@link NestedProcesses}.
+ * @param liveness returned unchanged if it is a test's own
+ */
+export function observerOfMany(liveness: Liveness): Liveness {
+  if (liveness !== observeProcess) return liveness;
   const nested = new NestedProcesses();
   return (identity) => observe(identity, nested);
 }
@@ -30,7 +35,7 @@ async function observe(identity: ProcessIdentity, nested: NestedProcesses): Prom
   if (isOtherBoot) return areBootsKnown ? "gone" : "unknown";
   if (identity.pidNamespace === UNKNOWN || here.pidNamespace === UNKNOWN) return "unknown";
   if (identity.pidNamespace !== here.pidNamespace)
-    return process.platform === "linux" ? nested.observe(identity, here.pidNamespace, UNKNOWN) : "unknown";
+    return process.platform === "linux" ? nested.observe(identity, here.pidNamespace) : "unknown";
   const verdict = await observePid(identity);
   return verdict === "alive" && identity.thread !== undefined ? observeThread(identity.pid, identity.thread) : verdict;
 }

@@ -6,6 +6,7 @@ import {
   LABEL_GENERATION,
   LABEL_INSTANCE,
   LABEL_LIFETIME,
+  LABEL_PORT,
   LABEL_PROJECT,
   LABEL_REGISTRY,
 } from "../labels.ts";
@@ -28,7 +29,7 @@ export type Ownership =
   | { readonly kind: "leftover" }
   | { readonly kind: "foreign"; readonly reason: string; readonly isUncertain?: true };
 
-/** A project, with its ports where it has any. */
+/** A project, with its ports if it has any. */
 export type Owner = {
   readonly projectPath: string;
   readonly instance?: string | undefined;
@@ -52,9 +53,12 @@ export type OwnershipView = {
 /**
  * The one rule of ownership: used when a port is chosen, when an assignment is judged, by cleaning and by the checkup. A
  * start, which also knows its lease, reads the same labels (`start-decision.ts`). A label counts before a name, because any
- * program can choose a name.
+ * program can choose a name; labels that come from the image do not count.
  */
 export function ownershipOf(container: EngineContainer, owner: Owner, view: OwnershipView): Ownership {
+  // With the project's name, it may also be the project's container, whose ports the engine does not list at the moment.
+  if (isCopy(container) && !isNamedFor(container, owner))
+    return isComposedFor(container, owner, view) ? { kind: "own" } : foreign("it has its labels from its image");
   // An image made from a container carries its labels, blanked.
   const project = container.labels[LABEL_PROJECT] || undefined;
   if (project !== undefined && !isLabelledFor(container, owner)) return foreign(`it belongs to project ${project}`);
@@ -79,6 +83,20 @@ function foreign(reason: string) {
 /** True if the container's labels name this project and instance. */
 export function isLabelledFor({ labels }: Pick<EngineContainer, "labels">, { projectPath, instance }: Owner): boolean {
   return labels[LABEL_PROJECT] === projectPath && (labels[LABEL_INSTANCE] || undefined) === instance;
+}
+
+/**
+ * True if a container has the registry's labels only because its image was made of one of the registry's containers
+ * (`docker commit`): it does not have the port for which that one was made.
+ */
+export function isCopy({ labels, hostPorts }: Pick<EngineContainer, "labels" | "hostPorts">): boolean {
+  const port = labels[LABEL_PORT];
+  return Boolean(port) && !hostPorts.includes(Number(port));
+}
+
+/** The same where it publishes that port: no two containers of the registry have one generation and creator. */
+export function isImageCopy(labels: EngineContainer["labels"], imageLabels: EngineContainer["labels"] = {}): boolean {
+  return [LABEL_GENERATION, LABEL_CREATOR].every((name) => labels[name] && labels[name] === imageLabels[name]);
 }
 
 /** A container's name ends with the port for which it was made, which may differ from the present one. */
@@ -109,6 +127,7 @@ function isMadeHere(container: EngineContainer, { document, ...view }: Ownership
 export function isLeftover(container: EngineContainer, view: OwnershipView): boolean {
   const { labels } = container;
   if (labels[LABEL_REGISTRY] !== view.registryPath || labels[LABEL_LIFETIME] !== "holders") return false;
+  if (isCopy(container)) return false;
   const maker = view.makerVerdictOf(container);
   const users = usersByProject(view.document).get(
     nameOf(labels[LABEL_PROJECT] ?? "", labels[LABEL_INSTANCE] || undefined),

@@ -3,9 +3,10 @@ import type { Entry } from "../document/edit-document.ts";
 import { toHolder } from "../document/records.ts";
 import { mayBeYoung } from "../document/times.ts";
 import type { Holder } from "../holder.ts";
+import { isEngineAbsent } from "./engine-report.ts";
 import { FOREIGN_GRACE_MS } from "./first-seen.ts";
 import type { Verdict } from "./liveness.ts";
-import { containersOf, isEngineAbsent, type Survey } from "./survey.ts";
+import { containersOf, SEVERAL_ENGINES, type Survey } from "./survey.ts";
 
 /** The entry with the evidence, and the status that follows from it. */
 export function judge(entry: Entry, survey: Survey, now: Date, isPortInUse: boolean | undefined): ListedAssignment {
@@ -88,9 +89,11 @@ function engineEvidence(entry: Entry, survey: Survey): Evidence[] {
   }
   // Documents of earlier versions name the engine's address instead of its ID.
   if (madeOn !== undefined && madeOn !== engine.id && madeOn !== engine.endpoint) {
-    return [
-      { kind: "engine", verdict: "unknown", text: `its engine (${madeOn}) is not the one at ${engine.endpoint}` },
-    ];
+    const text =
+      madeOn === SEVERAL_ENGINES
+        ? "it was used on several container engines"
+        : `its engine (${madeOn}) is not the one at ${engine.endpoint}`;
+    return [{ kind: "engine", verdict: "unknown", text }];
   }
   const seen = document.details.get(entry.assignment.projectKey);
   if (seen?.generation !== entry.detail?.generation) {

@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import createDebug from "debug";
-import { osCode } from "../../stores/safe-file.ts";
+import { osCode } from "../../errors/os-code.ts";
+import type { Verdict } from "../evidence/liveness.ts";
+import { ENDED, UNKNOWN } from "./start-time.ts";
 
 const debug = createDebug("iris-ports:liveness");
 
@@ -20,33 +22,36 @@ export function isProcOwn(): boolean {
   return isOwn;
 }
 
-/** When a process started, in clock ticks after the boot; `ended` if its exit code has not been read yet. */
-export function linuxStartTime(pid: number, unknown: string, ended: string): string {
-  // In a time namespace of its own, a start is counted from another moment than elsewhere.
-  if (![FIRST_TIME_NAMESPACE, undefined].includes(linkOf("/proc/self/ns/time"))) return unknown;
-  if (isProcOwn()) return startTimeIn(`/proc/${pid}`, unknown, ended);
-  // This process itself is found in a foreign /proc, too, if its last number says that it is this one.
+/** When a process started, in clock ticks after the boot; {@link UNKNOWN} if the system does not tell, {@link ENDED} for a zombie. */
+export function linuxStartTime(pid: number): string {
+  // In a time namespace of its own, a start time counts from another moment than on the host.
+  if (![FIRST_TIME_NAMESPACE, undefined].includes(linkOf("/proc/self/ns/time"))) return UNKNOWN;
+  if (isProcOwn()) return startTimeIn(`/proc/${pid}`);
+  // Even in a foreign /proc, /proc/self is this process if the last of its numbers is this process's own.
   const isSelf = pid === process.pid && readNumbers("/proc/self").at(-1) === pid;
-  return isSelf ? startTimeIn("/proc/self", unknown, ended) : unknown;
+  return isSelf ? startTimeIn("/proc/self") : UNKNOWN;
 }
 
-/** The calling thread as `id:start`, which tells it from later ones; undefined if that cannot be told. */
+/**
+ * The calling thread as `id:start`, which tells it from later ones; undefined in the main thread, which has the number of
+ * the process, and if the system does not tell.
+ */
 export function currentThread(): string | undefined {
   try {
-    const id = /^\d+\/task\/(\d+)$/.exec(fs.readlinkSync("/proc/thread-self"))?.[1];
-    return id && isProcOwn() ? `${id}:${startTimeIn(`/proc/self/task/${id}`, "", "")}` : undefined;
+    const [, pid, id] = /^(\d+)\/task\/(\d+)$/.exec(fs.readlinkSync("/proc/thread-self")) ?? [];
+    return id !== pid && isProcOwn() ? `${id}:${startTimeIn(`/proc/self/task/${id}`)}` : undefined;
   } catch (cause) {
-    debug("the thread cannot be told: %o", cause);
+    debug("the thread is unknown: %o", cause);
     return undefined;
   }
 }
 
 /** Whether a thread of a process that lives is still there. */
-export function observeThread(pid: number, thread: string): "alive" | "gone" | "unknown" {
+export function observeThread(pid: number, thread: string): Verdict {
   const [id, start] = thread.split(":");
   try {
     if (!isProcOwn()) return "unknown";
-    return startTimeIn(`/proc/${pid}/task/${id}`, "", "") === start ? "alive" : "gone";
+    return startTimeIn(`/proc/${pid}/task/${id}`) === start ? "alive" : "gone";
   } catch (cause) {
     return isEnded(cause) ? "gone" : "unknown";
   }
@@ -60,11 +65,11 @@ export class NestedProcesses {
   #byNumber: ReadonlyMap<number | undefined, readonly string[]> | undefined;
 
   /**
-   * Whether a process is there. Only the first namespace sees all others: there, a process that has the number and the
-   * start time in none of them is gone.
+   * Whether a process exists. Only the first namespace sees all others: from there, a process is gone if no process has
+   * its pid and start time in any of them.
    */
-  observe(process: NestedProcess, here: string, unknown: string): "alive" | "gone" | "unknown" {
-    if (here !== FIRST_PID_NAMESPACE || process.startTime === unknown) return "unknown";
+  observe(process: NestedProcess, here: string): Verdict {
+    if (here !== FIRST_PID_NAMESPACE || process.startTime === UNKNOWN) return "unknown";
     try {
       if (!isProcOwn() || !isEveryProcessVisible()) return "unknown";
       this.#byNumber ??= directoriesByNumber();
@@ -101,14 +106,14 @@ function nestedNumber(directory: string): number | "none" | undefined {
   }
 }
 
-/** As far as an identity is needed to find its process from outside. */
+/** The parts of an identity that find its process from outside its namespace. */
 type NestedProcess = { readonly pidNamespace: string; readonly pid: number; readonly startTime: string };
 
-function matchNested(directory: string, { pidNamespace, pid, startTime }: NestedProcess): "alive" | "gone" | "unknown" {
+function matchNested(directory: string, { pidNamespace, pid, startTime }: NestedProcess): Verdict {
   try {
     const numbers = readNumbers(directory);
     if (numbers.length < 2 || numbers.at(-1) !== pid) return "gone";
-    if (startTimeIn(directory, "", "") !== startTime) return "gone";
+    if (startTimeIn(directory) !== startTime) return "gone";
     const namespace = linkOf(`${directory}/ns/pid`);
     if (namespace === undefined) return "unknown";
     return namespace === pidNamespace ? "alive" : "gone";
@@ -119,7 +124,7 @@ function matchNested(directory: string, { pidNamespace, pid, startTime }: Nested
   }
 }
 
-/** Where /proc is mounted with `hidepid`, other users' processes are missing in it: then the first one is, too. */
+/** False if /proc is mounted with `hidepid`, which hides the processes of other users, and with them the first process. */
 function isEveryProcessVisible(): boolean {
   return readNumbers("/proc/1").length > 0;
 }
@@ -130,12 +135,12 @@ function readNumbers(directory: string): readonly number[] {
   return (line ?? "").split(/\s+/).filter(Boolean).map(Number);
 }
 
-function startTimeIn(directory: string, unknown: string, ended: string): string {
+function startTimeIn(directory: string): string {
   const stat = fs.readFileSync(`${directory}/stat`, "latin1");
   // The command's name stands in parentheses and may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return ended;
-  return fields[19] ?? unknown;
+  if (fields[0] === "Z" || fields[0] === "X") return ENDED;
+  return fields[19] ?? UNKNOWN;
 }
 
 function linkOf(path: string): string | undefined {

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { basename } from "node:path";
 import createDebug from "debug";
 
 const debug = createDebug("iris-ports:port-owner");
@@ -14,7 +15,7 @@ export function listenerName(port: number): string {
   try {
     const inodes = new Set(TABLES.flatMap((table) => listeningInodes(table, port)));
     const pid = inodes.size === 0 ? undefined : pidOfSocket(inodes);
-    if (pid !== undefined) return `process ${pid} (${fs.readFileSync(`/proc/${pid}/comm`, "utf8").trim()})`;
+    if (pid !== undefined) return `process ${pid} (${programOf(pid)})`;
   } catch (cause) {
     debug("the listener on %d is unknown: %o", port, cause);
   }
@@ -64,6 +65,12 @@ function descriptors(pid: string): string[] {
     debug("the descriptors of %s cannot be read: %o", pid, cause);
     return [];
   }
+}
+
+/** The name of the program's file: a process may call itself otherwise, as Node does (`MainThread`). */
+function programOf(pid: string): string {
+  const file = linkText(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "");
+  return basename(file) || fs.readFileSync(`/proc/${pid}/comm`, "utf8").trim();
 }
 
 function linkText(path: string): string {

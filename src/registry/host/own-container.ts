@@ -1,20 +1,36 @@
 import fs from "node:fs";
 import createDebug from "debug";
 import type { ContainerEngine } from "../../docker/engine.ts";
-import type { ContainerIdentity } from "../holder.ts";
+import type { ContainerIdentity, Holder } from "../holder.ts";
+import { currentMachine } from "./process-identity.ts";
 
 const debug = createDebug("iris-ports:liveness");
 
 /** The container this process runs in, which does not change: it is looked for until it is known. */
 export class OwnContainer {
+  readonly #engine: ContainerEngine | undefined;
   #found: ContainerIdentity | "none" | undefined;
 
-  /** As its engine knows it; undefined outside of containers, or where the engine cannot be asked. */
-  async identify(engine: ContainerEngine | undefined): Promise<ContainerIdentity | undefined> {
+  constructor(engine: ContainerEngine | undefined) {
+    this.#engine = engine;
+  }
+
+  /** The holder with this container, if its process runs in the container as well. */
+  async noteIn(holder: Holder): Promise<Holder> {
+    if (holder.kind === "manual" || holder.container !== undefined) return holder;
+    const { process } = holder;
+    if (process !== undefined && process.pidNamespace !== (await currentMachine()).pidNamespace) return holder;
+    const container = await this.#identify();
+    return container === undefined ? holder : { ...holder, container };
+  }
+
+  /** As its engine knows it; undefined outside of containers, or if the engine cannot be asked. */
+  async #identify(): Promise<ContainerIdentity | undefined> {
+    const engine = this.#engine;
     if (process.platform !== "linux" || engine?.identify === undefined || engine.startedAt === undefined)
       return undefined;
     if (this.#found === undefined) {
-      const [mountinfo, cgroup] = [textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup")];
+      const [mountinfo, cgroup] = ownFiles();
       const id = containerIdIn(mountinfo ?? "", cgroup ?? "");
       if (id !== undefined) this.#found = await identityOf(id, engine);
       else if (mountinfo !== undefined && cgroup !== undefined) this.#found = "none";
@@ -34,10 +50,20 @@ async function identityOf(id: string, engine: ContainerEngine): Promise<Containe
   }
 }
 
+/** The id of the container that this process runs in; undefined if the system does not tell. */
+export function ownContainerId(): string | undefined {
+  const [mountinfo = "", cgroup = ""] = ownFiles();
+  return containerIdIn(mountinfo, cgroup);
+}
+
+function ownFiles() {
+  return [textOf("/proc/self/mountinfo"), textOf("/proc/self/cgroup")] as const;
+}
+
 /**
  * The id in the files that an engine mounts into its containers, or in the control group's name. Mount points alone do
  * not count: an engine's host sees those of all its containers.
- * @see proc_pid_mountinfo(5), whose fourth field is the mounted directory and whose fifth is where
+ * @see proc_pid_mountinfo(5), whose fourth field is the mounted directory and whose fifth the mount point
  */
 export function containerIdIn(mountinfo: string, cgroup: string): string | undefined {
   for (const line of mountinfo.split("\n")) {

@@ -3,19 +3,15 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
-import { isMainThread } from "node:worker_threads";
 import createDebug from "debug";
-import { osCode } from "../../stores/safe-file.ts";
+import { osCode } from "../../errors/os-code.ts";
 import type { ProcessIdentity } from "../holder.ts";
 import { currentThread, linuxStartTime } from "./linux-processes.ts";
+import { UNKNOWN } from "./start-time.ts";
 import { windowsStartTime } from "./windows-processes.ts";
 
 const debug = createDebug("iris-ports:liveness");
 const run = promisify(execFile);
-
-export const UNKNOWN = "unknown";
-/** Takes the place of a start time if the process has ended but its parent has not read its exit code yet (a zombie). */
-export const ENDED = "ended";
 
 /** Identifies one pid namespace in one boot of one machine. */
 type Machine = Pick<ProcessIdentity, "host" | "bootId" | "pidNamespace">;
@@ -26,7 +22,7 @@ let self: ProcessIdentity | undefined;
 /** The identity of this process and, outside its main thread, of the thread; always the same object. */
 export async function currentProcess(): Promise<ProcessIdentity> {
   if (self !== undefined) return self;
-  const thread = isMainThread || process.platform !== "linux" ? undefined : currentThread();
+  const thread = process.platform === "linux" ? currentThread() : undefined;
   const identity = { ...(await identifyProcess(process.pid)), ...(thread === undefined ? {} : { thread }) };
   if (machine !== undefined && identity.startTime !== UNKNOWN) self = identity;
   return identity;
@@ -51,7 +47,7 @@ export async function currentMachine(): Promise<Machine> {
  */
 export async function startTimeOf(pid: number): Promise<string> {
   try {
-    if (process.platform === "linux") return linuxStartTime(pid, UNKNOWN, ENDED);
+    if (process.platform === "linux") return linuxStartTime(pid);
     if (process.platform === "win32") return (await windowsStartTime(pid)) ?? UNKNOWN;
     // A fixed locale and time zone, because the printed text is compared between processes.
     return (

@@ -8,8 +8,8 @@ type Question = { readonly pids: Set<number>; readonly times: Promise<ReadonlyMa
 let open: Question | undefined;
 
 /**
- * When a process started, to the second; undefined if Windows does not tell. PowerShell takes a while to start, so
- * that all who ask at one moment are answered by one.
+ * When a process started, to the second; undefined if Windows does not tell. PowerShell takes a while to start, so one
+ * process answers all callers that ask at the same time.
  */
 export async function windowsStartTime(pid: number): Promise<string | undefined> {
   open ??= newQuestion();

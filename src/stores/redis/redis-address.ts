@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from "../../errors/errors.ts";
+import { REDIS_URLS } from "../../settings/config.ts";
 
 /** A registry on a Redis or Valkey server, as `IRIS_PORT_REGISTRY` names it. */
 export type RedisAddress = {
-  /** As it was given: what another process has to be told. It may hold a password. */
+  /** The URL as it was given, for other processes. It may hold a password. */
   readonly url: string;
   /** For messages and labels: without user and password. */
   readonly location: string;
@@ -13,6 +14,8 @@ export type RedisAddress = {
   readonly isTls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** The password as the URL spells it, with its percent-encoding. */
+  readonly writtenPassword: string | undefined;
   readonly database: number;
   /** Names the pool of ports; by default the container engine's own ID does. */
   readonly name: string | undefined;
@@ -25,18 +28,19 @@ const LONGEST_NAME = 100;
 
 /**
  * Reads `redis://[user:password@]host[:port][/database][?name=ci&replicas=1]`, `rediss://` (TLS) or
- * `redis+unix:///path/to.sock[?db=0]`.
+ * `redis+unix://[user:password@]/path/to.sock[?db=0]`.
  * @throws InvalidArgumentError which does not show the password
  */
 export function parseRedisUrl(value: string, argument: string): RedisAddress {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const url = urlOf(value);
   if (url === undefined) throw invalid(argument, "is not a valid URL");
+  if (url.hash !== "") throw invalid(argument, "has a #, which must be written as %23 in a password");
   const isUnix = url.protocol === "redis+unix:";
   const options = readOptions(url.searchParams, isUnix, argument);
   const database = isUnix ? options.database : readDatabase(url.pathname.slice(1), argument);
   const socketPath = isUnix ? decoded(url.pathname) : undefined;
-  if (isUnix && (url.host !== "" || !socketPath?.startsWith("/") || socketPath === "/"))
-    throw invalid(argument, "names no socket; write redis+unix:///absolute/path.sock");
+  if (isUnix && (!["", SOCKET_HOST].includes(url.host) || !socketPath?.startsWith("/") || socketPath === "/"))
+    throw invalid(argument, "names no socket; write redis+unix:///absolute/path.sock, without a host");
   if (!isUnix && url.hostname === "") throw invalid(argument, "names no host");
   return {
     url: value,
@@ -47,18 +51,38 @@ export function parseRedisUrl(value: string, argument: string): RedisAddress {
     isTls: url.protocol === "rediss:",
     username: decoded(url.username),
     password: decoded(url.password),
+    writtenPassword: /:\/\/[^:/?#]*:([^/?#]+)@/.exec(value)?.[1],
     database,
     name: options.name,
     replicas: options.replicas,
   };
 }
 
+/** The same address for another pool of ports. */
+export function withPoolName(value: string, name: string): string {
+  const [server, query] = value.split("?", 2);
+  const parameters = new URLSearchParams(query);
+  parameters.set("name", name);
+  return `${server}?${parameters}`;
+}
+
+/** Takes the place of the host, without which a URL cannot have a login. */
+const SOCKET_HOST = "socket.invalid";
+
+function urlOf(value: string): URL | undefined {
+  const complete = value.replace(/^(redis\+unix:\/\/[^/?#]*@)(?=\/)/i, `$1${SOCKET_HOST}`);
+  return URL.canParse(complete) ? new URL(complete) : undefined;
+}
+
 type Options = { readonly name: string | undefined; readonly replicas: number; readonly database: number };
 
 function readOptions(parameters: URLSearchParams, isUnix: boolean, argument: string): Options {
   const known = isUnix ? ["name", "replicas", "db"] : ["name", "replicas"];
-  for (const key of parameters.keys())
-    if (!known.includes(key)) throw invalid(argument, `has an unknown parameter ${JSON.stringify(key.slice(0, 40))}`);
+  for (const key of parameters.keys()) {
+    // Anything else may be the rest of a password with a question mark.
+    const shownKey = /^[a-z_-]{1,40}$/i.test(key) ? ` ${JSON.stringify(key)}` : "";
+    if (!known.includes(key)) throw invalid(argument, `has an unknown parameter${shownKey}`);
+  }
   const name = parameters.get("name") || undefined;
   if (name !== undefined && (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name.length > LONGEST_NAME))
     throw invalid(argument, "has a name with other characters than letters, digits, dots, underscores and hyphens");
@@ -95,8 +119,7 @@ function invalid(argument: string, problem: string): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${argument} ${problem}.`,
     state: "Its value is not shown, because it may hold a password.",
-    remedy:
-      "write redis://[user:password@]host:6379[/db][?name=ci&replicas=1], rediss:// for TLS, or redis+unix:///path",
+    remedy: `write ${REDIS_URLS}`,
     argument,
     value: "(not shown)",
   });

@@ -1,21 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { RedisClientOptions } from "@redis/client";
 import createDebug from "debug";
+import { inTime } from "../../errors/deadline.ts";
 import { importClient } from "./import-client.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { clientMissingError, noAnswerError, redisError, unsafeServerError } from "./redis-errors.ts";
 
 const debug = createDebug("iris-ports:redis");
 
-/** No answer for so long is an error. */
+/** The time-out of a request. */
 const ANSWER_TIMEOUT_MS = 2_000;
 /** The prefix of the channel on which one session is woken. */
 export const SESSION_CHANNEL = "iris-ports:session:";
 
-/** Which run of which server answered: other ids mean that acknowledged writes may be lost. */
+/** Which run of which server answers: another one means that acknowledged writes may be lost. */
 export type ServerRun = {
   readonly runId: string;
-  readonly replicationId: string;
   /** By its own clock, in milliseconds since 1970. */
   readonly startedAtMs: number;
   /** It keeps an append-only file, so that a restart loses one second at most. */
@@ -40,7 +40,7 @@ export class RedisSession {
     this.#address = address;
     this.#client = client;
     this.server = server;
-    // The client says "end" only of a connection that it was told to close.
+    // The client emits "end" only for a connection that it was told to close.
     client.on("error", (error: unknown) => {
       debug("the connection to %s broke: %s", address.location, redisError(address, error).message);
       this.#end();
@@ -53,8 +53,8 @@ export class RedisSession {
     // Without a listener the error that ends the connection would end the process.
     client.on("error", () => {});
     try {
-      await inTime(address, client.connect());
-      const session = new RedisSession(address, client, await inTime(address, readServer(address, client)));
+      await answered(address, client.connect());
+      const session = new RedisSession(address, client, await answered(address, readServer(address, client)));
       await session.listen(`${SESSION_CHANNEL}${session.id}`, () => {});
       client.unref();
       return session;
@@ -127,10 +127,11 @@ export class RedisSession {
   async #ask<T>(request: () => Promise<T>): Promise<T> {
     if (this.#working++ === 0) this.#client.ref();
     try {
-      return await inTime(this.#address, request());
+      return await answered(this.#address, request());
     } catch (cause) {
-      // What was asked may still be carried out. On a new connection the next request cannot be mixed up with it.
-      if (!isRefusal(cause)) this.close();
+      // The server may still carry out the request. On a new connection its answer cannot be taken for the next one's. And
+      // if the server has become a replica, a new connection may lead to the primary.
+      if (!isRefusal(cause) || isReplica(cause)) this.close();
       throw redisError(this.#address, cause);
     } finally {
       if (--this.#working === 0 && this.isUsable) this.#client.unref();
@@ -138,25 +139,24 @@ export class RedisSession {
   }
 }
 
+function isReplica(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.startsWith("READONLY");
+}
+
 /** True if the server itself answered. */
 function isRefusal(cause: unknown): boolean {
   return cause instanceof Error && /^[A-Z]{3,}\b/.test(cause.message);
 }
 
-async function inTime<T>(address: RedisAddress, work: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => timeout.reject(noAnswerError(address, ANSWER_TIMEOUT_MS)), ANSWER_TIMEOUT_MS);
-  try {
-    return await Promise.race([work, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function answered<T>(address: RedisAddress, work: Promise<T>): Promise<T> {
+  return inTime(work, ANSWER_TIMEOUT_MS, () => noAnswerError(address, ANSWER_TIMEOUT_MS));
 }
 
 async function createTypedClient(address: RedisAddress) {
   const { createClient } = await loadClient(address);
   const { host, port, socketPath, isTls, username, password, database } = address;
-  const common = { connectTimeout: ANSWER_TIMEOUT_MS, reconnectStrategy: false as const };
+  // Longer than the time-out of this module, whose error says more.
+  const common = { connectTimeout: 2 * ANSWER_TIMEOUT_MS, reconnectStrategy: false as const };
   const options: RedisClientOptions = {
     socket:
       socketPath === undefined
@@ -178,7 +178,7 @@ async function loadClient(address: RedisAddress) {
   }
 }
 
-/** @throws RegistryAccessError where the server would forget what it acknowledged */
+/** @throws RegistryAccessError when the server would forget what it acknowledged */
 async function readServer(address: RedisAddress, client: Client): Promise<ServerRun> {
   const info = parseInfo(await client.info());
   if (info.get("cluster_enabled") === "1") throw unsafeCluster(address);
@@ -190,7 +190,6 @@ async function readServer(address: RedisAddress, client: Client): Promise<Server
   }
   return {
     runId: info.get("run_id") ?? "",
-    replicationId: info.get("master_replid") ?? "",
     startedAtMs: Number(info.get("server_time_usec")) / 1_000 - Number(info.get("uptime_in_seconds")) * 1_000,
     isPersistent: info.get("aof_enabled") === "1",
   };

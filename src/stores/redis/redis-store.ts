@@ -2,18 +2,19 @@ import { createHash, randomBytes } from "node:crypto";
 import createDebug from "debug";
 import { RegistryCorruptError, RegistrySchemaError } from "../../errors/errors.ts";
 import { EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "../document.ts";
-import { DocumentError, NewerSchemaError, parseDocument } from "../parse-document.ts";
+import { DocumentError, NewerSchemaError } from "../document-error.ts";
+import { parseDocument } from "../parse-document.ts";
 import type { Cleared, SharedStore, Store, Unreadable, Update } from "../store.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { inDoubtError, replicasError } from "./redis-errors.ts";
 import { COMMIT, READ } from "./redis-scripts.ts";
 import type { RedisSession } from "./redis-session.ts";
 import { currentSession } from "./redis-sessions.ts";
-import { type Answer, enterTurn, leaveTurn, type PoolKeys, poolKeys, textOf } from "./redis-turnstile.ts";
+import { type Answer, enterTurn, leaveTurn, type PoolKeys, poolKeys, readAnswer } from "./redis-turnstile.ts";
 import { ServerWatch } from "./server-watch.ts";
 
 const debug = createDebug("iris-ports:redis");
-/** A holder that does not renew for so long is gone, and so long holders have to assert what they hold. */
+/** A holder that has not renewed for this long is gone. After a loss of data, holders have this long to assert their ports. */
 export const LEASE_MS = 90_000;
 
 /** The names of all pools that a server keeps, in alphabetical order. @throws RegistryAccessError */
@@ -25,7 +26,7 @@ export async function listPools(address: RedisAddress): Promise<readonly string[
 
 export type RedisStoreOptions = {
   readonly address: RedisAddress;
-  /** Names the pool of ports, where the address does not. */
+  /** Names the pool of ports if the address does not. */
   readonly pool: () => Promise<string>;
   /** How long an update waits for its turn, in milliseconds. */
   readonly lockTimeoutMs: number;
@@ -103,7 +104,7 @@ export class RedisStore implements Store {
     const queue = `${this.location} ${keys.pool}`;
     const before = queues.get(queue) ?? Promise.resolve();
     const work = before.then(() => this.#enter(keys, change, isReplacing));
-    // A failure is its caller's; the next in line begins all the same.
+    // A failure is reported to its own caller; the next update starts regardless.
     const settled = work.then(
       () => {},
       () => {},
@@ -150,7 +151,7 @@ export class RedisStore implements Store {
       );
     const [isNewest, nowMs] = await send(session).catch(async (cause: unknown) => {
       if (session.isUsable) throw cause;
-      // The answer was lost, not the question: asked again, the server says what became of it.
+      // The server may have committed and only the answer was lost; a repeated request tells.
       try {
         return await send(await this.#session());
       } catch {
@@ -159,17 +160,23 @@ export class RedisStore implements Store {
     });
     this.#watch.heard(Number(nowMs));
     if (isNewest !== 1) return false;
-    const { replicas } = this.#address;
-    const acknowledged = replicas === 0 ? 0 : await (await this.#session()).waitForReplicas(replicas);
-    if (acknowledged < replicas) throw replicasError(this.#address, acknowledged);
+    if (this.#address.replicas > 0) await this.#awaitReplicas(this.#address.replicas);
     this.#last = { document, commit: token.commit, revision: token.revision };
     return true;
   }
 
+  /** @throws RegistryAccessError when too few replicas acknowledged the commit, or the server does not answer any more */
+  async #awaitReplicas(replicas: number): Promise<void> {
+    const session = await this.#session();
+    const acknowledged = await session.waitForReplicas(replicas).catch((cause: unknown) => {
+      throw session.isUsable ? cause : inDoubtError(this.#address, cause);
+    });
+    if (acknowledged < replicas) throw replicasError(this.#address, acknowledged);
+  }
+
   async #read(session: RedisSession, isReplacing = false): Promise<Snapshot> {
     const { document } = await this.#poolKeys();
-    const [commit, json, nowMs] = await session.run(READ, [document], [this.#last.commit]);
-    return this.#accept(session, { commit: String(commit), json: textOf(json), nowMs: Number(nowMs) }, isReplacing);
+    return this.#accept(session, readAnswer(await session.run(READ, [document], [this.#last.commit])), isReplacing);
   }
 
   /** The answer as a document, with what the server's own history says about it. */
@@ -179,10 +186,10 @@ export class RedisStore implements Store {
     const parsed = this.#parse(answer, seen);
     if (parsed instanceof DocumentError && !isReplacing) throw this.#corrupt(parsed);
     const snapshot = parsed instanceof DocumentError ? await this.#setAside(session, answer, parsed) : parsed;
-    const isMissing = answer.commit === "";
+    const isMissing = answer.commit === "" && answer.json === undefined;
     const isOlder = snapshot.unreadable === undefined && snapshot.revision < seen.revision;
     const isLost = isOlder || (isMissing && (await this.#hasListeners(session)));
-    const server = this.#watch.judge(session.server, snapshot.document.server, { isLost, isMissing });
+    const server = this.#watch.judge({ ...session.server, ...answer }, snapshot.document.server, { isLost, isMissing });
     if (snapshot.unreadable === undefined) this.#last = snapshot;
     if (server === snapshot.document.server) return snapshot;
     return { ...snapshot, document: { ...snapshot.document, server }, isGraceNew: server.grace_until !== undefined };
@@ -190,7 +197,7 @@ export class RedisStore implements Store {
 
   #parse({ commit, json }: Answer, seen: Snapshot): Snapshot | DocumentError {
     if (commit === "" && json === undefined) return NOTHING;
-    if (json === undefined) return seen;
+    if (json === undefined) return commit === seen.commit ? seen : new DocumentError("its field json is missing");
     try {
       const { document, token } = parseDocument(json);
       return { document, commit, revision: token?.revision ?? 0 };
@@ -240,7 +247,7 @@ export class RedisStore implements Store {
       stopListening();
       stopEnd();
     };
-    // It may have been ended meanwhile.
+    // ignoreLoss() may have been called in the meantime.
     if (this.#listening !== listening) listening.stop();
   }
 

@@ -19,9 +19,9 @@ export type PoolKeys = {
   readonly seen: string;
   readonly lock: string;
   readonly sequence: string;
-  /** Here every commit is published. */
+  /** The channel on which every commit is announced. */
   readonly notices: string;
-  /** Here those listen who hold something. */
+  /** The channel on which processes that hold ports listen for a loss of data. */
   readonly holding: string;
 };
 
@@ -40,8 +40,22 @@ export function poolKeys(pool: string): PoolKeys {
   };
 }
 
-/** The document as the server answered it; `json` is left out where the caller has that commit already. */
-export type Answer = { readonly commit: string; readonly json: string | undefined; readonly nowMs: number };
+/** The document as the server answered it; `json` is left out if the caller has that commit already. */
+export type Answer = {
+  readonly commit: string;
+  readonly json: string | undefined;
+  readonly nowMs: number;
+  readonly replicationId: string;
+};
+
+export function readAnswer([commit, json, nowMs, replicationId]: readonly unknown[]): Answer {
+  return {
+    commit: String(commit),
+    json: typeof json === "string" ? json : undefined,
+    nowMs: Number(nowMs),
+    replicationId: String(replicationId),
+  };
+}
 
 /**
  * Waits for the turn in the order of arrival, and reads the document with it.
@@ -60,14 +74,14 @@ export async function enterTurn(
   });
   try {
     for (;;) {
-      const [isMine, first, json, nowMs] = await session.run(
+      const [isMine, ...answer] = await session.run(
         ENTER,
         [keys.document, keys.queue, keys.seen, keys.lock, keys.sequence],
         [session.id, known, String(TURN_MS), SESSION_CHANNEL, keys.pool, String(BEGIN_MS + LOOK_MS)],
       );
-      if (isMine === 1) return { commit: String(first), json: textOf(json), nowMs: Number(nowMs) };
+      if (isMine === 1) return readAnswer(answer);
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw timeoutError(address, timeoutMs, Number(first));
+      if (leftMs <= 0) throw timeoutError(address, timeoutMs, Number(answer[0]));
       await wake.within(Math.min(LOOK_MS, leftMs));
     }
   } catch (error) {
@@ -78,15 +92,11 @@ export async function enterTurn(
   }
 }
 
-/** Gives the turn, or the place in the queue, up. A connection that broke gives it up by itself. */
+/** Gives up the turn or the place in the queue. Both end automatically when the connection breaks. */
 export async function leaveTurn(session: RedisSession, keys: PoolKeys): Promise<void> {
   if (!session.isUsable) return;
   const values = [session.id, String(BEGIN_MS), SESSION_CHANNEL, keys.pool];
   await session.run(LEAVE, [keys.queue, keys.seen, keys.lock], values);
-}
-
-export function textOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 /** A wait that ends early when it is called. */
@@ -114,9 +124,9 @@ class Wake {
 function timeoutError(address: RedisAddress, timeoutMs: number, place: number): PortAssignmentTimeoutError {
   const { location } = address;
   return new PortAssignmentTimeoutError({
-    what: `The turn to change the port registry ${location} did not come within ${timeoutMs} ms.`,
+    what: `The lock of the port registry ${location} was not obtained within ${timeoutMs} ms.`,
     state: `This process was number ${place} in the queue. Nothing was changed.`,
-    remedy: "run it again",
+    remedy: "try again",
     registryPath: location,
     lockPath: location,
     timeoutMs,

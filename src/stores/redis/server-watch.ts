@@ -1,4 +1,5 @@
 import type { ServerRecord } from "../document.ts";
+import { timeText } from "../time-text.ts";
 import type { ServerRun } from "./redis-session.ts";
 
 /** How long holders whose connection broke may take to connect again. */
@@ -29,18 +30,24 @@ export class ServerWatch {
   /**
    * The record of the server that a document should carry. Another run of the server, another history of replication, or
    * a document older than one that was seen begins a grace period of one lease: by its end every live holder has
-   * renewed, and so asserted what it holds. Where there is no document and the server has just started, it may have lost
-   * one. With an append-only file that takes a holder which is connected, and connects again at once.
+   * renewed, and so asserted what it holds. If there is no document and the server has just started, it may have lost
+   * one. With an append-only file it can only have lost the last second, whose holders connect again at once, so a shorter
+   * period is enough.
    */
-  judge(run: ServerRun, recorded: ServerRecord | undefined, { isLost, isMissing }: Missing): ServerRecord {
+  judge(
+    run: ServerRun & { readonly replicationId: string },
+    recorded: ServerRecord | undefined,
+    { isLost, isMissing }: Missing,
+  ): ServerRecord {
     const isSame = recorded?.run_id === run.runId && recorded.replication_id === run.replicationId;
     if (isSame && !isLost) return recorded;
     const fresh = { run_id: run.runId, replication_id: run.replicationId };
     if (recorded === undefined && !isMissing && !isLost) return fresh;
     const nowMs = this.now().getTime();
-    const settledAtMs = run.startedAtMs + (run.isPersistent ? RECONNECT_MS : this.#leaseMs);
+    const startedAtMs = Number.isNaN(run.startedAtMs) ? nowMs : run.startedAtMs;
+    const settledAtMs = startedAtMs + (run.isPersistent ? RECONNECT_MS : this.#leaseMs);
     const graceUntil = new Date(isLost || !isMissing ? nowMs + this.#leaseMs : settledAtMs);
     if (graceUntil.getTime() <= nowMs) return fresh;
-    return { ...fresh, grace_until: graceUntil.toISOString().replace("Z", "+00:00") };
+    return { ...fresh, grace_until: timeText(graceUntil) };
   }
 }
