@@ -70,7 +70,7 @@ describe("R4: when all ports are taken", () => {
     machine.engine.isReachable = false;
     const error = await registry.assignPort(machine.project("b"), { waitTimeoutMs: 1_000 }).catch((cause) => cause);
     expect(error).toMatchObject({
-      what: expect.stringMatching(/ are taken, also after a wait of [12] s\.$/),
+      what: expect.stringMatching(/ are taken, also after a wait of [1-9]\d* s\.$/),
       state: expect.stringMatching(/nothing counts as stale: The engine is down\.$/m),
       remedy: expect.stringMatching(/, or wait longer \(--wait, waitTimeoutMs\)$/),
     });
@@ -192,16 +192,15 @@ describe("R14: the queue", () => {
     const machine = await TestRegistry.create(1);
     const registry = machine.open();
     await registry.assignPort(machine.project("a"));
-    const queued = Promise.withResolvers<unknown>();
-    const onWait = () => queued.resolve(machine.json().iris_ports.waiters);
-    const waiting = registry.assignPort(machine.project("b"), { waitTimeoutMs: 300, onWait });
-    const waiters = await queued.promise;
-    await expect(waiting).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
+    const waiting = await waiter(machine.open(), machine.project("b"));
+    const { waiters } = machine.json().iris_ports;
     await registry.releasePort(machine.project("a"));
+    await waiting.assignment;
+    await registry.releasePort(machine.project("b"));
     const { iris_ports, ...rest } = machine.json();
     machine.write({ ...rest, iris_ports: { ...iris_ports, waiters } });
     const timesListed = machine.engine.timesListed;
-    machine.passTime(10_000);
+    machine.passTime(WAIT.waitTimeoutMs + 10_000);
     expect((await registry.assignPort(machine.project("c"))).port).toBe(machine.range[0]);
     expect(machine.engine.timesListed).toBe(timesListed + 1);
   });
@@ -229,10 +228,12 @@ describe("R14: the queue", () => {
     const registry = machine.open();
     // A manual hold, which is not restored in a document that another program has written.
     await registry.assignPort(machine.project("a"), { holder: manualHolder() });
-    const waiting = await waiter(machine.open(), machine.project("b"), { waitTimeoutMs: 200 });
+    const waiting = await waiter(machine.open(), machine.project("b"));
     const { iris_ports, ...rest } = machine.json();
-    await expect(waiting.assignment).rejects.toMatchObject({ code: "PORT_EXHAUSTED" });
     const [place] = iris_ports.waiters;
+    await registry.releasePort(machine.project("a"));
+    await waiting.assignment;
+    await registry.releasePort(machine.project("b"));
     const waiters = [1, 2, 3, 4, 5].map((id) => ({ ...place, id: `${id}`, project: `/${id}` }));
     machine.write({ ...rest, assignments: [], iris_ports: { ...iris_ports, holders: {}, details: {}, waiters } });
     const refused = registry.assignPort(machine.project("c"));
