@@ -74,8 +74,8 @@ export type SharedStore = {
   readonly leaseMs: number;
   /** The server's clock, by its last answer. */
   now(): Date;
-  /** Resolves at the next commit of any process, or after the time. */
-  awaitChange(timeoutMs: number): Promise<void>;
+  /** Resolves when another store has committed since `seen` was read, or after the time. */
+  awaitChange(seen: RegistryDocument, timeoutMs: number): Promise<void>;
   /**
    * Calls `listener` when another process finds that the server lost the document, and when the connection to the server
    * ends. Callers repeat this from time to time, because the connection may be another one by then.

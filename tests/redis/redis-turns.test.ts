@@ -83,3 +83,26 @@ test("a process whose turn does not come in time learns its place and leaves the
   expect(await waiting()).toBe(0);
   await turn.end();
 });
+
+test("a waiter is told of a commit that came before it listened", async () => {
+  const { stores } = await contenders();
+  const [first, second] = stores;
+  const seen = await second.update(async (document) => ({ document: { ...document }, result: document }));
+  await first.update(async (document) => ({ document: { ...document }, result: undefined }));
+  // Much longer than a test may take.
+  await second.shared.awaitChange(seen, 600_000);
+});
+
+test("a waiter is not told of its own commit", async () => {
+  const { stores } = await contenders();
+  const [first, second] = stores;
+  const seen = await second.update(async (document) => ({ document: { ...document }, result: document }));
+  let isTold = false;
+  const told = second.shared.awaitChange(seen, 600_000).then(() => {
+    isTold = true;
+  });
+  await second.read();
+  expect(isTold).toBe(false);
+  await first.update(async (document) => ({ document: { ...document }, result: undefined }));
+  await told;
+});

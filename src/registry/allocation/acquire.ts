@@ -118,7 +118,7 @@ async function hasNewChance(
     budget.cleaned((await cleanUp(context)).length);
     return true;
   }
-  if (budget.isWaiting) await waitInQueue(context, request, budget, onWait);
+  if (budget.isWaiting) await waitInQueue(context, request, document, budget, onWait);
   else if (isReserved) await delay(QUEUE_POLL_MS);
   else return false;
   return true;

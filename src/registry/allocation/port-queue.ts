@@ -16,10 +16,11 @@ export const QUEUE_POLL_MS = 100;
 /** How often a waiter surveys while the free ports are reserved for earlier waiters, which may not take them. */
 const FAR_LOOK_MS = 500;
 
-/** Takes or keeps a place in the queue, and waits until a port may have become free. */
+/** Takes or keeps a place in the queue, and waits until a port that was taken in `seen` may have become free. */
 export async function waitInQueue(
   context: RegistryContext,
   request: AssignRequest,
+  seen: RegistryDocument,
   budget: WaitBudget,
   onWait: AssignOptions["onWait"],
 ): Promise<void> {
@@ -33,16 +34,22 @@ export async function waitInQueue(
     { isLockOptional: true },
   );
   onWait?.({ position, waitedMs: budget.waitedMs });
-  if (store.shared === undefined) await untilWorthALook(context, ticket, budget);
-  else await store.shared.awaitChange(Math.min(QUEUE_LOOK_MS, budget.leftMs));
+  await untilWorthALook(context, ticket, seen, budget);
 }
 
 /** Reading the document is cheap; the engine is asked and ports are probed only if one may have become free. */
-async function untilWorthALook({ store }: RegistryContext, ticket: WaiterRecord, budget: WaitBudget): Promise<void> {
+async function untilWorthALook(
+  { store }: RegistryContext,
+  ticket: WaiterRecord,
+  seen: RegistryDocument,
+  budget: WaitBudget,
+): Promise<void> {
+  let document = seen;
   let lookAt = performance.now() + QUEUE_LOOK_MS;
   while (budget.isWaiting && performance.now() < lookAt) {
-    await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
-    const document = await store.read();
+    if (store.shared === undefined) await delay(QUEUE_POLL_MS * (0.5 + Math.random()));
+    else await store.shared.awaitChange(document, Math.min(lookAt - performance.now(), budget.leftMs));
+    document = await store.read();
     const free = unassigned(document, ticket.range);
     if (free >= placeOf(document, ticket) || entryOf(document, ticket.project) !== undefined) return;
     if (free > 0) lookAt = Math.min(lookAt, performance.now() + FAR_LOOK_MS);

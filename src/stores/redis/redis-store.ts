@@ -77,7 +77,7 @@ export class RedisStore implements Store {
     this.shared = {
       leaseMs,
       now: () => this.#watch.now(),
-      awaitChange: (timeoutMs) => this.#awaitChange(timeoutMs),
+      awaitChange: (seen, timeoutMs) => this.#awaitChange(seen, timeoutMs),
       listenForLoss: (listener) => this.#listenForLoss(listener),
       ignoreLoss: () => this.#ignoreLoss(),
     };
@@ -222,13 +222,15 @@ export class RedisStore implements Store {
     return Number(count) > 0;
   }
 
-  async #awaitChange(timeoutMs: number): Promise<void> {
+  async #awaitChange(seen: RegistryDocument, timeoutMs: number): Promise<void> {
     const { notices } = await this.#poolKeys();
     const change = Promise.withResolvers<void>();
     const timer = setTimeout(change.resolve, Math.max(1, timeoutMs));
     const stop = await (await this.#session()).listen(notices, () => change.resolve());
     try {
-      await change.promise;
+      // A commit that came before it listened is not announced to it. Our own, which queued a waiter, keeps the records.
+      const { assignments } = await this.read();
+      if (assignments === seen.assignments) await change.promise;
     } finally {
       clearTimeout(timer);
       stop();
