@@ -54,6 +54,8 @@ export default defineConfig({
     // Generous: the machines are shared, and no test is about time.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    // A condition may take long on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     retry: 0,
     // The tests mostly wait for other processes.
     maxWorkers: Math.max(4, availableParallelism()),

@@ -172,7 +172,7 @@ describe("R14: the queue", () => {
     await queued.promise;
     const [place] = machine.json().iris_ports.waiters;
     expect(place.holder).toMatchObject({ kind: "process", process: { pid: process.pid } });
-    expect(Date.parse(place.holder.expires_at) - machine.now.getTime()).toBeGreaterThan(WAIT.waitTimeoutMs - 1_000);
+    expect(Date.parse(place.holder.expires_at) - machine.now.getTime()).toBeGreaterThan(0);
     await registry.releasePort(machine.project("a"));
     await assignment;
   });
