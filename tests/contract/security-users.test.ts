@@ -110,7 +110,9 @@ describe.skipIf(!CAN_BE_OTHERS)("D6: between users of one host", () => {
     const range = await freePorts(20);
     const path = join(directoryOf({ uid: 0, gid: SHARED_GROUP }, 0o2770), "port-registry.json");
     const users = Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? ALICE : BOB));
-    const answers = await Promise.all(users.map((user, index) => askAs(user, path, range, "assign", `/p/${index}`)));
+    const answers = await Promise.all(
+      users.map((user, index) => askAs(user, path, range, "assign", `/p/${index}`, "60000")),
+    );
     const ports = answers.map(({ port, message }) => port ?? message);
     expect([...new Set(ports)]).toEqual(ports);
     for (const port of ports) expect(port).toBeTypeOf("number");
