@@ -31,7 +31,7 @@ export function ignoreSignals(): void {
 }
 
 const NOT_FINISHED =
-  "The port may not have been released and the container not removed; the next job on this host does both.";
+  "The port may not have been released and the container may remain; the next job on this host reclaims both.";
 
 /** Runs Node, for a limited time. Undefined after a success, else why there was none. */
 async function runNode(args: readonly string[], timeoutMs: number): Promise<string | undefined> {

@@ -75,7 +75,7 @@ export async function typedStartError(
     new ContainerStartError({
       what: `A container of the image ${image} could not be started.`,
       state: `The reason: ${engineWords(error)}`,
-      remedy: "fix that, then start it again",
+      remedy: "resolve that, then start the container again",
       cause: error,
     })
   );

@@ -14,7 +14,7 @@ const LONGEST_PATH = 32_767;
  * The owner of a port: an absolute path with symbolic links resolved, without trailing slash, with a capital drive letter.
  * The directory need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory.
  * @param base what a relative path is resolved against; default: the working directory
- * @throws InvalidArgumentError when it is empty, has control characters or is written for a shell, or `IRIS_PORTS_PROJECT`
+ * @throws InvalidArgumentError when it is empty, has control characters or shell syntax, or `IRIS_PORTS_PROJECT`
  * is relative
  */
 export function canonicalProject(project?: string, base?: string): string {
@@ -108,7 +108,7 @@ export function containerName(key: string, port: number): string {
 function shellProject(argument: string, value: string): InvalidArgumentError {
   const expanded = shellExpanded(value, environment().home);
   return new InvalidArgumentError({
-    what: `${argument} is written for a shell: ${shown(value)}.`,
+    what: `${argument} contains shell syntax: ${shown(value)}.`,
     state: NOT_EXPANDED,
     remedy: isShellPath(expanded) || expanded === "" ? "give the path itself" : `give the path itself: ${expanded}`,
     argument,

@@ -222,7 +222,7 @@ describe("L9: iris-ports up", () => {
     await run("up", image);
     const { containerName } = (await sandbox.json("port")) as PortAssignment;
     expect((await run(...giveBack)).stderr).toBe(
-      `Still there, and may use port ${range[0]}: container ${containerName} (running)\n`,
+      `Port ${range[0]} may still be in use by container ${containerName} (running)\n`,
     );
     expect(await sandbox.json("list")).toEqual([]);
     const down = await run("down");
@@ -714,7 +714,9 @@ describe("L9: iris-ports up", () => {
       const { exitCode, stderr } = await run("down");
       expect({ exitCode, stderr }).toEqual({
         exitCode: 8,
-        stderr: expect.stringMatching(/was not started by `iris-ports up`[\s\S]*docker stop (\S+) && docker rm \1\n/),
+        stderr: expect.stringMatching(
+          /was not made by iris-ports with this registry[\s\S]*docker stop (\S+) && docker rm \1\n/,
+        ),
       });
       expect((await dockerCli(["inspect", containerName])).exitCode).toBe(0);
       expect(await run("open", "--print")).toMatchObject({

@@ -50,7 +50,7 @@ export function otherPortError(
   });
 }
 
-/** A start asks by number for a port, while the project's container, whose port was released, is on another. */
+/** A port is asked for by number while the project's container, whose port was released, is on another one. */
 export function otherContainerError(
   container: PortOccupant,
   { projectPath, instance, preferredPort = container.port }: AssignRequest,
@@ -124,7 +124,7 @@ export function nameListener(occupant: PortOccupant): PortOccupant {
     : occupant;
 }
 
-/** A project was to be released while live processes or jobs hold its port. */
+/** A port was to be released, or an IRIS stopped, while live processes or jobs hold the project's port. */
 export function inUseError(
   { projectKey, projectPath, instance, port }: PortAssignment,
   users: readonly Holder[],
@@ -132,10 +132,12 @@ export function inUseError(
   refused: "release" | "down" = "release",
 ): PortConflictError {
   const command = commandText([refused, ...projectWords(projectPath, instance), "--force"], registryPath);
+  const isDown = refused === "down";
+  const what = isDown ? `The IRIS on port ${port} was not stopped` : `Port ${port} was not released`;
   return new PortConflictError({
-    what: `Port ${port} was not released: project ${projectKey} is in use.`,
+    what: `${what}: project ${projectKey} is in use.`,
     state: users.map((user) => `  held by ${describeHolder(user)}`).join("\n"),
-    remedy: `wait until they end, or release the port anyway: ${command}`,
+    remedy: `wait until these holders end, or ${isDown ? "stop it" : "release the port"} anyway: ${command}`,
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });

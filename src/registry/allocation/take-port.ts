@@ -95,7 +95,7 @@ async function firstFree(view: AssignView, now: Date): Promise<number | AssignOu
 }
 
 async function preferred(port: number, view: AssignView, now: Date): Promise<number | AssignOutcome> {
-  const made = view.request.holder.usesContainer ? madeContainer(view) : undefined;
+  const made = madeContainer(view);
   if (made !== undefined && made.port !== port) return { kind: "other-container", container: made };
   const occupant = await firstOccupant(port, view);
   if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };
