@@ -39,7 +39,7 @@ const KEYS = new Map<string, Key>([
   ],
 ]);
 
-/** What `--filter KEY=VALUE` lets through; several of one key are alternatives. @throws InvalidArgumentError */
+/** The condition of `--filter KEY=VALUE`; several values of one key are alternatives. @throws InvalidArgumentError */
 export function filterOf(texts: readonly string[] = []): (assignment: ListedAssignment) => boolean {
   const filters = Map.groupBy(texts.map(parse), ({ key }) => key);
   return (assignment) =>

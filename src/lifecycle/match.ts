@@ -68,7 +68,7 @@ async function otherImage(
   return [`image (${found.imageName} instead of ${wanted})`];
 }
 
-/** An image without a tag is the one with the tag `latest`; one without a registry is Docker Hub's. */
+/** A name without a tag means the tag `latest`; a name without a registry means Docker Hub. */
 function fullReference(image: string): string {
   const [path = "", ...digest] = image.replace(/^docker\.io\/(library\/)?/, "").split("@");
   const isTagged = digest.length > 0 || /:[^/]*$/.test(path);

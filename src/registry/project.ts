@@ -29,12 +29,12 @@ export function canonicalProject(project?: string, base?: string): string {
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters", RENAME);
-  // As a relative path it would silently be another project.
+  // Taken as a relative path, it would silently name another project.
   if (isShellPath(value)) throw shellProject(argument, value);
   // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
   const real = canonicalPath(fullPath(value, base));
-  // Two directories whose names differ only in such bytes would be one project.
+  // Two directories whose names differ only in such bytes would count as one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
   return real;
 }
@@ -45,7 +45,7 @@ export function canonicalPath(path: string): string {
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
-/** A project as its assignment names it: fixed when the port was taken, whatever becomes of the directory. */
+/** A project as its assignment names it: fixed when the port was taken, even if the directory is moved or deleted later. */
 export type KnownProject = {
   /** Canonical absolute path, without the instance. */
   readonly projectPath: string;

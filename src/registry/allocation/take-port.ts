@@ -53,7 +53,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   };
 }
 
-/** Notes the engine's ID for the next processes. Those that ended are forgotten. */
+/** Notes the engine's ID, so that later processes need not ask for it, and forgets earlier starts of the same engine. */
 function withEngine(document: RegistryDocument, { engine }: Survey): RegistryDocument {
   if (!engine.isReachable || engine.incarnation === undefined) return document;
   const { incarnation, id } = engine;
