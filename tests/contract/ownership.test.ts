@@ -124,9 +124,13 @@ describe("S5: after a release, in another range,", () => {
       const machine = await TestRegistry.create(2);
       const idle = await IdleProcess.start();
       const { assignment, container } = await madeBy(machine, idle);
-      await machine.open().releasePort(machine.project("a"));
       const holder = await uniqueProcessHolder({ usesContainer });
       const demand = { holder, preferredPort: machine.range[1] };
+      await expect(machine.open().assignPort(machine.project("a"), demand)).rejects.toMatchObject({
+        code: "PORT_CONFLICT",
+        remedy: expect.stringContaining("stop the container first: npx iris-ports down "),
+      });
+      await machine.open().releasePort(machine.project("a"));
       await expect(machine.open().assignPort(machine.project("a"), demand)).rejects.toMatchObject({
         code: "PORT_CONFLICT",
         occupant: { kind: "container", name: container.name, port: assignment.port },

@@ -371,7 +371,7 @@ describe("L9: iris-ports up", () => {
     for (const pull of ["missing", "never"])
       expect(await run("up", other, "--pull", pull)).toMatchObject({
         exitCode: 8,
-        stderr: expect.stringMatching(`was started with another image \\(${image} instead of ${other}\\)`),
+        stderr: expect.stringMatching(`does not have the requested image \\(${image} instead of ${other}\\)`),
       });
     expect((await run("up", other, "--pull", "always")).stderr).toContain("could not be pulled");
     await docker("stop", "--time", "0", ...(await containers()));
@@ -535,7 +535,7 @@ describe("L9: iris-ports up", () => {
     await test.ended();
     expect(await run("up", image, "--container-option", "--memory=1g")).toMatchObject({
       exitCode: 8,
-      stderr: expect.stringContaining("was started with another container options"),
+      stderr: expect.stringContaining("does not have the requested container options"),
     });
   });
 

@@ -40,7 +40,12 @@ export const decideAssignment: Decision = async (newest, request, survey, probe,
   if (entry.holders.length === 0 && (await isLost(entry, view, now)))
     return takePort({ ...view, document: withoutEntry(document, entry, now) }, now);
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
-    return refuse({ kind: "other-port", assignment, isForeign: isForeignEntry(entry) });
+    return refuse({
+      kind: "other-port",
+      assignment,
+      isForeign: isForeignEntry(entry),
+      isContainerUsed: entry.holders.some(({ usesContainer }) => usesContainer),
+    });
   return join(entry, view, now);
 };
 

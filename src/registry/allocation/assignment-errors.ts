@@ -14,6 +14,7 @@ type Asked = {
   readonly registryPath?: string;
   /** The project's entry is the Python tool's, which keeps its port. */
   readonly isForeign?: boolean | undefined;
+  readonly isContainerUsed?: boolean;
 };
 
 const FOREIGN = "The entry of this directory was made by the Python tool iris-devtester.";
@@ -38,13 +39,16 @@ export function conflictError(port: number, found: PortOccupant, asked: Asked = 
 export function otherPortError(
   assignment: PortAssignment,
   preferredPort: number,
-  { registryPath, isForeign }: Asked = {},
+  { registryPath, isForeign, isContainerUsed }: Asked = {},
 ): PortConflictError {
-  const release = releaseCommand(assignment.projectPath, assignment.instance, registryPath);
+  const { projectPath, instance } = assignment;
+  const freeing = isContainerUsed
+    ? stopContainer(projectPath, instance, registryPath)
+    : `release it first: ${releaseCommand(projectPath, instance, registryPath)}`;
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project already holds port ${assignment.port}.`,
     state: `${isForeign ? `${FOREIGN} ` : ""}Project ${assignment.projectKey} keeps port ${assignment.port}.`,
-    remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : `release it first: ${release}`}`,
+    remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : freeing}`,
     port: preferredPort,
     occupant: { kind: "assignment", port: assignment.port, name: assignment.projectKey },
   });
@@ -56,11 +60,10 @@ export function otherContainerError(
   { projectPath, instance, preferredPort = container.port }: AssignRequest,
   registryPath: string,
 ): PortConflictError {
-  const down = commandText(["down", ...projectWords(projectPath, instance)], registryPath);
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project's container ${container.name} is on port ${container.port}.`,
     state: "Nothing was assigned.",
-    remedy: `use port ${container.port}, or stop the container first: ${down}`,
+    remedy: `use port ${container.port}, or ${stopContainer(projectPath, instance, registryPath)}`,
     port: preferredPort,
     occupant: container,
   });
@@ -141,6 +144,10 @@ export function inUseError(
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });
+}
+
+function stopContainer(projectPath: string, instance: string | undefined, registryPath: string | undefined): string {
+  return `stop the container first: ${commandText(["down", ...projectWords(projectPath, instance)], registryPath)}`;
 }
 
 /** The command that releases a project's port. */

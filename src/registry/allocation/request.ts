@@ -92,7 +92,13 @@ export type AssignOutcome =
       readonly isForeign?: boolean;
     }
   /** The project holds another port than the preferred one. */
-  | { readonly kind: "other-port"; readonly assignment: PortAssignment; readonly isForeign: boolean }
+  | {
+      readonly kind: "other-port";
+      readonly assignment: PortAssignment;
+      readonly isForeign: boolean;
+      /** True if holders use the project's container, which a release would leave behind. */
+      readonly isContainerUsed: boolean;
+    }
   /** A container that this registry made for the project is on another port than the preferred one. */
   | { readonly kind: "other-container"; readonly container: PortOccupant }
   /** Another project and instance have the same key. */
