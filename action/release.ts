@@ -40,7 +40,7 @@ export async function release(timeoutMs = TIMEOUT_MS, summaryMs = SUMMARY_MS): P
   }
 }
 
-const NOT_RELEASED = "The port may not have been released; the next job on this host does it";
+const NOT_RELEASED = "The port may not have been released; the next job on this host reclaims it";
 
 async function releaseBy(deadline: number, claim: Claim): Promise<void> {
   const known: KnownFailures = new Set([readFailure()]);
@@ -57,7 +57,9 @@ async function releaseBy(deadline: number, claim: Claim): Promise<void> {
 
 async function releaseClaim(open: OpenRegistry, claim: Claim, known: KnownFailures): Promise<GivenBack> {
   if (!(await endOrphanedMain(claim.main)))
-    warn(`The step's main process ${claim.main.pid} does not end; what it takes from now on is not released.`);
+    warn(
+      `The step's main process ${claim.main.pid} did not end; a port or container that it takes from now on is not released.`,
+    );
   const given = await giveBack(open, claim, known);
   if (given.isComplete && given.assignments.length === 0 && given.removedContainers.length === 0)
     info("iris-ports: this step holds no port, so there is nothing to release.");

@@ -17,7 +17,7 @@ export async function findDemoImage(): Promise<DemoImage> {
   if (isHere) return { name, isStandin: false, why: `IRIS is ${name}, which the engine has.` };
   const problem = await pull(name);
   if (problem === undefined) return { name, isStandin: false, why: `IRIS is ${name}, pulled just now.` };
-  const why = `IRIS is played by a stand-in, because ${name} cannot be pulled: ${problem}`;
+  const why = `A stand-in is used instead of IRIS, because ${name} cannot be pulled: ${problem}`;
   return { name: await ensureStandin(), isStandin: true, why };
 }
 

@@ -53,11 +53,11 @@ async function demo(): Promise<void> {
   screen.step("A second process starts IRIS in the project shop");
   const guest = launch(image, shop);
   const joined = await screen.waitFor("Waiting for it", reported("shop", guest));
-  screen.claim("It joined the container that runs.", joined.id === first.id && joined.port === first.port);
+  screen.claim("It joined the running container.", joined.id === first.id && joined.port === first.port);
   await screen.waitFor("The first process of shop stops", makers.shop.stop());
   screen.claim("The container stays for the second one.", await isRunning(first.id));
   await screen.waitFor("The second process of shop stops", guest.stop());
-  screen.claim("The last one has removed it.", !(await isRunning(first.id)));
+  screen.claim("The last one removed it.", !(await isRunning(first.id)));
 
   screen.step("shop starts again");
   const again = launch(image, shop);
@@ -70,7 +70,7 @@ async function demo(): Promise<void> {
   const heir = launch(image, shop);
   const reclaimed = await screen.waitFor("Waiting for the next start", reported("shop", heir));
   screen.claim(`The next start reclaimed port ${screen.strong(first.port)}.`, reclaimed.port === first.port);
-  screen.claim("What was left behind is gone.", !(await isRunning(restarted.id)));
+  screen.claim("The container that was left behind is gone.", !(await isRunning(restarted.id)));
 }
 
 let cleaning: Promise<void> | undefined;

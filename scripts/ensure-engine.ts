@@ -12,8 +12,8 @@ const PACKAGES = ["docker.io", "iptables", "busybox-static"];
 const START_TIMEOUT_MS = 60_000;
 
 /**
- * Makes sure that a container engine answers, and returns its version: one that runs is used as it is; as root on
- * Debian or Ubuntu one is installed and started. Says on stderr what it does to the machine.
+ * Makes sure that a container engine answers, and returns its version: a running engine is used as it is; as root on
+ * Debian or Ubuntu, an engine is installed and started if there is none. Says on stderr what it does to the machine.
  * @throws ContainerEngineError with what to do, if it may not or cannot start one
  */
 export async function ensureEngine(): Promise<string> {

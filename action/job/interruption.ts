@@ -2,7 +2,7 @@ import { constants } from "node:os";
 
 const LOOK_EVERY_MS = 500;
 
-/** The step must stop. */
+/** Thrown when the step must stop. */
 export class InterruptedError extends Error {
   readonly exitCode: number;
 

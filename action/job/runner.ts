@@ -4,7 +4,7 @@ import { identifyProcess } from "../../src/registry/host/process-identity.ts";
 
 /**
  * The process that started this step. Read when the module is loaded, before anything else: when the runner dies, its
- * children are handed to another process, which would then be taken for the runner.
+ * children get another parent process, which would then be mistaken for the runner.
  */
 const PARENT_PID = process.ppid;
 

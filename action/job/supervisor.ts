@@ -23,17 +23,17 @@ export async function supervise(script: string, timeoutMs: number): Promise<void
 }
 
 /**
- * A machine that shuts down, or a terminal that interrupts or leaves its runner, signals every process. Post is the last
- * one that can release, and it ends within its time limit anyway.
+ * A machine that shuts down, or a terminal that interrupts or leaves its runner, signals every process. Signals are ignored,
+ * because post is the last step that can release the port, and it ends within its time limit anyway.
  */
 export function ignoreSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 }
 
 const NOT_FINISHED =
-  "The port may not have been released and the container not removed; the next job on this host does both.";
+  "The port may not have been released and the container may remain; the next job on this host reclaims both.";
 
-/** Runs Node, for a limited time. Undefined after a success, else why there was none. */
+/** Runs Node for a limited time. Undefined if it succeeded, else the reason of its failure. */
 async function runNode(args: readonly string[], timeoutMs: number): Promise<string | undefined> {
   try {
     const child = spawn(process.execPath, args, { stdio: "inherit", windowsHide: true });

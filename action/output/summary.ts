@@ -42,7 +42,7 @@ function summaryRows({ claim, outcome, given, cleaned }: SummaryFacts): [string,
   ];
 }
 
-const UNFINISHED = "not finished; the next job on this host does it";
+const UNFINISHED = "not finished; left to the next job on this host";
 
 function cleanedText(cleaned: readonly ListedAssignment[]): string {
   return cleaned.map((stale) => `${cell(stale.projectKey)} (${stale.port})`).join(", ") || "nothing";

@@ -46,7 +46,7 @@ export function exitCodeOfSignal(signalNumber: number): number {
 export const EXIT_CODES_HELP = `
 Exit codes:
   0    done
-  1    unexpected error; status: not running or starting; session: refused; open: no browser; env --check: out of date
+  1    unexpected error; status: IRIS is not running; session: refused; open: no browser; env --check: out of date
   2    wrong usage or value
   3    no port is free (PORT_EXHAUSTED)
   4    the port is in use (PORT_CONFLICT)

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addCommand, option, PROJECT, type Program, repeated } from "./commands.ts";
 
-/** The commands that run IRIS without any JavaScript of one's own. */
+/** The commands that run IRIS for projects without JavaScript. */
 export function addIrisCommands(context: Program): void {
   const { onExitCode } = context;
   addUp(context);
@@ -37,7 +37,7 @@ export function addIrisCommands(context: Program): void {
     );
   addCommand(context, {
     name: "logs",
-    summary: "show what the project's IRIS has written",
+    summary: "show the log of the project's IRIS",
     examples: [
       ["iris-ports logs -f", "until Ctrl-C"],
       ["iris-ports logs --tail 50", "the last lines"],
@@ -104,7 +104,7 @@ function addUp(context: Program): void {
     .addOption(
       repeated(
         "--env <name=value>",
-        "a variable for the container; NAME alone takes the value that it has here; may be repeated",
+        "an environment variable for the container; NAME alone passes on its value from here; may be repeated",
       ),
     )
     .addOption(

@@ -39,7 +39,7 @@ const KEYS = new Map<string, Key>([
   ],
 ]);
 
-/** What `--filter KEY=VALUE` lets through; several of one key are alternatives. @throws InvalidArgumentError */
+/** The condition of `--filter KEY=VALUE`; several values of one key are alternatives. @throws InvalidArgumentError */
 export function filterOf(texts: readonly string[] = []): (assignment: ListedAssignment) => boolean {
   const filters = Map.groupBy(texts.map(parse), ({ key }) => key);
   return (assignment) =>
@@ -55,7 +55,7 @@ function parse(text: string) {
   if (known === undefined)
     throw invalid(
       text,
-      `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale.`,
+      `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale`,
     );
   const { matches, value: [pattern, description] = [/^/, ""] } = known;
   if (!pattern.test(value)) throw invalid(text, `${key}=VALUE, where VALUE is ${description}`);

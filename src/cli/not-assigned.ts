@@ -4,7 +4,7 @@ import type { PortRegistry } from "../registry/registry.ts";
 import { commandText, projectWords, shellQuoted } from "../settings/command-text.ts";
 import { enclosingProject, enclosingText } from "./enclosing-project.ts";
 
-/** The error of a command that needs the project's port, if there is none. */
+/** The error of a command that needs a project's port when the project has none. */
 export async function notAssigned(
   registry: PortRegistry,
   project: string | undefined,

@@ -80,7 +80,7 @@ function addEnv(context: Program): void {
     name: "env",
     summary: "print a project's port for tools to read, or write it into their files; assigns one if there is none",
     examples: [
-      ['eval "$(iris-ports env)"', "IRIS_PORT and the like in this shell"],
+      ['eval "$(iris-ports env)"', "sets IRIS_PORT and the other variables in this shell"],
       ["iris-ports env --write .env --write .vscode/settings.json", "for docker compose and VS Code"],
     ],
   })

@@ -19,7 +19,7 @@ export function openRegistryAndEngine(options: GlobalOptions): RegistryAndEngine
 export type ServedWebPort = {
   readonly container?: string;
   readonly webPort?: number | undefined;
-  /** The engine could not be asked, so that the assigned web port may not be the one that works. */
+  /** Set if the engine could not be asked; the assigned web port may then not be the published one. */
   readonly warning?: string;
 };
 

@@ -7,6 +7,5 @@ export function reportStillRunning({ evidence, port }: ListedAssignment): void {
   const users = evidence
     .filter(({ kind, verdict }) => verdict === "alive" && (kind === "container" || kind === "holder"))
     .filter(({ text }) => !text.startsWith("manual"));
-  for (const { text } of users)
-    standardError().write(`${plainText(`Still there, and may use port ${port}: ${text}`)}\n`);
+  for (const { text } of users) standardError().write(`${plainText(`Port ${port} may still be in use by ${text}`)}\n`);
 }

@@ -122,8 +122,8 @@ export class IrisRegistryContainer extends RegistryContainer {
   }
 
   /**
-   * Keeps IRIS's databases and configuration in a directory of this machine, which is created if it does not exist, or in a volume of
-   * the engine. `stop()` then shuts IRIS down before it removes the container: a killed IRIS loses its last writes.
+   * Keeps IRIS's databases and configuration in a directory of this machine, which is created if it does not exist, or in a
+   * volume of the engine. `stop()` then shuts IRIS down before it removes the container: a killed IRIS loses its last writes.
    * @param directoryOrVolume a path with a slash, or the name of a volume
    * @throws InvalidArgumentError when IRIS, whose uid is 51773, could not write to the directory
    */
@@ -159,7 +159,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     await initScriptsDone(container, this.startupTimeoutMs);
   }
 
-  /** The user's own wait strategy replaces the wait for the log line; the session is tried after it. */
+  /** A wait strategy of the user replaces the wait for the log line; a session is tried in either case. */
   protected override readiness(host: TestcontainersHost, waitStrategy: WaitStrategy | undefined): WaitStrategy {
     return new IrisWaitStrategy(host, this.#setup, waitStrategy);
   }
@@ -194,7 +194,7 @@ export class IrisRegistryContainer extends RegistryContainer {
     this.withEnvironment({ [variable.name]: variable.value });
   }
 
-  /** Another merge file or data directory would silently take the place of the one that a method was given. */
+  /** With another value, IRIS would silently ignore the merge file or data directory that a method was given. */
   #checkVariable({ name, value, method }: OwnVariable): void {
     const set = this.environment[name];
     if (set === undefined || set === value) return;

@@ -17,7 +17,7 @@ import { StartedRegistryContainer } from "./started-registry-container.ts";
  * ```
  */
 export class RegistryContainer extends ProjectContainer {
-  /** @param containerPort the port inside the container; default: the only one that the image exposes */
+  /** @param containerPort the port inside the container; default: the only port that the image exposes */
   constructor(image: string, containerPort?: number) {
     super(checkText(image, "image"));
     if (containerPort !== undefined) this.settings.containerPort = checkPort(containerPort, "containerPort");
@@ -44,20 +44,20 @@ export class RegistryContainer extends ProjectContainer {
     return this;
   }
 
-  /** The registry, or the path of its document. @default `IRIS_PORT_REGISTRY`, else the one of this user */
+  /** The registry, or the path of its document. @default `IRIS_PORT_REGISTRY`, else this user's registry */
   withRegistry(registry: PortRegistry | string): this {
     const isRegistry = registry === undefined || registry instanceof PortRegistry;
     this.settings.registry = isRegistry ? registry : checkText(registry, "registry");
     return this;
   }
 
-  /** The ports to choose from: first and last, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
+  /** The ports to choose from: `[first, last]`, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
   withPortRange(portRange: readonly [number, number] | string): this {
     this.settings.portRange = portRange;
     return this;
   }
 
-  /** Exactly this host port, even outside the range. A port that is taken is a PortConflictError; there is no fallback. */
+  /** Demands exactly this host port, even outside the range. `start()` throws a PortConflictError if the port is taken. */
   withPort(port: number): this {
     this.settings.preferredPort = checkPort(port, "port");
     return this;
@@ -73,15 +73,15 @@ export class RegistryContainer extends ProjectContainer {
     return this;
   }
 
-  /** No project and no registry: the host port is the container port, and nothing is written. */
+  /** Uses no project and no registry: the host port is the container port, and nothing is written. */
   withoutPortRegistry(): this {
     this.settings.isRegistryUsed = false;
     return this;
   }
 
   /**
-   * The container outlives this process, and the next start of the project finds it on the same port. `stop()` of its last
-   * user removes it. Has no effect with `TESTCONTAINERS_REUSE_ENABLE=false`.
+   * The container outlives this process, and the next start of the project joins it on the same port. It is removed when its
+   * last user calls `stop()`. Has no effect with `TESTCONTAINERS_REUSE_ENABLE=false`.
    * @example
    * ```ts
    * import { IrisRegistryContainer } from "iris-ports";

@@ -34,7 +34,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
 
   /** Made by `IrisRegistryContainer.start()`. */
   constructor(use: ContainerUse, login: IrisLogin) {
-    // A killed IRIS loses what it wrote last; that matters only where the data is kept.
+    // A killed IRIS loses its last writes, which matters only if its data is kept.
     super(use, async (isRemoved) => {
       if (!isRemoved || (await hasDurableData(use))) await shutDown(use.container);
     });
@@ -43,9 +43,9 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   }
 
   /**
-   * The host port of the web server: the registry's with `withWebPort()`, else a random one. A random one changes with every
-   * start of the container; if another user restarts it, this object does not learn of it. Only Community editions have a
-   * web server.
+   * The host port of the web server: from the registry with `withWebPort()`, else a random port. A random port changes whenever
+   * the container is started; if another user restarts it, this object still returns the old port. Only Community editions
+   * have a web server.
    * @throws ContainerMismatchError when the joined container does not publish the web port
    */
   getWebPort(): number {
@@ -92,7 +92,7 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   /**
    * Runs SQL in ODBC mode (a date is `2026-11-28`) and returns the rows of the last statement that has any.
    * @param sql one statement; or several, separated by `;` or `GO`, without parameters
-   * @param params the values of its `?`
+   * @param params the values for the `?` of the statement
    * @throws IrisSessionError with SQLCODE and message at the first statement that fails; the ones before it have run
    * @example
    * ```ts

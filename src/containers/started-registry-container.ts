@@ -91,9 +91,10 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
   }
 
   /**
-   * Stops using the container. The last user removes it and releases the port; while others use it, it stays. With
-   * `remove: false` the last user only stops it, and the project keeps the port as long as the container exists. A port
-   * that cannot be released is reported as a process warning, not thrown. Calls that the engine has not answered by then fail.
+   * Stops using the container. The last user removes the container and releases the port; as long as others use the
+   * container, it stays. With `remove: false` the last user only stops the container, and the project keeps the port as long
+   * as the container exists. A failure to release the port is a process warning, not an error. Calls of this object that the
+   * engine has not answered by then fail.
    * @throws ContainerEngineError when the engine does not answer, or refuses to stop it
    */
   override stop(options: Partial<StopOptions> = {}): Promise<StoppedTestContainer> {
@@ -110,7 +111,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return this.#stopped;
   }
 
-  /** Runs a command in the container. A command that is one text is split at its spaces. */
+  /** Runs a command in the container. A command given as one string is split at its spaces. */
   override async exec(command: string | string[], options?: Partial<ExecOptions>): Promise<ExecResult> {
     const client = wholeCharacters(this.#use.host.client.container);
     const words = typeof command === "string" ? command.split(" ") : command;
@@ -118,14 +119,14 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     return await requests.during(() => client.exec(client.getById(this.getId()), words, options));
   }
 
-  /** The log of the container, which goes on until it ends. */
+  /** The log of the container as a stream, which ends with the container. */
   override logs(options?: Parameters<AbstractStartedContainer["logs"]>[0]): Promise<Readable> {
     return this.#use.requests.during(() => super.logs(options));
   }
 
   /**
-   * Restarts the container for all of its users, and waits until it is ready. Its port stays; random host ports change, which
-   * the objects of other users do not learn.
+   * Restarts the container for all of its users, and waits until it is ready. Its port stays the same; random host ports
+   * change, and the objects of other users still return the old ones.
    * @throws ContainerStartError when it does not become ready again
    * @throws ContainerEngineError when the engine does not answer, or there is no such container any more
    */
@@ -142,7 +143,7 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
     // Otherwise containers made from the image would count as the project's container and be removed as such.
     const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
     const changes = [...blanks, ...(checkOptions(options).changes ?? [])];
-    // The engine pauses the container for it.
+    // The engine pauses the container while it makes the image.
     return await whileRestarting(this.#use, () => this.#ask(() => super.commit({ ...options, changes })));
   }
 
@@ -188,8 +189,8 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
       await this.#beforeEnd?.(options.remove ?? this.#use.isRemovedByStop);
       return await withinTime({ timeoutMs, late }, () => super.stop(options));
     } catch (error) {
-      // Another process has removed the container or is removing it. The container that replaced it may have lost its
-      // users.
+      // Another process has removed the container or is removing it. If another container has replaced it, that one may have
+      // lost its users.
       if (isMissing(error) || isInTheWay(error)) {
         if (lease !== undefined) await removeProjectContainer(host, lease);
         return this.#left();

@@ -23,7 +23,7 @@ export type DockerCommandEngineOptions = {
   readonly labels: readonly string[];
   /** False if published ports do not open in the network of this process. @default true */
   readonly isHostShared?: boolean | undefined;
-  /** The engine's address if it is known already: the environment may name another by now. */
+  /** The engine's address, if it is known already: the environment may name another engine by now. */
   readonly address?: EngineAddress | undefined;
 };
 
@@ -38,7 +38,7 @@ export class DockerCommandEngine implements ContainerEngine {
     this.#options = options;
   }
 
-  /** For starting containers. @throws ContainerEngineError when the configured address is invalid */
+  /** The same engine, for starting containers. @throws ContainerEngineError when the configured address is invalid */
   get host(): DockerCommandHost {
     this.#host ??= new DockerCommandHost(new DockerCommand(this.#options.address));
     return this.#host;
@@ -135,7 +135,7 @@ export class DockerCommandEngine implements ContainerEngine {
 
   /**
    * The ports that stopped containers will take when they are started. A container that has been removed meanwhile is
-   * left out; one that the engine cannot describe in time must not hide the others.
+   * left out; a container that the engine cannot describe in time must not hide the others.
    */
   async #inspect(ids: readonly string[]): Promise<PortsById> {
     const known = new Map([...this.#boundPorts].filter(([id]) => ids.includes(id)));

@@ -38,7 +38,7 @@ export function engineError(endpoint: string, error: unknown, source?: string): 
     case "EACCES":
     case "EPERM":
       return new ContainerEngineError({
-        what: `This user may not talk to the container engine at ${endpoint}.`,
+        what: `This user has no permission to use the container engine at ${endpoint}.`,
         state: words,
         remedy:
           'join the group that owns the socket (`sudo usermod -aG docker "$USER"`, then log in again), or set DOCKER_HOST',

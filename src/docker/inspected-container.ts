@@ -19,7 +19,7 @@ export type InspectedContainer = {
   readonly imageId: string;
   /** The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   readonly state: string;
-  /** The process of the container exists; also true for one that is paused. */
+  /** True if the process of the container exists, also if the container is paused. */
   readonly isRunning: boolean;
   readonly exitCode: number;
   readonly isOutOfMemory: boolean;
@@ -27,7 +27,7 @@ export type InspectedContainer = {
   readonly isUnhealthy: boolean;
   /** The time of the start as the engine writes it; different after every start. */
   readonly startedAt: string;
-  /** When it ended last; undefined for one that never has. */
+  /** When the container ended last; undefined if it never has. */
   readonly finishedAt: Date | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Its environment and that of its image, as `NAME=value`. */
@@ -52,7 +52,7 @@ export type ContainerNetwork = {
 export type ImageDetails = {
   readonly id: string;
   readonly exposedPorts: readonly string[];
-  /** A container of the image has them as well, unless it sets its own. */
+  /** A container inherits these unless it sets its own. */
   readonly labels: Readonly<Record<string, string>>;
 };
 
@@ -111,7 +111,7 @@ export function toInspectedContainer(raw: unknown): InspectedContainer {
     isOutOfMemory: State.OOMKilled ?? false,
     isUnhealthy: State.Health?.Status === "unhealthy",
     startedAt: State.StartedAt ?? "",
-    // The engine notes the year 1 for one that has never ended.
+    // The engine reports the year 1 for a container that has never ended.
     finishedAt: finishedAt.getTime() > 0 ? finishedAt : undefined,
     labels: Config.Labels ?? {},
     environment: Config.Env ?? [],

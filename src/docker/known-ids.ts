@@ -10,8 +10,8 @@ const ids = new Map<string, string>();
 
 /**
  * The ID of the engine at an address. The engine is asked only if its ID is not known from an earlier answer to this
- * process, nor in `known`: this is the slowest request, because Docker describes its whole host for it. If the start of an
- * engine does not show, it is asked each time, because another engine may answer at the same address by now.
+ * process, nor in `known`: this is the slowest request, because Docker describes its whole host for it. If starts of an
+ * engine cannot be observed, it is asked each time, because another engine may answer at the same address by now.
  */
 export async function engineIdAt(
   address: EngineAddress,

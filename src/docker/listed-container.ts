@@ -18,8 +18,8 @@ export function isListedContainer(value: unknown): value is ListedContainer {
 }
 
 /**
- * False for a container that does not run, or was disconnected from every network: it is listed without ports, but takes its
- * ports back.
+ * False for a container that does not run, or was disconnected from every network: the list shows no ports for it, but it
+ * takes its ports again when it is started or connected.
  */
 export function isPublishing({ State, Ports, NetworkSettings }: ListedContainer): boolean {
   const networks = Object.keys(NetworkSettings?.Networks ?? { unknown: true });

@@ -4,7 +4,7 @@ import { isInTheWay, isMissing } from "./engine-error-kinds.ts";
 
 const POLL_MS = 50;
 
-/** Who is asked, and for how long. */
+/** The engine, for messages, and the time limit of a removal. */
 export type RemovalLimits = {
   readonly endpoint: string;
   readonly timeoutMs: number;

@@ -1,4 +1,4 @@
-/** A few turns of the event loop. */
+/** Time for a few turns of the event loop, in which a late answer is read. */
 const LAST_READ_MS = 20;
 /** Almost 25 days: Node's timers turn a longer time, such as `Infinity`, into 1 ms. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;

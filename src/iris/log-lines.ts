@@ -33,13 +33,14 @@ export function diagnoseLog(log: string): LogDiagnosis | undefined {
   const known = CAUSES.find(([pattern]) => [wordsOf(fatal), ...causes].some((words) => pattern.test(words)));
   const because = causes.length > 0 ? ` (${causes.slice(-3).join("; ")})` : "";
   const what = `IRIS failed to start: "${wordsOf(fatal)}"${because}.`;
-  return { what, remedy: known?.[1] ?? OTHER_REMEDY };
+  return { what, remedy: known?.[1] ?? LOG_REMEDY };
 }
 
 const LICENSE_REMEDY =
   "use a current image, because the licence in a Community image expires about 150 days after its publication " +
-  `("docker pull ${DEFAULT_IRIS_IMAGE}")`;
-const OTHER_REMEDY = "fix what the last lines of its log report";
+  `(docker pull ${DEFAULT_IRIS_IMAGE})`;
+/** The remedy for a failure that only the container's log explains. */
+export const LOG_REMEDY = "correct what the last lines of its log report";
 
 /** @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=ADOCK_iris_iscmain */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
@@ -47,7 +48,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
     /permission denied|not writable|cannot create|could not create/i,
     "make the directory of ISC_DATA_DIRECTORY, and every file bound into the container, accessible to uid 51773",
   ],
-  [/no space left|I\/O error/i, 'the engine is out of disk space: see "docker system df", free some of it'],
+  [/no space left|I\/O error/i, "free disk space on the engine's host: docker system df shows what uses it"],
   [
     /capabilit/i,
     'IRIS lacks Linux capabilities: grant them, or start 2021 and 2022.1 images with "--check-caps false"',

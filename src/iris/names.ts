@@ -4,7 +4,7 @@ import { hasControlCharacter, shown } from "../settings/checks.ts";
 /**
  * The namespace in capitals, as IRIS keeps it.
  * An existing namespace may have a `%` or `-` in its name; `CREATE DATABASE` refuses a `-` in a new one.
- * @throws InvalidArgumentError unless it is 1-63 of letters, digits, `_` and `-`, beginning with a letter or `%`
+ * @throws InvalidArgumentError unless it is 1 to 63 letters, digits, `_` and `-`, beginning with a letter or `%`
  * @see https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=RSQL_createdatabase
  */
 export function validNamespace(namespace: string): string {
@@ -19,7 +19,7 @@ export function validNamespace(namespace: string): string {
 
 /**
  * The user name, unchanged.
- * @throws InvalidArgumentError unless it is 1-128 of letters, digits and `_ % . @ -`, beginning with a letter, digit, `_` or `%`
+ * @throws InvalidArgumentError unless it is 1 to 128 letters, digits and `_ % . @ -`, beginning with a letter, digit, `_` or `%`
  */
 export function validUsername(username: string): string {
   if (typeof username === "string" && /^[A-Za-z0-9_%][A-Za-z0-9_%.@-]{0,127}$/.test(username)) return username;

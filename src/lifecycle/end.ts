@@ -27,7 +27,7 @@ export async function leaveFailedStart(host: ContainerHost, lease: Lease): Promi
   await lease.release();
 }
 
-/** Undefined also if the engine does not tell; a container that this start created is removed nevertheless. */
+/** Undefined also if the engine does not answer; a container that this start created is removed in any case. */
 async function labelsOf(host: ContainerHost, { registry, assignment }: Lease) {
   try {
     const limits = { timeoutMs: LOOK_TIMEOUT_MS };

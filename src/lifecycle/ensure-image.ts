@@ -25,7 +25,7 @@ export async function ensureImage(
 ): Promise<void> {
   if (pull !== "always") {
     if (await isThere(host, image, signal)) return;
-    if (pull === "never") throw missingImage({ image, words: "it is never to be pulled", isPulled: false, advice });
+    if (pull === "never") throw missingImage({ image, words: "pulling is set to `never`", isPulled: false, advice });
   }
   const { exitCode, stderr } = await runPull(image);
   if (exitCode !== 0) throw missingImage({ image, words: stderr.trim(), isPulled: true, advice });

@@ -8,8 +8,8 @@ import { LABEL_LIFETIME, LABEL_PORT, LABEL_PROJECT, LABEL_REGISTRY } from "../re
 import type { KnownProject } from "../registry/project.ts";
 
 /**
- * The container of an assignment: by its name, else by its labels, because it may have been renamed. Another program may
- * have made one of that name since.
+ * The container of an assignment: by its name, else by its labels, because it may have been renamed. Another program may have
+ * made a container with the former name since.
  */
 export async function findProjectContainer(
   host: ContainerHost,
@@ -49,8 +49,8 @@ export async function isCommitted(
 }
 
 /**
- * True for a running container of the project that a start certainly joins or refuses as it is: it is kept, or its maker
- * lives, so it is no leftover. No image is needed for either.
+ * True for a running container of the project that is not a leftover, because it is kept or its maker is alive. A start joins
+ * it as it is, or refuses it; neither needs the image.
  */
 export async function isSureToStay(
   { state, labels }: Pick<EngineContainer, "state" | "labels">,

@@ -7,10 +7,10 @@ import { IRIS_CPF_MERGE_PATH, IRIS_LICENSE_KEY_PATH } from "../iris/image.ts";
 export type Part = {
   /** Its key in the labels of containers, which must stay the same in later versions: `network`, `login as _system`. */
   readonly name: string;
-  /** How messages call it: `login (user _system)`. @default its name */
+  /** Its name in messages: `login (user _system)`. @default `name` */
   readonly displayName?: string;
   readonly value: unknown;
-  /** The value that the image has anyway; such a part is not noted. */
+  /** The image's own value; a part with this value is not noted. */
   readonly isDefault?: boolean;
 };
 
@@ -28,7 +28,7 @@ export function configurationPart(path: string, read: () => string): Part | unde
   return path === IRIS_CPF_MERGE_PATH ? { name: "CPF merge file", value: joinCpfMerges([read()]) } : undefined;
 }
 
-// Slow enough to prevent guessing passwords from a label by the million, fast enough for a start (about 3 ms).
+// Slow enough (about 3 ms) that passwords cannot be guessed from a label by the million, and fast enough for a start.
 const COST = { N: 2 ** 10, r: 8, p: 1 };
 const DIGEST_BYTES = 9;
 const derive = promisify<string, Buffer, number, typeof COST, Buffer>(scrypt);

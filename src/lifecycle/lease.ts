@@ -10,7 +10,7 @@ import type { PortRegistry } from "../registry/registry.ts";
 import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
-/** Longer than IRIS takes to shut down, be copied into an image and start; after that, a restart counts as abandoned. */
+/** Longer than IRIS takes to shut down, to be committed to an image, and to start. Later, a restart counts as abandoned. */
 const LONGEST_RESTART_MS = 600_000;
 
 /** How a start acquires its assignment. */

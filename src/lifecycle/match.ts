@@ -48,10 +48,10 @@ export async function checkMatch(
       ? commandText(["down", ...projectWords(projectPath, instance)], registryPath)
       : `docker rm --force ${found.name}`;
   throw new ContainerMismatchError({
-    what: `The project's container ${found.name} exists already, and was started with another ${differences.join(", ")}.`,
+    what: `The project's container ${found.name} exists already, but does not have the requested ${differences.join(", ")}.`,
     state: `It serves project ${projectKey} on port ${port}. Nothing was changed.`,
     remedy:
-      "ask for the same in all processes of the project; for a second container beside it, with a port of its own, use " +
+      "request the same in all processes of the project; for a second container with its own port, use " +
       `${wanted.advice.instance}; to replace it, stop it first: ${stop}`,
     containerName: found.name,
   });
@@ -68,7 +68,7 @@ async function otherImage(
   return [`image (${found.imageName} instead of ${wanted})`];
 }
 
-/** An image without a tag is the one with the tag `latest`; one without a registry is Docker Hub's. */
+/** A name without a tag means the tag `latest`; a name without a registry means Docker Hub. */
 function fullReference(image: string): string {
   const [path = "", ...digest] = image.replace(/^docker\.io\/(library\/)?/, "").split("@");
   const isTagged = digest.length > 0 || /:[^/]*$/.test(path);

@@ -10,7 +10,7 @@ export type Reach = {
   readonly isHere: boolean;
   /** The names of the engine's host as this process sees it, the likeliest first. */
   readonly hosts: readonly [string, ...string[]];
-  /** The address of the engine's host that is enough for this process, if the engine tells it. */
+  /** The one address of the engine's host on which this process can reach a port, if the engine reports it. */
   readonly address?: string | undefined;
 };
 
@@ -21,7 +21,7 @@ export type ReachFacts = {
   readonly endpoint: string;
   /** The host that was configured, or that Testcontainers has found. */
   readonly knownHost: string | undefined;
-  /** This process runs in a container, so that the engine's host is another one. */
+  /** True if this process runs in a container, so that the engine's host is another host. */
   readonly isInContainer: boolean;
   /** The networks of that container, if the engine knows it. */
   readonly networks?: readonly Pick<ContainerNetwork, "name" | "gateway">[] | undefined;

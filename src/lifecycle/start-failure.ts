@@ -6,6 +6,7 @@ import { engineWords } from "../docker/engine-error-kinds.ts";
 import { type ErrorText, IrisPortsError } from "../errors/base.ts";
 import { ContainerStartError } from "../errors/errors.ts";
 import { osCode } from "../errors/os-code.ts";
+import { LOG_REMEDY } from "../iris/log-lines.ts";
 import type { Advice } from "./advice.ts";
 
 const debug = createDebug("iris-ports:lifecycle");
@@ -37,8 +38,7 @@ export async function endFailure(
     what: diagnosis?.what ?? `The container ended before it was ready: ${end}.`,
     state: diagnosis && `The engine reports: ${end}.`,
     remedy:
-      diagnosis?.remedy ??
-      (log === undefined ? "check its command and its entry point" : "fix what the last lines of its log report"),
+      diagnosis?.remedy ?? (log === undefined ? "check the command and the entry point of the container" : LOG_REMEDY),
     cause,
   });
 }
@@ -75,7 +75,7 @@ export async function typedStartError(
     new ContainerStartError({
       what: `A container of the image ${image} could not be started.`,
       state: `The reason: ${engineWords(error)}`,
-      remedy: "fix that, then start it again",
+      remedy: "resolve that, then start the container again",
       cause: error,
     })
   );

@@ -20,7 +20,7 @@ import { type Diagnosis, endFailure } from "./start-failure.ts";
 const debug = createDebug("iris-ports:lifecycle");
 const POLL_MS = 25;
 const SHORTEST_CALL_MS = 5_000;
-/** How long a container must have been seen ended, so that it is not one that another process is just restarting. */
+/** How long a container must stay ended before it counts as ended: until then, another process may be restarting it. */
 const SETTLE_MS = 500;
 
 /** The steps of a start that depend on the kind of container. */

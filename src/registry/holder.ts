@@ -4,72 +4,75 @@ import { shown } from "../settings/checks.ts";
 import type { DirectoryIdentity } from "./host/directory-identity.ts";
 import { currentProcess } from "./host/process-identity.ts";
 
-/** Where and when a process lives, so that a later process with the same pid is not taken for it. */
+/** Identifies a process, so that a later process with the same pid is not mistaken for it. */
 export type ProcessIdentity = {
-  /** The machine, by an id that survives reboots; the host name if the system has none. */
+  /** The machine's id, which survives reboots; the host name if the system has no such id. */
   readonly host: string;
-  /** Its host name, in a registry that several hosts share. */
+  /** The machine's host name; only in a registry that several hosts share. */
   readonly hostName?: string;
-  /** One boot of that machine, or `unknown`. */
+  /** Identifies one boot of that machine, or `unknown`. */
   readonly bootId: string;
-  /** The pid namespace, or the platform's name if there are none. */
+  /** The pid namespace; the platform's name if the platform has none. */
   readonly pidNamespace: string;
   /** The process id in its namespace. */
   readonly pid: number;
   /** When the process started, in the system's own measure, or `unknown`. */
   readonly startTime: string;
-  /** A worker thread of the process, as the system tells it from others; undefined for the main one. */
+  /** Identifies a worker thread of the process; undefined for the main thread. */
   readonly thread?: string;
 };
 
-/** A container, and one uninterrupted run of it, as the engine that runs it knows them. */
+/** Identifies one uninterrupted run of a container. */
 export type ContainerIdentity = {
   /** The engine's id of the container. */
   readonly id: string;
   /** The engine's own ID. */
   readonly engine: string;
-  /** As the engine writes it: another time is another run. */
+  /** When this run started, as the engine writes it; another run has another time. */
   readonly startedAt: string;
 };
 
 type HolderBase = {
-  /** The container in which it runs; a process that can ask the same engine sees when that is gone. */
+  /** The container in which the holder runs. Every process that asks the same engine sees when this container is gone. */
   readonly container?: ContainerIdentity;
   /** Unique among the holders of an assignment; the same id twice is one holder. */
   readonly id: string;
-  /** Since when it holds the assignment. */
+  /** Since when the holder has held the assignment. */
   readonly since: Date;
-  /** From then on the holder counts as gone, unless it can be observed to live. */
+  /** The time from which the holder counts as gone, unless it is observed to be alive. */
   readonly expiresAt?: Date;
   /** A description to print: the command, the workflow job. */
   readonly description?: string;
-  /** True if it uses the project's container and not only the port. The container is removed with its last user. */
+  /** True if the holder uses the project's container, not only the port. The container is removed with its last user. */
   readonly usesContainer?: boolean;
-  /** True while it removes the container as its last user; processes that start meanwhile wait for that. */
+  /** True while the holder, as the last user, removes the container; other starts of the project wait for that. */
   readonly isLeaving?: boolean;
-  /** Until then it may be restarting the container, so that others do not replace a container that has ended. */
+  /** Until when the holder may be restarting the container; until then, other starts do not replace an ended container. */
   readonly restartsUntil?: Date;
 };
 
 /** A process that relies on an assignment, until it ends. */
 export type ProcessHolder = HolderBase & {
-  /** Tells the kinds of holders apart. */
+  /** The kind of holder. */
   readonly kind: "process";
   /** The process that is observed. */
   readonly process: ProcessIdentity;
 };
 
-/** A CI job that relies on an assignment: as long as its runner's worker process lives, or until `expiresAt` if it cannot be observed. */
+/**
+ * A CI job that relies on an assignment: as long as its runner's worker process lives or, if that process cannot be observed,
+ * until `expiresAt`.
+ */
 export type JobHolder = HolderBase & {
-  /** Tells the kinds of holders apart. */
+  /** The kind of holder. */
   readonly kind: "job";
   /** The runner's worker process, if it can be observed. */
   readonly process?: ProcessIdentity;
 };
 
-/** Held until it is released, or until `expiresAt`, or until its `directory` is deleted. */
+/** A manual hold of an assignment: until it is released, until `expiresAt`, or until its `directory` is deleted. */
 export type ManualHolder = HolderBase & {
-  /** Tells the kinds of holders apart. */
+  /** The kind of holder. */
   readonly kind: "manual";
   /** The hold ends when this directory is deleted. */
   readonly directory?: DirectoryIdentity;
@@ -83,8 +86,8 @@ type HolderOptions = Partial<Pick<HolderBase, "id" | "description" | "usesContai
 type ManualHolderOptions = HolderOptions & Partial<Pick<ManualHolder, "expiresAt" | "directory">>;
 
 /**
- * This process as a holder, until it ends; in a worker thread, that thread. Without an `id`, every call gives the same holder; give each of several
- * independent users in one process its own id.
+ * This process as a holder, until the process ends; in a worker thread, the thread. Without an `id`, every call returns the
+ * same holder. If one process has several independent users of a port, give each of them its own id.
  * @example
  * ```ts
  * import { PortRegistry, processHolder } from "iris-ports/ports";
@@ -100,7 +103,7 @@ export async function processHolder(options: HolderOptions = {}): Promise<Proces
   return holderOf(identity, { id: ownId, description, ...options });
 }
 
-/** Kept, so that the id stays the same if a part of the identity becomes readable only later. */
+/** Cached, so that the id stays the same even if a part of the identity becomes readable only later. */
 let ownId: string | undefined;
 
 /** Any process as a holder, until it ends; two holders of one process are one. */

@@ -14,7 +14,7 @@ const LONGEST_PATH = 32_767;
  * The owner of a port: an absolute path with symbolic links resolved, without trailing slash, with a capital drive letter.
  * The directory need not exist. Default: `IRIS_PORTS_PROJECT`, else the working directory.
  * @param base what a relative path is resolved against; default: the working directory
- * @throws InvalidArgumentError when it is empty, has control characters or is written for a shell, or `IRIS_PORTS_PROJECT`
+ * @throws InvalidArgumentError when it is empty, has control characters or shell syntax, or `IRIS_PORTS_PROJECT`
  * is relative
  */
 export function canonicalProject(project?: string, base?: string): string {
@@ -29,12 +29,12 @@ export function canonicalProject(project?: string, base?: string): string {
   if (value.trim() === "") throw invalidProject(argument, value, "is empty");
   if (value.length > LONGEST_PATH) throw invalidProject(argument, value, "is longer than any path");
   if (hasControlCharacter(value)) throw invalidProject(argument, value, "has control characters", RENAME);
-  // As a relative path it would silently be another project.
+  // Taken as a relative path, it would silently name another project.
   if (isShellPath(value)) throw shellProject(argument, value);
   // Processes have different working directories, so a relative path in the environment would name many projects.
   if (project === undefined && !isAbsolute(value)) throw invalidProject(argument, value, "is relative");
   const real = canonicalPath(fullPath(value, base));
-  // Two directories whose names differ only in such bytes would be one project.
+  // Two directories whose names differ only in such bytes would count as one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
   return real;
 }
@@ -45,7 +45,7 @@ export function canonicalPath(path: string): string {
   return process.platform === "win32" ? real.replace(/^[a-z]:/, (drive) => drive.toUpperCase()) : real;
 }
 
-/** A project as its assignment names it: fixed when the port was taken, whatever becomes of the directory. */
+/** A project as its assignment names it: fixed when the port was taken, even if the directory is moved or deleted later. */
 export type KnownProject = {
   /** Canonical absolute path, without the instance. */
   readonly projectPath: string;
@@ -108,7 +108,7 @@ export function containerName(key: string, port: number): string {
 function shellProject(argument: string, value: string): InvalidArgumentError {
   const expanded = shellExpanded(value, environment().home);
   return new InvalidArgumentError({
-    what: `${argument} is written for a shell: ${shown(value)}.`,
+    what: `${argument} contains shell syntax: ${shown(value)}.`,
     state: NOT_EXPANDED,
     remedy: isShellPath(expanded) || expanded === "" ? "give the path itself" : `give the path itself: ${expanded}`,
     argument,

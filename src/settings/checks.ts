@@ -18,11 +18,11 @@ export function checkPort(value: unknown, argument: string): number {
   });
 }
 
-/** @throws InvalidArgumentError when it is not a text, or empty */
+/** @throws InvalidArgumentError when it is not a string, or empty */
 export function checkText(value: unknown, argument: string): string {
   if (typeof value === "string" && value.trim() !== "") return value;
   throw new InvalidArgumentError({
-    what: `${argument} is not a text, or is empty: ${shown(value)}.`,
+    what: `${argument} is not a string, or is empty: ${shown(value)}.`,
     remedy: `give ${argument} as a string that is not empty`,
     argument,
     value,

@@ -75,7 +75,7 @@ export type WaiterRecord = {
   readonly holder: HolderRecord;
 };
 
-/** For documents on a server: the run of the server, and the consequences of its last change. */
+/** For documents on a server: the run of the server, and the grace period that its last change began. */
 export type ServerRecord = {
   readonly run_id: string;
   readonly replication_id: string;
@@ -96,7 +96,7 @@ export type RegistryDocument = {
   /** Only of entries whose own time does not tell their age for certain. */
   readonly seen: ReadonlyMap<string, SeenRecord>;
   readonly server?: ServerRecord | undefined;
-  /** The IDs of container engines, by what tells that the same one still runs: asking an engine for its ID takes long. */
+  /** The IDs of container engines by their incarnation, because asking an engine for its ID takes long. */
   readonly engines?: ReadonlyMap<string, string> | undefined;
   /** Unknown keys of other tools, written back unchanged. */
   readonly unknown: { readonly top: ReadonlyMap<string, unknown>; readonly own: ReadonlyMap<string, unknown> };

@@ -160,7 +160,7 @@ export class FileCommit implements Disposable {
       next = this.#chain.prepare({ ...from, revision }, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
-      // A replaced version of this process may still have its space.
+      // The file system may not have freed the space of a version that this process replaced.
       if (["ENOSPC", "EDQUOT"].includes(osCode(cause)) && (await replacedAreClosed()))
         return this.#commit(from, document, base, file);
       throw cause;
@@ -208,7 +208,7 @@ export class FileCommit implements Disposable {
     }
   }
 
-  /** Finds the newest version after a commit was refused: publishes one that is pending, makes a first head. */
+  /** Finds the newest version after a commit was refused; publishes a pending version, and makes a first head. */
   async #settle(): Promise<Ground> {
     for (;;) {
       const head = this.#chain.head();
@@ -228,7 +228,7 @@ export class FileCommit implements Disposable {
 
   #adopted(base: Snapshot, head: CommitToken): Base {
     debug("adopting a document that another program wrote at revision %d", head.revision);
-    // What stands in for an unreadable document is empty on purpose: it is being rebuilt.
+    // The empty document that stands for an unreadable one is empty on purpose: the registry is being rebuilt.
     const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
     this.#chain.sweep(head);
     if (last === undefined) return base;
@@ -241,7 +241,7 @@ function mustBeWritten({ unreadable, isDamaged, isAdopted }: Base): boolean {
   return unreadable !== undefined || isDamaged === true || isAdopted === true;
 }
 
-/** A version beside the document; undefined if there is none, or only half of one, as a killed process leaves it. */
+/** A version beside the document; undefined if there is none, or if a killed process left an incomplete one. */
 export function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {

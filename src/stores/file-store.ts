@@ -52,8 +52,8 @@ export class FileStore implements Store {
   }
 
   /**
-   * The current document. If another program replaced our last version, the document merged with that version, as the next
-   * change will see it.
+   * The current document. If another program replaced our last version: that document merged with our version, which is what
+   * the next change will be based on.
    */
   async #readNewest(options: ReadOptions): Promise<RegistryDocument> {
     for (let seen: string | undefined; ; ) {
@@ -61,7 +61,7 @@ export class FileStore implements Store {
       file?.close();
       const head = this.#publishedHead(token);
       if (head === undefined || head.commit === token?.commit) return document;
-      // At first, a commit may have come between the document and the head.
+      // Seen once, the difference may come from a commit between the two reads; only a second look proves it.
       const last = head.commit === seen ? parseVersion(this.#chain.lastVersion()) : undefined;
       if (head.commit === seen)
         return last === undefined ? document : adoptDocument(document, last, isNewer({ token }, head));
@@ -69,7 +69,7 @@ export class FileStore implements Store {
     }
   }
 
-  /** Undefined while a commit is being published, and if the commits cannot be read: only a change fails for that. */
+  /** Undefined while a commit is being published, and if the commits cannot be read: reading does not fail for that. */
   #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
     try {
       if (token && this.#chain.isHead(token)) return token;

@@ -10,7 +10,7 @@ const debug = createDebug("iris-ports:lock");
 /** The file in the commit directory that names the process that took the lock last. */
 export const OWNER_NOTE = "lock-owner";
 
-/** Notes this process as the one that took the lock last, for the time-out message of others. */
+/** Notes that this process took the lock last, for the time-out messages of other processes. */
 export function noteLockOwner(directory: string): void {
   try {
     overwrite(

@@ -90,7 +90,7 @@ export class NeighbourGate {
     }
   }
 
-  /** True while the tool is kept out for certain. */
+  /** True while the tool is certainly kept out. */
   get isShut(): boolean {
     return this.#lock?.isAtPath() ?? false;
   }

@@ -42,7 +42,8 @@ export function mayBeInside(documentPath: string): boolean {
 
 /**
  * Takes the Python tool's lock; undefined if no command of this system can take it. A missing file is created, as the tool
- * does. It is never removed: older releases of filelock would not notice that, and admit two processes. The lock belongs to the open file, not to the process that took it, so that it ends with ours at the latest.
+ * does. It is never removed: older releases of filelock would not notice that, and admit two processes. The lock belongs to
+ * the open file, not to the command that took it, so it ends with this process at the latest.
  * @throws NeighbourBusyError, RegistryAccessError
  */
 export async function lockNeighbour(documentPath: string, timeoutMs: number): Promise<NeighbourLock | undefined> {

@@ -10,7 +10,7 @@ const closeFile = promisify(fs.close);
 /** Two writes within one tick of the file system's clock have the same time; a tick is shorter than this on every system. */
 const TICK_MS = 10_000;
 
-/** The closes under way of files that were replaced. */
+/** Replaced files that are being closed. */
 const closing = new Set<Promise<void>>();
 
 /**
@@ -32,7 +32,7 @@ export class OpenFile {
 
   /**
    * Undefined if there is no such file.
-   * @param known its probable content; if it is, `bytes` is this same buffer
+   * @param known the expected content; if the file has it, `bytes` is this same buffer
    */
   static open(path: string, known?: Buffer): OpenFile | undefined {
     const opened = openToRead(path);

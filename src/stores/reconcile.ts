@@ -89,7 +89,7 @@ export function reconcileDetails(
   return reconciled;
 }
 
-/** The notes that belong to an entry, which another tool may have removed or made anew. */
+/** The records of when entries were first seen, for entries that another tool has not removed or replaced since. */
 export function reconcileSeen(
   assignments: readonly AssignmentRecord[],
   seen: ReadonlyMap<string, SeenRecord>,

@@ -6,7 +6,7 @@ import { fileState } from "./file-state.ts";
 /** How every document begins, without white space. */
 const BEGINNING = '{"schema_version":"1.0","assignments":[';
 
-/** True for bytes that are, were or began to be a registry document, by their content or by what lies beside them. */
+/** True for a document, a damaged one or the beginning of one, judged by its bytes and by the files beside it. */
 export function wasRegistry(documentPath: string, bytes: Buffer): boolean {
   const text = bytes.toString("utf8").replaceAll(/[\0\s]/g, "");
   if (BEGINNING.startsWith(text) || /"(schema_version|assignments|iris_ports)":/.test(text)) return true;

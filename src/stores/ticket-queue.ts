@@ -53,7 +53,8 @@ export class TicketQueue {
       try {
         fs.unlinkSync(join(this.#directory, name));
       } catch (cause) {
-        // Called by another process, or in a directory that this user may only read: the waiters then check by themselves.
+        // Another process has called the waiter, or this user may only read the directory: the waiters then check the lock by
+        // themselves.
         if (osCode(cause) !== "ENOENT") debug("%s was not called: %o", name, cause);
         continue;
       }

@@ -216,7 +216,7 @@ export class Turnstile {
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
       state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "an unknown process"}. Nothing was changed.`,
-      remedy: `try again; on a slow disk raise lockTimeoutMs. If nothing else uses the registry, remove the lock (harmless: commits are fenced): rmdir ${shellQuoted(this.#lockPath)}`,
+      remedy: `try again; on a slow disk raise lockTimeoutMs. If no other process uses the registry, remove its lock, which loses no data: rmdir ${shellQuoted(this.#lockPath)}`,
       registryPath: this.#registryPath,
       lockPath: this.#lockPath,
       timeoutMs: this.#timeoutMs,

@@ -1,6 +1,6 @@
 import type { IrisConnection } from "iris-ports";
 
-/** What gets a namespace of its own. */
+/** Whether each worker, file or test gets its own namespace. */
 export type NamespaceScope = "worker" | "file" | "test";
 
 /** How the tests of a run use IRIS: `test.provide.irisOptions` in vitest's configuration. */
@@ -20,7 +20,7 @@ export type ProvidedIris = {
   readonly container: string;
   readonly connection: IrisConnection;
   readonly namespacePer: NamespaceScope;
-  /** What the names of all namespaces of the run begin with. */
+  /** The prefix of the names of all namespaces of the run. */
   readonly prefix: string;
   /** A directory with an empty file for each namespace that is to be dropped at the end, named like the namespace. */
   readonly ledger: string;

@@ -19,8 +19,8 @@ const OWN_COMMANDS = /^::(debug|group|endgroup|add-mask|warning title=[^:]*|erro
 const REFUSED: readonly (readonly [input: string, value: string, words: string])[] = [
   ["project", "line\nbreak", "has line breaks"],
   ["project", "bell\u0007", "has line breaks or other control characters"],
-  ["project", '"packages/a"', "Input `project` is written for a shell"],
-  ["project", "~/shop", "Input `project` is written for a shell"],
+  ["project", '"packages/a"', "Input `project` contains shell syntax"],
+  ["project", "~/shop", "Input `project` contains shell syntax"],
   ["instance", "../../etc", "Input `instance` is not a usable name"],
   ["instance", "a b", "Input `instance` is not a usable name"],
   ["preferred-port", "0", "`preferred-port`"],

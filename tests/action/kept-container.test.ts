@@ -63,7 +63,9 @@ describe("A5: a container that was kept for the project", () => {
     const main = await job.main({
       inputs: { image: await ensureStandin(), username: "tester", password: "another one" },
     });
-    expect(main.stdout).toMatch(/^::error title=iris-ports%3A CONTAINER_MISMATCH::.*another login \(user tester\)/m);
+    expect(main.stdout).toMatch(
+      /^::error title=iris-ports%3A CONTAINER_MISMATCH::.*the requested login \(user tester\)/m,
+    );
     expect(await exists(name)).toBe(true);
   });
 

@@ -102,7 +102,7 @@ test("A11: a container that does not become IRIS: the last lines of its log, and
   expect(lines.join()).not.toContain("docker logs");
   const fatal = await annotation({ image: await ensureStandin(), "container-env": "IRIS_STANDIN_DIE=fatal" });
   expect(fatal[0]).toContain('IRIS failed to start: "Error starting InterSystems IRIS"');
-  expect(fatal.at(-1)).toBe("To fix: fix what the last lines of its log report");
+  expect(fatal.at(-1)).toBe("To fix: correct what the last lines of its log report");
 });
 
 test("A11: a setup that IRIS refuses: IRIS's own words in the first line", async () => {

@@ -118,6 +118,27 @@ describe("S5: after a release, in another range,", () => {
     },
   );
 
+  test.each([true, false])(
+    "a demand for another port is refused while the container is there (start: %s)",
+    async (usesContainer) => {
+      const machine = await TestRegistry.create(2);
+      const idle = await IdleProcess.start();
+      const { assignment, container } = await madeBy(machine, idle);
+      const holder = await uniqueProcessHolder({ usesContainer });
+      const demand = { holder, preferredPort: machine.range[1] };
+      await expect(machine.open().assignPort(machine.project("a"), demand)).rejects.toMatchObject({
+        code: "PORT_CONFLICT",
+        remedy: expect.stringContaining("stop the container first: npx iris-ports down "),
+      });
+      await machine.open().releasePort(machine.project("a"));
+      await expect(machine.open().assignPort(machine.project("a"), demand)).rejects.toMatchObject({
+        code: "PORT_CONFLICT",
+        occupant: { kind: "container", name: container.name, port: assignment.port },
+      });
+      await idle.kill();
+    },
+  );
+
   test("a container whose maker and users are gone is removed before another is started", async () => {
     const machine = await TestRegistry.create(2);
     const idle = await IdleProcess.start();

@@ -62,7 +62,7 @@ describe("L5: iris-ports doctor", () => {
       ok    python tool  not in use with this registry
       ok    engine       <engine>
       ok    assignments  1, none of them stale
-      ok    containers   0 of this registry, none of them lost
+      ok    containers   0 of this registry, none left behind
       ok    ports        <port 0>-<port 9>: 1 assigned, 9 free
       "
     `);

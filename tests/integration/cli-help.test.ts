@@ -40,7 +40,7 @@ describe("iris-ports --help", () => {
         down [project]        shut the project's IRIS down, and remove its container
         status [project]      show whether the project's IRIS runs, and its addresses;
                               exit code 1 if it does not run
-        logs [project]        show what the project's IRIS has written
+        logs [project]        show the log of the project's IRIS
         session [namespace]   open a session in the project's IRIS, or run the script
                               on standard input up to its first error
         open [project]        open the Management Portal of the project's IRIS in the
@@ -61,7 +61,7 @@ describe("iris-ports --help", () => {
 
       Exit codes:
         0    done
-        1    unexpected error; status: not running or starting; session: refused; open: no browser; env --check: out of date
+        1    unexpected error; status: IRIS is not running; session: refused; open: no browser; env --check: out of date
         2    wrong usage or value
         3    no port is free (PORT_EXHAUSTED)
         4    the port is in use (PORT_CONFLICT)

@@ -115,7 +115,7 @@ describe("iris-ports and the holders of a port", () => {
       const [, ...args] = command.split(" ");
       const forced = await sandbox.run(args);
       expect(sandbox.stable(forced.stdout)).toBe("Released port <port 0> (<dir>/shop).\n");
-      expect(forced.stderr).toMatch(/^Still there, and may use port \d+: process \d+/);
+      expect(forced.stderr).toMatch(/^Port \d+ may still be in use by process \d+/);
       child.kill();
       await resultOf(child);
     });

@@ -222,7 +222,7 @@ describe("L9: iris-ports up", () => {
     await run("up", image);
     const { containerName } = (await sandbox.json("port")) as PortAssignment;
     expect((await run(...giveBack)).stderr).toBe(
-      `Still there, and may use port ${range[0]}: container ${containerName} (running)\n`,
+      `Port ${range[0]} may still be in use by container ${containerName} (running)\n`,
     );
     expect(await sandbox.json("list")).toEqual([]);
     const down = await run("down");
@@ -371,7 +371,7 @@ describe("L9: iris-ports up", () => {
     for (const pull of ["missing", "never"])
       expect(await run("up", other, "--pull", pull)).toMatchObject({
         exitCode: 8,
-        stderr: expect.stringMatching(`was started with another image \\(${image} instead of ${other}\\)`),
+        stderr: expect.stringMatching(`does not have the requested image \\(${image} instead of ${other}\\)`),
       });
     expect((await run("up", other, "--pull", "always")).stderr).toContain("could not be pulled");
     await docker("stop", "--time", "0", ...(await containers()));
@@ -535,7 +535,7 @@ describe("L9: iris-ports up", () => {
     await test.ended();
     expect(await run("up", image, "--container-option", "--memory=1g")).toMatchObject({
       exitCode: 8,
-      stderr: expect.stringContaining("was started with another container options"),
+      stderr: expect.stringContaining("does not have the requested container options"),
     });
   });
 
@@ -714,7 +714,9 @@ describe("L9: iris-ports up", () => {
       const { exitCode, stderr } = await run("down");
       expect({ exitCode, stderr }).toEqual({
         exitCode: 8,
-        stderr: expect.stringMatching(/was not started by `iris-ports up`[\s\S]*docker stop (\S+) && docker rm \1\n/),
+        stderr: expect.stringMatching(
+          /was not made by iris-ports with this registry[\s\S]*docker stop (\S+) && docker rm \1\n/,
+        ),
       });
       expect((await dockerCli(["inspect", containerName])).exitCode).toBe(0);
       expect(await run("open", "--print")).toMatchObject({

@@ -184,7 +184,9 @@ describe.runIf(isStandin)("an IRIS that does not start", () => {
   test("that writes no log is not explained by its log", async () => {
     const bench = await ContainerBench.create();
     const start = bench.iris().withEntrypoint(["/bin/false"]).start();
-    await expect(start).rejects.toThrow(/exited with code 1[\s\S]*It has no log\.\nTo fix: check its command/);
+    await expect(start).rejects.toThrow(
+      /exited with code 1[\s\S]*It has no log\.\nTo fix: check the command and the entry point/,
+    );
     await bench.expectNothingLeft();
   });
 

@@ -60,7 +60,7 @@ test("the content of a stream is compared with what the running container was gi
   await using iris = await start("one");
   await using joined = await start("o", "ne");
   expect(joined.getId()).toBe(iris.getId());
-  await expect(start("two")).rejects.toThrow(/another copied content/);
+  await expect(start("two")).rejects.toThrow(/the requested copied content/);
 });
 
 test("a source that cannot be copied is named before anything is created, with or without a registry", async () => {

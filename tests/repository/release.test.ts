@@ -46,7 +46,8 @@ describe("the notes of a release", () => {
 describe.skipIf(process.platform === "win32")("the major tag", () => {
   type Step = { readonly name?: string; readonly run?: string };
   const workflow = parse(readFileSync(join(ROOT, ".github/workflows/release.yml"), "utf8"));
-  const script = (workflow.jobs.release.steps as Step[]).find(({ name }) => name?.startsWith("Move v1"))?.run ?? "";
+  const script =
+    (workflow.jobs.release.steps as Step[]).find(({ name }) => name?.startsWith("Move the tag"))?.run ?? "";
 
   /** A repository with a release per version, a commit each; then the workflow's step runs for one of them. */
   function majorTagAfter(versions: readonly string[], released: string): string {

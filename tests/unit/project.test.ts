@@ -37,11 +37,11 @@ describe("a project's path", () => {
     ["$GITHUB_WORKSPACE/packages/a", "give the path itself"],
     ["$".concat("{GITHUB_WORKSPACE}"), "give the path itself"],
     ['""', "give the path itself"],
-  ])("that is written for a shell is refused: %s", (project, remedy) => {
+  ])("that contains shell syntax is refused: %s", (project, remedy) => {
     vi.stubEnv("HOME", "/home/dev");
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(() => canonicalProject(project)).toThrow(
-      expect.objectContaining({ what: `project is written for a shell: ${JSON.stringify(project)}.`, remedy }),
+      expect.objectContaining({ what: `project contains shell syntax: ${JSON.stringify(project)}.`, remedy }),
     );
   });
 

@@ -45,6 +45,11 @@ describe("a refusal", () => {
     const container = conflictError(1972, { kind: "container", port: 1972, name: "web" });
     expect(container.message).toMatch(/Port 1972 is in use by container web\.[\s\S]*docker stop web/);
     expect(otherPortError(assignment, 1973).message).toMatch(/already holds port 1972[\s\S]*To fix: use port 1972/);
+    expect(otherPortError(assignment, 1973).remedy).toMatch(/release it first: npx iris-ports release /);
+    const isContainerUsed = true;
+    expect(otherPortError(assignment, 1973, { isContainerUsed }).remedy).toMatch(
+      /stop the container first: npx iris-ports down /,
+    );
     expect(leavingError(assignment, assignment.containerName, 61_000).message).toMatch(
       /has not finished after 61 s[\s\S]*docker rm --force iris_00000000_1972/,
     );

@@ -18,7 +18,7 @@ export type BlockEdit =
   | { readonly kind: "conflict"; readonly names: readonly string[] };
 
 /**
- * Puts lines into the marked block of a file, which is made if there is none. All other lines keep their bytes; the
+ * Puts lines into the marked block of a file, which is added if it is missing. All other lines stay unchanged; the
  * block gets the line ends of the file's first line.
  */
 export function withBlock(text: string, lines: readonly string[], options: BlockOptions): BlockEdit {

@@ -102,7 +102,7 @@ function isWritable(path: string): boolean {
   }
 }
 
-/** A file that cannot be edited, and was not. */
+/** The error for a file that cannot be edited; it was not changed. */
 export function unusable(path: string, problem: string, remedy: string): InvalidArgumentError {
   return new InvalidArgumentError({
     what: `${path === "" ? "The file of --write" : path} ${problem}.`,

@@ -8,7 +8,6 @@ import { type Holder, uniqueProcessHolder } from "../../registry/holder.ts";
 import { LABEL_REGISTRY } from "../../registry/labels.ts";
 import { identifyProject, type ProjectIdentity } from "../../registry/project.ts";
 import { releaseIfAssigned } from "../../registry/release-if-assigned.ts";
-import { commandText } from "../../settings/command-text.ts";
 import { plainText } from "../../text/plain-text.ts";
 import { enclosingProject, enclosingText } from "../enclosing-project.ts";
 import { standardOutput } from "../terminal.ts";
@@ -96,7 +95,7 @@ function usersOf({ assignment }: FoundIris, own: Holder): readonly Holder[] {
 function checkIsOurs({ registry }: OpenIris, { assignment, container }: FoundIris): void {
   if (container === undefined || container.labels[LABEL_REGISTRY] === registry.registryPath) return;
   throw new ContainerMismatchError({
-    what: `Container ${container.name} on port ${assignment.port} was not started by \`${commandText(["up"])}\`.`,
+    what: `Container ${container.name} on port ${assignment.port} was not made by iris-ports with this registry.`,
     state: "Nothing was changed.",
     remedy: stopRemedy(container),
     containerName: container.name,

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 
-/** Ctrl-C and the like, as a signal that ends what is going on in an orderly way; a second one ends the process. */
+/** Ctrl-C or another signal aborts the current work in an orderly way; a second one ends the process. */
 export type Interruption = Disposable & {
   readonly signal: AbortSignal;
   /** The number of the signal that came. */

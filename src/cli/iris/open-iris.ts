@@ -51,8 +51,8 @@ export async function findIris({ registry, engine }: OpenIris, { project, instan
 
 /**
  * The project's container: by the assignment's name, else by its labels, because it may have been renamed, else the
- * container that publishes the project's port, such as one of docker compose; one that runs comes first. A container
- * made for another project does not count, whatever it publishes.
+ * container that publishes the project's port, such as one of docker compose; a running one comes first. A container made
+ * for another project never counts.
  */
 export function containerOf(
   listed: readonly EngineContainer[],

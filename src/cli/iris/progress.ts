@@ -2,7 +2,7 @@ import { formatAge } from "../../text/age.ts";
 import { plainText, truncate } from "../../text/plain-text.ts";
 import { standardError } from "../terminal.ts";
 
-/** Says on standard error what a start is waiting for: in a terminal on one line that changes, elsewhere once. */
+/** Reports on standard error what a start is waiting for: in a terminal on one changing line, elsewhere line by line. */
 export class Progress implements Disposable {
   readonly #terminal = standardError();
   readonly #since = new Date();
@@ -13,13 +13,13 @@ export class Progress implements Disposable {
     if (this.#terminal.isInteractive) this.#timer = setInterval(() => this.#draw(), 1_000);
   }
 
-  /** A line that stays. */
+  /** Prints a permanent line. */
   readonly narrate = (line: string): void => {
     this.#clear();
     this.#terminal.write(`${plainText(line)}\n`);
   };
 
-  /** What is happening now. */
+  /** Shows the current activity. */
   readonly show = (text: string): void => {
     this.#text = plainText(text);
     this.#draw();

@@ -140,7 +140,7 @@ function unreadable(option: string, path: string, cause: unknown, remedy: string
   return invalid(option, path, `The file of ${option} cannot be read: ${path} (${reason}).`, remedy);
 }
 
-/** `NAME=value`, or `NAME` for the value that it has here. */
+/** `NAME=value`, or `NAME` for its value in this process's environment. */
 function readEnvironment(texts: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     texts.map((definition) => {
@@ -169,7 +169,7 @@ function dataPath(path: string): string {
   throw invalid("--data", path, what, "give a directory whose path has none");
 }
 
-/** IRIS must be able to write to a directory that is made for it; one that exists is left as it is. */
+/** Creates the directory so that IRIS can write to it; an existing directory is left as it is. */
 function makeDataDirectory(path: string): string {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });

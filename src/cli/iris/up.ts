@@ -120,7 +120,7 @@ async function start(
       },
     },
   );
-  // From here on the container stays, whatever becomes of this process.
+  // From here on the container stays, even if this process is killed.
   const holder = await upHolder(target.projectPath);
   await registry.acquire(target.projectPath, { instance: target.instance, holder });
   await lease.beginLeave(true);
@@ -129,9 +129,9 @@ async function start(
 }
 
 /**
- * True if no image must be pulled, because the project has a container. If no image was named, that container is used,
- * whatever its image; otherwise it is joined, or refused for its other image, if it runs. If its port was released or
- * cleared, the start assigns it again.
+ * True if no image must be pulled, because the project has a container. If no image was named, that container is used with
+ * any image; otherwise, if it runs, it is joined, or refused because of its image. If its port was released or cleared, the
+ * start assigns the port again.
  */
 async function isImageSuperfluous(
   { registry, engine }: OpenIris,

@@ -48,7 +48,7 @@ function remedyFor(endpoint: string): string {
   return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock`;
 }
 
-/** After a restart of the engine, the connections that Testcontainers keeps are closed; each is noticed when it is used. */
+/** A restart of the engine closes the connections that Testcontainers keeps, and each one fails at its next use. */
 async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

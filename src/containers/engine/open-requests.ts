@@ -4,7 +4,7 @@ import type { ClientRequest } from "node:http";
 
 const scopes = new AsyncLocalStorage<OpenRequests>();
 
-// When the request is created, not sent: one that waits for input, such as that of an exec, is sent much later.
+// Requests are recorded when they are created: a request that waits for input, such as that of an exec, is sent much later.
 subscribe("http.client.request.created", (message) => {
   scopes.getStore()?.add((message as { readonly request: ClientRequest }).request);
 });

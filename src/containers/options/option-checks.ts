@@ -72,7 +72,7 @@ export function checkHostPort(exposed: readonly ExposedPort[], containerPort: nu
   });
 }
 
-/** The host port that `withExposedPorts()` names for a port of the container; the last one counts. */
+/** The host port that `withExposedPorts()` names for a container port; if there are several, the last. */
 export function namedHostPort(exposed: readonly ExposedPort[], containerPort: number): number | undefined {
   return exposed.findLast(({ key }) => key === tcpKey(containerPort))?.hostPort;
 }

@@ -14,7 +14,7 @@ export function exposedPort(port: PortWithOptionalBinding): ExposedPort {
   return { key: `${getContainerPort(port)}/${protocol}`, hostPort: hasHostBinding(port) ? port.host : undefined };
 }
 
-/** The bindings, with these addresses where none is named. */
+/** The bindings, with these addresses added to those without an address. */
 export function bindingsOn(addresses: readonly string[], bindings: PortBindings): PortBindings {
   const bind = (binding: Binding): Binding[] => {
     if (binding.HostIp !== undefined) return [binding];

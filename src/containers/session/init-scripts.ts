@@ -41,7 +41,7 @@ function unusableDirectory(path: string, problem: string, remedy: string): Inval
   return new InvalidArgumentError({ what, remedy, argument: "initScripts", value: path });
 }
 
-/** Equal for equal scripts. */
+/** The content of the file that identifies the set of scripts. */
 export function markOf(scripts: readonly InitScript[]): string {
   const hash = createHash("sha256");
   for (const { shown, content } of scripts) hash.update(JSON.stringify([shown, content]));
@@ -97,7 +97,7 @@ export async function initScriptsDone(
 
 type Problem = "late" | { readonly words: string };
 
-/** The exit codes of the look into the container; others mean that it did not run, and its output is the engine's. */
+/** The exit codes of the check in the container; with any other code the check did not run, and the output is the engine's. */
 const LOOK = { done: 0, failed: 63, notDone: 64 };
 
 async function problemOf(container: SessionHost, deadline: number): Promise<Problem | undefined> {
@@ -122,7 +122,7 @@ async function exec(container: SessionHost, script: string) {
   }
 }
 
-/** For the starts that join the container, which would wait in vain. */
+/** Records the failure for starts that join the container, so that they do not wait until their time-out. */
 async function noteFailure(host: SessionHost, failure: unknown): Promise<void> {
   const FAILURE = failure instanceof Error ? failure.message : String(failure);
   try {

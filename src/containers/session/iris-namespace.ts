@@ -30,7 +30,7 @@ export class IrisNamespace {
     this.#place = { namespace: connection.namespace, container: containerName };
   }
 
-  /** A namespace of a container that another process started. Its use does not keep the container alive. */
+  /** A namespace of a container that another process started. Using it does not keep the container running. */
   static async of(container: string, connection: IrisConnection): Promise<IrisNamespace> {
     const client = wholeCharacters((await getContainerRuntimeClient()).container);
     const handle = client.getById(container);

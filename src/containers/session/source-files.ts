@@ -51,7 +51,7 @@ function partPattern(part: string): string {
   });
 }
 
-/** @param above the real paths of the directories around it, to which a link may lead back */
+/** @param above the real paths of the enclosing directories; a link that leads back to one of them is not followed */
 function filesBelow(directory: string, above: readonly string[] = []): string[] {
   if (!statusOf(directory)?.isDirectory()) return [];
   const { real, entries } = contentOf(directory);
@@ -72,7 +72,7 @@ function contentOf(directory: string): { readonly real: string; readonly entries
   }
 }
 
-/** Undefined if there is nothing, also for a link that leads nowhere. */
+/** Undefined if nothing is there, or only a link without a target. */
 function statusOf(path: string): Stats | undefined {
   try {
     return statSync(path);

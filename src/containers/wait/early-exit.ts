@@ -31,7 +31,7 @@ export class EarlyExit {
 
   watch(id: string): void {
     this.#timer = setTimeout(() => {
-      // If this check fails, the start fails as well and reports it.
+      // If this check fails, the start fails as well, and reports the problem.
       this.#look(id).catch((error: unknown) => debug("%s cannot be inspected: %o", id, error));
     }, POLL_MS);
   }

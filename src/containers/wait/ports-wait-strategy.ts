@@ -69,7 +69,7 @@ class PortsWaitStrategy implements WaitStrategy {
   }
 }
 
-/** Uses what the image has: /proc and grep, nc, or bash. */
+/** Tries the tools that the image may have: /proc and grep, nc, or bash. */
 async function listensInside(host: ContainerHost, id: string, key: string): Promise<boolean> {
   const port = Number.parseInt(key, 10);
   const hexadecimal = port.toString(16).padStart(4, "0");

@@ -85,7 +85,7 @@ function notReady(cause: unknown) {
   return {
     what: "The container was started, but did not become ready.",
     state: engineWords(cause),
-    remedy: "read its log above, and see whether the wait strategy and withStartupTimeout() suit the image",
+    remedy: "read its log, and check that the wait strategy and withStartupTimeout() are right for the image",
     cause,
   };
 }

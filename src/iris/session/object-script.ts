@@ -46,7 +46,7 @@ export function objectScriptTask(source: string | readonly string[], place: Sess
 
 function unusable(source: unknown): InvalidArgumentError {
   return new InvalidArgumentError({
-    what: "The ObjectScript is not a text.",
+    what: "The ObjectScript is not a string.",
     remedy: "give runObjectScript() a string, or an array of lines",
     argument: "script",
     value: source,

@@ -14,7 +14,7 @@ import { ScriptBuilder } from "./transcript.ts";
  */
 export function sqlTask(sql: string, params: readonly SqlParameter[], place: SessionPlace): SessionTask<SqlRow[]> {
   const namespace = validNamespace(place.namespace);
-  if (typeof sql !== "string") throw unusable("The SQL is not a text.", sql);
+  if (typeof sql !== "string") throw unusable("The SQL is not a string.", sql);
   if (!Array.isArray(params)) throw unusable("The parameters of the SQL statement are not an array.", sql);
   const statements = splitSql(sql);
   if (statements.length === 0) throw unusable("There is no SQL statement to run.", sql);

@@ -27,7 +27,7 @@ const CHUNK_LENGTH = 400;
 
 /**
  * Builds a script for a session of IRIS that runs in steps. Every step writes a marker before and after itself; a step
- * that fails keeps the later ones from running. The markers hold a random word, so that no output can be taken for one.
+ * that fails keeps the later ones from running. The markers hold a random word, so that no output can be mistaken for one.
  */
 export class ScriptBuilder {
   readonly word: string;

@@ -33,7 +33,7 @@ import { WaitBudget } from "./wait-budget.ts";
 
 const LEAVE_POLL_MS = 25;
 const LEAVE_TIMEOUT_MS = 60_000;
-/** Removing a container takes less; after that, the engine is asked whether it is gone already. */
+/** Removing a container usually takes less time. After that, the engine is asked whether the container is gone. */
 const LEAVE_LOOK_MS = 5_000;
 const GRACE_POLL_MS = 1_000;
 /** How long a caller waits even without `waitTimeoutMs`. */
@@ -67,7 +67,8 @@ async function decideInTurn(
   let { cleanFirst } = options;
   for (;;) {
     const seen = await budget.with(() => attempt(context, asked, decide, { isEngineNeeded, cleanFirst }));
-    // A server that has answered is waited for where it is restarted; one that never did is reported at once.
+    // If the server has answered before, it may be restarting, so the caller waits; a server that never answered is reported
+    // at once.
     budget.isServerKnown = context.store.shared !== undefined;
     if (seen.survey.isEngineAsked) cleanFirst = undefined;
     const { outcome } = seen;

@@ -40,7 +40,12 @@ export const decideAssignment: Decision = async (newest, request, survey, probe,
   if (entry.holders.length === 0 && (await isLost(entry, view, now)))
     return takePort({ ...view, document: withoutEntry(document, entry, now) }, now);
   if (request.preferredPort !== undefined && request.preferredPort !== assignment.port)
-    return refuse({ kind: "other-port", assignment, isForeign: isForeignEntry(entry) });
+    return refuse({
+      kind: "other-port",
+      assignment,
+      isForeign: isForeignEntry(entry),
+      isContainerUsed: entry.holders.some(({ usesContainer }) => usesContainer),
+    });
   return join(entry, view, now);
 };
 
@@ -48,7 +53,7 @@ export const decideAssignment: Decision = async (newest, request, survey, probe,
 function dependsOnEngine({ holders }: Entry, newest: RegistryDocument, { holder, projectKey }: AssignRequest): boolean {
   // No holder is known to live, so the port may be in use by another program by now.
   if (holders.length === 0) return true;
-  // The container is about to be made, perhaps on another engine than the one that is noted.
+  // The container is about to be made, perhaps on another engine than the entry notes.
   if (holder.usesContainer) return isFirstUser(holder, { holders });
   // The users of its container have died, so leftovers are removed before the port is handed out.
   const hadUsers = (newest.holders.get(projectKey) ?? []).some((record) => record.uses_container);
@@ -105,8 +110,8 @@ function ownPublisher({ assignment }: Entry, document: RegistryDocument, survey:
 }
 
 /**
- * Drops a leaving holder that was seen leaving before the engine was asked and whose container is gone: it only failed to
- * release the port, and others would wait for it as long as its process lives.
+ * Drops a holder that was already leaving before the engine was asked, and whose container is gone: it only failed to release
+ * the port, and other starts would wait for it as long as its process lives.
  */
 function withoutFinished(document: RegistryDocument, { projectKey }: AssignRequest, survey: Survey): RegistryDocument {
   const entry = entryOf(document, projectKey);
@@ -131,7 +136,7 @@ async function isLost(entry: Entry, view: AssignView, now: Date): Promise<boolea
   return containersOf(survey, view.document, entry.assignment).length === 0 && isFree === false;
 }
 
-/** True if a leftover container that could not be removed serves on the port. */
+/** True if a leftover container that could not be removed publishes the port. */
 function isLeftoverOn({ assignment }: Entry, { document, survey, request }: AssignView): boolean {
   if (!survey.engine.isReachable || request.holder.usesContainer) return false;
   return survey.engine.containers.some(

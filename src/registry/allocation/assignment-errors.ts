@@ -14,6 +14,7 @@ type Asked = {
   readonly registryPath?: string;
   /** The project's entry is the Python tool's, which keeps its port. */
   readonly isForeign?: boolean | undefined;
+  readonly isContainerUsed?: boolean;
 };
 
 const FOREIGN = "The entry of this directory was made by the Python tool iris-devtester.";
@@ -38,29 +39,31 @@ export function conflictError(port: number, found: PortOccupant, asked: Asked = 
 export function otherPortError(
   assignment: PortAssignment,
   preferredPort: number,
-  { registryPath, isForeign }: Asked = {},
+  { registryPath, isForeign, isContainerUsed }: Asked = {},
 ): PortConflictError {
-  const release = releaseCommand(assignment.projectPath, assignment.instance, registryPath);
+  const { projectPath, instance } = assignment;
+  const freeing = isContainerUsed
+    ? stopContainer(projectPath, instance, registryPath)
+    : `release it first: ${releaseCommand(projectPath, instance, registryPath)}`;
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project already holds port ${assignment.port}.`,
     state: `${isForeign ? `${FOREIGN} ` : ""}Project ${assignment.projectKey} keeps port ${assignment.port}.`,
-    remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : `release it first: ${release}`}`,
+    remedy: `use port ${assignment.port}, or ${isForeign ? OWN_PORT : freeing}`,
     port: preferredPort,
     occupant: { kind: "assignment", port: assignment.port, name: assignment.projectKey },
   });
 }
 
-/** A start asks by number for a port, while the project's container, whose port was released, is on another. */
+/** A port is asked for by number while the project's container, whose port was released, is on another one. */
 export function otherContainerError(
   container: PortOccupant,
   { projectPath, instance, preferredPort = container.port }: AssignRequest,
   registryPath: string,
 ): PortConflictError {
-  const down = commandText(["down", ...projectWords(projectPath, instance)], registryPath);
   return new PortConflictError({
     what: `Port ${preferredPort} was asked for, but the project's container ${container.name} is on port ${container.port}.`,
     state: "Nothing was assigned.",
-    remedy: `use port ${container.port}, or stop the container first: ${down}`,
+    remedy: `use port ${container.port}, or ${stopContainer(projectPath, instance, registryPath)}`,
     port: preferredPort,
     occupant: container,
   });
@@ -124,7 +127,7 @@ export function nameListener(occupant: PortOccupant): PortOccupant {
     : occupant;
 }
 
-/** A project was to be released while live processes or jobs hold its port. */
+/** A port was to be released, or an IRIS stopped, while live processes or jobs hold the project's port. */
 export function inUseError(
   { projectKey, projectPath, instance, port }: PortAssignment,
   users: readonly Holder[],
@@ -132,13 +135,19 @@ export function inUseError(
   refused: "release" | "down" = "release",
 ): PortConflictError {
   const command = commandText([refused, ...projectWords(projectPath, instance), "--force"], registryPath);
+  const isDown = refused === "down";
+  const what = isDown ? `The IRIS on port ${port} was not stopped` : `Port ${port} was not released`;
   return new PortConflictError({
-    what: `Port ${port} was not released: project ${projectKey} is in use.`,
+    what: `${what}: project ${projectKey} is in use.`,
     state: users.map((user) => `  held by ${describeHolder(user)}`).join("\n"),
-    remedy: `wait until they end, or release the port anyway: ${command}`,
+    remedy: `wait until these holders end, or ${isDown ? "stop it" : "release the port"} anyway: ${command}`,
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });
+}
+
+function stopContainer(projectPath: string, instance: string | undefined, registryPath: string | undefined): string {
+  return `stop the container first: ${commandText(["down", ...projectWords(projectPath, instance)], registryPath)}`;
 }
 
 /** The command that releases a project's port. */

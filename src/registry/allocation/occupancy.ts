@@ -27,7 +27,7 @@ export async function findOccupant(port: number, view: PortView): Promise<PortOc
   const publishers = containersOn(port, view.survey);
   const stranger = publishers.find((container) => !isOwn(container, view));
   if (stranger !== undefined) return { kind: "container", port, name: stranger.name };
-  // The listener is the project's own container, unless that is stopped.
+  // A listener on the port is then the project's own container, unless that container is stopped.
   if (publishers.some(({ state }) => !STOPPED_STATES.includes(state))) return undefined;
   if (probe === undefined || (await probe(port))) return undefined;
   return { kind: "listener", port, name: "" };

@@ -70,9 +70,9 @@ function releaseEntry(
 
 /** How a holder leaves the project's container. */
 export type Leave = {
-  /** No other user is known. */
+  /** True if no other user is known. */
   readonly isLast: boolean;
-  /** The registry did not know of this use, so it may not know of others either. */
+  /** Set if the registry did not know of this use, so that it may not know of other uses either. */
   readonly isUnrecorded?: true;
 };
 

@@ -20,7 +20,7 @@ const TOLERATED_MS = 2_000;
 
 type Held = {
   readonly acquisition: Acquisition;
-  /** Until when the registry keeps it, by the server's clock. */
+  /** Until when the registry keeps the holder, by the server's clock. */
   expiresAt: Date;
 };
 

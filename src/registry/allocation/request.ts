@@ -4,7 +4,7 @@ import type { PortOccupant } from "../errors.ts";
 import type { Holder } from "../holder.ts";
 import type { PortView } from "./occupancy.ts";
 
-/** Which assignment of a project. */
+/** Selects an assignment of a project. */
 export type ProjectOptions = {
   /** The name of a second IRIS in the same project. */
   readonly instance?: string | undefined;
@@ -35,12 +35,12 @@ export type AssignRequest = {
   readonly instance: string | undefined;
   readonly projectKey: string;
   readonly holder: Holder;
-  /** This process renews the holder, where the registry is shared with other hosts. */
+  /** True if this process renews the holder in a registry that several hosts share. */
   readonly isRenewed: boolean;
   readonly preferredPort: number | undefined;
   readonly hasWebPort: boolean;
   readonly portRange: readonly [number, number];
-  /** Ports that the engine refused: they appear free from here, but are not. */
+  /** Ports that the engine refused: they only appear to be free. */
   readonly refusedPorts: readonly number[];
   /** Identifies the place in the queue. */
   readonly waiterId: string;
@@ -79,7 +79,7 @@ export type Acquisition = Grant & {
  */
 export type AssignOutcome =
   | ({ readonly kind: "assigned" } & Grant)
-  /** The engine was not asked, but must be. */
+  /** The decision needs the engine's containers, but the engine was not asked. */
   | { readonly kind: "engine-needed" }
   /** The last user of the project's container is removing it. */
   | { readonly kind: "leaving"; readonly assignment: PortAssignment }
@@ -92,7 +92,13 @@ export type AssignOutcome =
       readonly isForeign?: boolean;
     }
   /** The project holds another port than the preferred one. */
-  | { readonly kind: "other-port"; readonly assignment: PortAssignment; readonly isForeign: boolean }
+  | {
+      readonly kind: "other-port";
+      readonly assignment: PortAssignment;
+      readonly isForeign: boolean;
+      /** True if holders use the project's container, which a release would leave behind. */
+      readonly isContainerUsed: boolean;
+    }
   /** A container that this registry made for the project is on another port than the preferred one. */
   | { readonly kind: "other-container"; readonly container: PortOccupant }
   /** Another project and instance have the same key. */
@@ -106,8 +112,8 @@ export type AssignOutcome =
   /** The store's server may have lost acknowledged changes; until then, holders assert their ports. */
   | { readonly kind: "grace"; readonly until: Date };
 
-/** A request with everything that can occupy its ports. */
+/** A request, and everything that can occupy its ports. */
 export type AssignView = PortView & { readonly request: AssignRequest };
 
-/** The outcome with the document it leaves. */
+/** The outcome, and the document after the decision. */
 export type Assigned = { readonly document: RegistryDocument; readonly outcome: AssignOutcome };

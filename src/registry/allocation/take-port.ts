@@ -53,7 +53,7 @@ export async function takePort(view: AssignView, now: Date, others: readonly Hol
   };
 }
 
-/** Notes the engine's ID for the next processes. Those that ended are forgotten. */
+/** Notes the engine's ID, so that later processes need not ask for it, and forgets earlier starts of the same engine. */
 function withEngine(document: RegistryDocument, { engine }: Survey): RegistryDocument {
   if (!engine.isReachable || engine.incarnation === undefined) return document;
   const { incarnation, id } = engine;
@@ -95,7 +95,7 @@ async function firstFree(view: AssignView, now: Date): Promise<number | AssignOu
 }
 
 async function preferred(port: number, view: AssignView, now: Date): Promise<number | AssignOutcome> {
-  const made = view.request.holder.usesContainer ? madeContainer(view) : undefined;
+  const made = madeContainer(view);
   if (made !== undefined && made.port !== port) return { kind: "other-container", container: made };
   const occupant = await firstOccupant(port, view);
   if (occupant !== undefined) return { kind: "conflict", port: occupant.port, occupant };

@@ -10,7 +10,7 @@ const SERVER_RETRY_MS = 1_000;
 /** How often a waiter checks for holders that have died, because nothing announces that. */
 export const QUEUE_LOOK_MS = 2_000;
 
-/** A waiter that has not taken its reserved port after this time is stopped, or cannot use the port. */
+/** A waiter that has not taken its reserved port after this time counts as suspended, or unable to use the port. */
 const RESERVATION_MS = 1_000;
 /** How long a caller that does not queue waits for waiters to take their ports. */
 const RESERVATION_PATIENCE_MS = 3_000;
@@ -35,7 +35,7 @@ export class WaitBudget {
     return performance.now() - this.#startedAt;
   }
 
-  /** How long a caller that queues has waited; 0 for one that does not. */
+  /** How long the caller has queued; 0 for a caller that does not queue. */
   get queuedMs(): number {
     return this.#waitTimeoutMs > 0 ? this.waitedMs : 0;
   }
@@ -94,7 +94,7 @@ export class WaitBudget {
     return this.#passedOver;
   }
 
-  /** How long the same user has been leaving without a break. */
+  /** For how long the same user has been leaving without interruption. */
   get leavingMs(): number {
     this.#leavingSince ??= performance.now();
     return performance.now() - this.#leavingSince;

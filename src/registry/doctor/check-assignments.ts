@@ -140,7 +140,7 @@ export function checkContainers({ document, survey, registryPath }: Scene): read
   return [
     ...(findings.length > 0
       ? findings
-      : [ok("containers", `${ours.length - copies.length} of this registry, none of them lost`)]),
+      : [ok("containers", `${ours.length - copies.length} of this registry, none left behind`)]),
     ...(copies.length > 0
       ? [ok("containers", `of no project, made from an image of a project's container (docker commit): ${few(copied)}`)]
       : []),
@@ -171,7 +171,9 @@ async function checkPorts({ document, survey, registryPath, portRange, probe }: 
     ({ kind, name }) => kind !== "assignment" && !(kind === "container" && own.has(name)),
   );
   const free = last - first + 1 - occupants.length;
-  const summary = `${first}-${last}: ${occupants.length - strangers.length} assigned, ${free} free`;
+  const assigned = occupants.filter(({ kind }) => kind === "assignment").length;
+  const kept = occupants.length - strangers.length - assigned;
+  const summary = `${first}-${last}: ${assigned} assigned${kept > 0 ? `, ${kept} kept by containers` : ""}, ${free} free`;
   if (strangers.length === 0) return ok("ports", summary);
   const named = strangers.map(nameListener).map((stranger) => `${stranger.port} by ${describeOccupant(stranger)}`);
   const remedy = "stop them, or choose other ports (IRIS_PORT_RANGE); until then the registry skips these ports";

@@ -49,7 +49,7 @@ export async function withoutLeftoversOf(
   return withoutOrphans(context, survey, options, (container) => isLabelledFor(container, owner));
 }
 
-/** Whether a cleaning could remove anything, judged by an existing survey. */
+/** Whether a cleaning could remove anything, according to an existing survey. */
 export function hasStale(document: RegistryDocument, survey: Survey, now: Date): boolean {
   const isStale = entriesOf(document).some((entry) =>
     judge(entry, survey, now, undefined).evidence.every(({ kind, verdict }) => verdict === "gone" || kind === "port"),
@@ -57,7 +57,7 @@ export function hasStale(document: RegistryDocument, survey: Survey, now: Date):
   return isStale || leftoversIn({ ...survey, document }).length > 0;
 }
 
-/** Whether a cleaning would find anything to do, judged by the surveyed document. */
+/** Whether a cleaning would find anything to remove, according to the surveyed document. */
 export function hasWork(survey: Survey, now: Date): boolean {
   const { document } = survey;
   return (
@@ -67,7 +67,7 @@ export function hasWork(survey: Survey, now: Date): boolean {
   );
 }
 
-/** The containers that seem to be left over, judged by the surveyed document. */
+/** The containers that seem to be left over, according to the surveyed document. */
 function leftoversIn(survey: Survey): readonly EngineContainer[] {
   if (!survey.engine.isReachable) return [];
   const view = { ...survey, document: withoutDead(survey.document, survey) };

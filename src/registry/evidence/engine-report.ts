@@ -4,7 +4,7 @@ import { EngineAbsentError } from "../../docker/engine-error.ts";
 
 const debug = createDebug("iris-ports:survey");
 
-/** The engine's answer, or why there is none. */
+/** The engine's answer, or the reason why there is none. */
 export type EngineReport =
   | {
       readonly isReachable: true;
@@ -44,7 +44,7 @@ export async function askEngine(
   }
 }
 
-/** In place of an answer where none is needed, because no port has to be chosen. */
+/** Stands for an answer if the engine need not be asked, because no port has to be chosen. */
 export function notAsked(engine: ContainerEngine | undefined): EngineReport {
   return { isReachable: false, endpoint: engine?.endpoint, reason: "the container engine was not asked" };
 }

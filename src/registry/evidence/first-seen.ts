@@ -7,8 +7,8 @@ import { mayBeYoung } from "../document/times.ts";
 export const FOREIGN_GRACE_MS = 15 * 60_000;
 
 /**
- * Notes the entries whose time, which has no zone, makes them young only in another zone: their 15 minutes begin now.
- * Notes of entries that are gone are dropped.
+ * Records when this registry first saw an entry whose age is uncertain, because its time has no zone and would make it young
+ * only in another zone: its 15 minutes begin now. Records of entries that no longer exist are dropped.
  */
 export function withFirstSeen(document: RegistryDocument, now: Date): RegistryDocument {
   const { assignments } = document;

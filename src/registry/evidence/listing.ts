@@ -29,7 +29,7 @@ export async function listWaiting(context: RegistryContext): Promise<WaitingProj
     .filter(({ holder }) => verdictOf(holder) !== "gone");
 }
 
-/** Which ports are in use. Where that takes a bind, under the lock: two probes of one port would see each other. */
+/** Determines which ports are in use. If ports must be bound for that, under the lock: probes of one port see each other. */
 async function portsInUse(
   { store, probe }: RegistryContext,
   ports: readonly number[],

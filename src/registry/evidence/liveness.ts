@@ -11,15 +11,16 @@ export type Verdict = "alive" | "gone" | "unknown";
 export type Liveness = (identity: ProcessIdentity) => Promise<Verdict>;
 
 /**
- * `gone` only if proven: another boot on this host; or, in this pid namespace, no such pid, or a pid that started at another
- * time. Other hosts cannot be observed, other pid namespaces only from the first one. A boot id identifies a machine,
- * because the host name of a laptop changes with the network and a container has its own.
+ * `gone` only if proven: the process ran in another boot of this host; or, in this pid namespace, its pid does not exist, or
+ * belongs to a process that started at another time. Processes of other hosts cannot be observed, and those of other pid
+ * namespaces only from the first namespace. Machines are compared by boot id, because a laptop's host name changes with the
+ * network, and a container has its own.
  */
 export const observeProcess: Liveness = (identity) => observe(identity, new NestedProcesses());
 
 /**
- * The same for any number of processes. They must be recorded before the first question, see {@link NestedProcesses}.
- * @param liveness returned unchanged if it is a test's own
+ * Checks any number of processes. All of them must be recorded before the first check, see {@link NestedProcesses}.
+ * @param liveness returned unchanged if a test replaced it
  */
 export function observerOfMany(liveness: Liveness): Liveness {
   if (liveness !== observeProcess) return liveness;

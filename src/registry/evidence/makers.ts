@@ -29,7 +29,8 @@ export async function observeMaker(
   const maker = parseProcessText(labels[LABEL_CREATOR_PROCESS]);
   if (maker === undefined) return "unknown";
   const verdict = await liveness(maker);
-  // A container may have a registry of its own at the same path, whose users are not in this one. They end with the boot.
+  // A maker in another pid namespace may use a registry inside its container, at the same path. That registry may have more
+  // users, of whom this one knows nothing; only after a reboot are all of them gone.
   const { bootId, pidNamespace } = await currentMachine();
   const isElsewhere = maker.bootId === bootId && maker.pidNamespace !== pidNamespace;
   return verdict === "gone" && isElsewhere ? "unknown" : verdict;

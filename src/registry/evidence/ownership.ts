@@ -18,11 +18,11 @@ export const LABEL_COMPOSE_DIRECTORY = "com.docker.compose.project.working_dir";
 
 /**
  * The relation of a container to a project:
- * - `own`: the project's, so it is evidence of life, and its port stays the project's. Never removed.
+ * - `own`: it belongs to the project. It is evidence of life, keeps its port for the project, and is never removed.
  * - `leftover`: this registry made it for the project, and its maker and users are provably gone. It is removed before
  *   its port is handed out.
- * - `foreign`: neither. `isUncertain` where it was made for the project by another
- *   registry, or may have been: its port is not handed out, but it is evidence.
+ * - `foreign`: neither. `isUncertain` if another registry made it for the project, or may have: its port is not handed out,
+ *   but it counts as evidence.
  */
 export type Ownership =
   | { readonly kind: "own" }
@@ -39,14 +39,14 @@ export type Owner = {
   readonly webPort?: number;
 };
 
-/** The input of the rule besides the container. */
+/** What the rule depends on besides the container and the project. */
 export type OwnershipView = {
   readonly registryPath: string;
   /** Without the holders that are gone. */
   readonly document: RegistryDocument;
   /** The process that made a container of this registry. */
   makerVerdictOf(container: EngineContainer): Verdict;
-  /** The directory that docker compose made a container for, with symbolic links resolved. */
+  /** The directory for which docker compose made a container, with symbolic links resolved. */
   composeDirectoryOf(container: EngineContainer): string | undefined;
 };
 
@@ -56,10 +56,10 @@ export type OwnershipView = {
  * program can choose a name; labels that come from the image do not count.
  */
 export function ownershipOf(container: EngineContainer, owner: Owner, view: OwnershipView): Ownership {
-  // With the project's name, it may also be the project's container, whose ports the engine does not list at the moment.
+  // A container with the project's name is the project's even if the engine does not list its ports at the moment.
   if (isCopy(container) && !isNamedFor(container, owner))
     return isComposedFor(container, owner, view) ? { kind: "own" } : foreign("it has its labels from its image");
-  // An image made from a container carries its labels, blanked.
+  // A label may be empty: `commit()` blanks the registry's labels in the images that it makes.
   const project = container.labels[LABEL_PROJECT] || undefined;
   if (project !== undefined && !isLabelledFor(container, owner)) return foreign(`it belongs to project ${project}`);
   if (container.labels[LABEL_REGISTRY]) return ownershipInRegistry(container, view);
@@ -94,12 +94,15 @@ export function isCopy({ labels, hostPorts }: Pick<EngineContainer, "labels" | "
   return Boolean(port) && !hostPorts.includes(Number(port));
 }
 
-/** The same where it publishes that port: no two containers of the registry have one generation and creator. */
+/**
+ * True for a copy that publishes the labelled port: its image already has its generation and creator, which are unique to one
+ * container.
+ */
 export function isImageCopy(labels: EngineContainer["labels"], imageLabels: EngineContainer["labels"] = {}): boolean {
   return [LABEL_GENERATION, LABEL_CREATOR].every((name) => labels[name] && labels[name] === imageLabels[name]);
 }
 
-/** A container's name ends with the port for which it was made, which may differ from the present one. */
+/** True for a name by the project's rule. It ends with the port for which the container was made, perhaps a former one. */
 function isNamedFor({ name }: EngineContainer, owner: Owner): boolean {
   const port = /_(\d{1,5})$/.exec(name)?.[1];
   return name === owner.containerName || (port !== undefined && name === containerName(owner.projectKey, Number(port)));
@@ -168,7 +171,7 @@ function nameOf(projectPath: string, instance: string | undefined): string {
 /** What the last known user of a container knows about it. */
 export type Leaver = {
   readonly holderId: string;
-  /** The registry knew of this use until now, so it knows of all others as well. */
+  /** True if the registry has recorded this use until now, so that it knows of all other uses as well. */
   readonly isRecorded: boolean;
 };
 

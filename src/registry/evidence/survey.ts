@@ -48,7 +48,7 @@ export async function takeSurvey(
   isEngineAsked: boolean,
 ): Promise<Survey> {
   const { store, engine, liveness } = context;
-  // Holders first: a holder that was gone before the containers were listed cannot have made one that is not listed.
+  // Holders first: a holder that was gone before the containers were listed cannot have made a container after that.
   const verdictOf = await observeHolders(document, context);
   const report = isEngineAsked ? await askEngine(engine, document.engines) : notAsked(engine);
   const isContainerGone = await goneContainers(document, report, engine);
@@ -71,7 +71,7 @@ export function withoutDead(document: RegistryDocument, { verdictOf }: Survey): 
   return withoutGone(document, (holder) => verdictOf(holder) === "gone");
 }
 
-/** Stands for the engines of an assignment that was used on several: none of them alone proves that it has no container. */
+/** Noted for an assignment that was used on several engines: none of them alone proves that it has no container. */
 export const SEVERAL_ENGINES = "several engines";
 
 /** The engine of an assignment as the document notes it: its ID, or its address if it did not answer. */

@@ -6,7 +6,7 @@ import { currentMachine } from "./process-identity.ts";
 
 const debug = createDebug("iris-ports:liveness");
 
-/** The container this process runs in, which does not change: it is looked for until it is known. */
+/** The container in which this process runs. It never changes, so it is cached once it is known. */
 export class OwnContainer {
   readonly #engine: ContainerEngine | undefined;
   #found: ContainerIdentity | "none" | undefined;
@@ -24,7 +24,7 @@ export class OwnContainer {
     return container === undefined ? holder : { ...holder, container };
   }
 
-  /** As its engine knows it; undefined outside of containers, or if the engine cannot be asked. */
+  /** The container's identity on its engine; undefined outside of containers, or if the engine cannot be asked. */
   async #identify(): Promise<ContainerIdentity | undefined> {
     const engine = this.#engine;
     if (process.platform !== "linux" || engine?.identify === undefined || engine.startedAt === undefined)
@@ -41,7 +41,7 @@ export class OwnContainer {
 
 async function identityOf(id: string, engine: ContainerEngine): Promise<ContainerIdentity | undefined> {
   try {
-    // Only the engine that runs it can prove later that it is gone: another one never knew it.
+    // Only the engine that runs the container can prove later that it is gone.
     const [engineId, startedAt] = await Promise.all([engine.identify?.(), engine.startedAt?.(id)]);
     return engineId === undefined || startedAt === undefined ? undefined : { id, engine: engineId, startedAt };
   } catch (cause) {

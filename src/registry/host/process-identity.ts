@@ -107,7 +107,7 @@ function readLine(path: string): ReadText {
   return readText(() => fs.readFileSync(path, "utf8").trim() || undefined);
 }
 
-/** `isCertain`: it was read, or is not there; a failure of another kind may pass. */
+/** `isCertain`: the file was read, or does not exist; after any other failure, a later attempt may succeed. */
 type ReadText = { readonly text: string | undefined; readonly isCertain: boolean };
 
 function readText(read: () => string | undefined): ReadText {

@@ -1,4 +1,4 @@
-/** In place of a part of a process's identity that the system does not tell. */
+/** Stands for a part of a process's identity that the system does not report. */
 export const UNKNOWN = "unknown";
-/** In place of a start time if the process has ended but its parent has not read its exit code yet (a zombie). */
+/** Stands for the start time of a zombie: a process that has ended, but whose exit code its parent has not read yet. */
 export const ENDED = "ended";

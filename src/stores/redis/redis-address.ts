@@ -9,7 +9,7 @@ export type RedisAddress = {
   readonly location: string;
   readonly host: string;
   readonly port: number;
-  /** Instead of host and port. */
+  /** The path of a Unix socket, instead of host and port. */
   readonly socketPath: string | undefined;
   readonly isTls: boolean;
   readonly username: string | undefined;
@@ -66,7 +66,7 @@ export function withPoolName(value: string, name: string): string {
   return `${server}?${parameters}`;
 }
 
-/** Takes the place of the host, without which a URL cannot have a login. */
+/** Stands for the host of a socket's URL, because a URL without a host cannot have a login. */
 const SOCKET_HOST = "socket.invalid";
 
 function urlOf(value: string): URL | undefined {

@@ -1,6 +1,6 @@
 /**
  * The scripts that the server runs, each in one atomic step. The document is a hash with the fields `json`, `revision`
- * and `commit`. Answers contain the server's time in milliseconds: its clock is the one that counts.
+ * and `commit`. Answers contain the server's time in milliseconds, because its clock decides.
  */
 
 const TIME = `

@@ -13,12 +13,12 @@ const ANSWER_TIMEOUT_MS = 2_000;
 /** The prefix of the channel on which one session is woken. */
 export const SESSION_CHANNEL = "iris-ports:session:";
 
-/** Which run of which server answers: another one means that acknowledged writes may be lost. */
+/** Identifies the run of the server: if it changes, acknowledged writes may be lost. */
 export type ServerRun = {
   readonly runId: string;
-  /** By its own clock, in milliseconds since 1970. */
+  /** The server's time, in milliseconds since 1970. */
   readonly startedAtMs: number;
-  /** It keeps an append-only file, so that a restart loses one second at most. */
+  /** True if the server keeps an append-only file, so that a restart loses one second at most. */
   readonly isPersistent: boolean;
 };
 
