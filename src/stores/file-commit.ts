@@ -14,7 +14,7 @@ import {
   type Pending,
   stillPending,
 } from "./applied-change.ts";
-import type { CommitChain } from "./commit-chain.ts";
+import { type CommitChain, isBuiltOn } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import { DocumentError } from "./document-error.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
@@ -156,8 +156,7 @@ export class FileCommit implements Disposable {
     let next: CommitToken;
     try {
       // Above both, so that revisions never go back.
-      const revision = Math.max(from.revision, base.token?.revision ?? 0);
-      next = this.#chain.prepare({ ...from, revision }, bytesOf, base);
+      next = this.#chain.prepare(from, base.token?.revision ?? 0, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
       // A replaced version of this process may still have its space.
@@ -183,7 +182,7 @@ export class FileCommit implements Disposable {
   /** True if another process published the claimed version, false if it was deleted before. */
   async #wasPublished(token: CommitToken): Promise<boolean> {
     const { token: found } = await this.#read();
-    return found !== undefined && found.revision >= token.revision;
+    return found !== undefined && isBuiltOn(found, token);
   }
 
   /**
@@ -201,7 +200,8 @@ export class FileCommit implements Disposable {
         `The change was written, but that tool may overwrite it; \`${commandText(["list"], this.#location)}\` shows what the registry holds.`,
     );
     try {
-      return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
+      const theirs = await guarded(this.#location, async () => parseVersion(base.file?.changedBytes()));
+      return { theirs, newest: await this.#read() };
     } catch (cause) {
       if (!(cause instanceof RegistryAccessError) && osCode(cause) === "") throw cause;
       throw publishedError(this.#location, "it could not be checked whether another tool overwrote the change", cause);
@@ -216,6 +216,7 @@ export class FileCommit implements Disposable {
         this.#chain.begin((await this.#read()).token?.revision ?? 0);
         continue;
       }
+      this.#chain.sweep(head);
       if (this.#chain.isPending(head) && !isNewer(await this.#read(), head)) this.#chain.publish(head);
       const base = await this.#read();
       if (base.token?.commit === head.commit) return { base, head };
@@ -230,7 +231,6 @@ export class FileCommit implements Disposable {
     debug("adopting a document that another program wrote at revision %d", head.revision);
     // What stands in for an unreadable document is empty on purpose: it is being rebuilt.
     const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
-    this.#chain.sweep(head);
     if (last === undefined) return base;
     return { ...base, document: adoptDocument(base.document, last, isNewer(base, head)), isAdopted: true };
   }
