@@ -54,12 +54,22 @@ export class CommitChain {
 
   /** Makes `next` the newest version if `base` still is; true for exactly one process per base. */
   claim(base: CommitToken, next: CommitToken): boolean {
-    if (renameIfThere(this.#head(base), this.#head(next))) {
+    if (renameIfThere(this.#head(base), this.#head(next)) && !this.#isOutdated(next)) {
       this.#drop(this.#copy(base));
       return true;
     }
     this.discard(next);
     return false;
+  }
+
+  /** True if a newer head lasts beside this one, which has replaced the head of a backup. Drops the older one. */
+  #isOutdated(token: CommitToken): boolean {
+    if (headsIn(this.#names() ?? []).length === 1) return false;
+    const newest = this.head();
+    if (newest === undefined) return false;
+    const isOutdated = newest.revision > token.revision && this.isHead(token);
+    this.sweep(newest);
+    return isOutdated;
   }
 
   /** Makes a claimed version the document; false if another process has done so already. */
@@ -89,13 +99,9 @@ export class CommitChain {
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
-  /**
-   * False for an outdated token: of a version that was replaced meanwhile, or of a backup, even if its files were copied
-   * into the directory.
-   */
+  /** False for an outdated token: of a backup that was restored, or a version that was replaced meanwhile. */
   isHead(token: CommitToken): boolean {
-    const heads = headsIn(this.#names() ?? []);
-    return heads.length === 1 && heads[0]?.commit === token.commit;
+    return fs.lstatSync(this.#head(token), { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
   /** The newest version as it was published, whatever has become of the document since; undefined if none is kept. */

@@ -90,9 +90,7 @@ export class FileCommit implements Disposable {
       }
       isAnyLasting ||= isLasting(base.document, next.document);
       const overtaken = await this.#overtaken(base);
-      pending = overtaken
-        ? stillPending(pending, { ...next, read: base.document, ...published }, overtaken)
-        : NOTHING_PENDING;
+      pending = overtaken ? stillPending(pending, { ...next, base, ...published }, overtaken) : NOTHING_PENDING;
       if (overtaken === undefined || isDone(pending)) return { ...next.update, isLasting: isAnyLasting };
       this.#gate.noteActivity();
       debug("the Python tool wrote at the same time as revision %d", published.revision);
@@ -200,7 +198,8 @@ export class FileCommit implements Disposable {
         `The change was written, but that tool may overwrite it; \`${commandText(["list"], this.#location)}\` shows what the registry holds.`,
     );
     try {
-      const theirs = await guarded(this.#location, async () => parseVersion(base.file?.changedBytes()));
+      const last = () => this.#chain.lastVersion()?.toString();
+      const theirs = await guarded(this.#location, async () => parseVersion(base.file?.changedBytes(), last));
       return { theirs, newest: await this.#read() };
     } catch (cause) {
       if (!(cause instanceof RegistryAccessError) && osCode(cause) === "") throw cause;
@@ -242,10 +241,13 @@ function mustBeWritten({ unreadable, isDamaged, isAdopted }: Base): boolean {
 }
 
 /** A version beside the document; undefined if there is none, or only half of one, as a killed process leaves it. */
-export function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
+export function parseVersion(
+  bytes: Buffer | undefined,
+  lastVersion?: () => string | undefined,
+): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {
-    return parseDocument(bytes.toString("utf8")).document;
+    return parseDocument(bytes.toString("utf8"), lastVersion).document;
   } catch (cause) {
     if (!(cause instanceof DocumentError)) throw cause;
     debug("a version beside the document is not complete: %s", cause.message);

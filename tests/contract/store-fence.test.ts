@@ -90,6 +90,21 @@ describe("D3: a commit", () => {
     },
   );
 
+  test("is made anew if the head that it replaces was there only because a backup was copied over the files", async () => {
+    const path = join(temporaryDirectory(), "port-registry.json");
+    await commitHere(path);
+    fs.cpSync(`${path}.commit`, `${path}.backup`, { recursive: true });
+    const sleeper = Program.node("committer.ts", [path, "sleeper", 1, "prepared:SIGSTOP:1", 1]);
+    await lineOf(sleeper, "stop prepared");
+    await isStopped(sleeper);
+    takeLockAway(path);
+    await commitHere(path);
+    await commitHere(path);
+    fs.cpSync(`${path}.backup`, `${path}.commit`, { recursive: true });
+    await wake(sleeper);
+    expect([await count(path, "sleeper"), await count(path, "here")]).toEqual([1, 3]);
+  });
+
   test("of a lock owner that sleeps past the lock's time-out is made anew on the newer commits", async () => {
     const path = join(temporaryDirectory(), "port-registry.json");
     await commitHere(path);
