@@ -175,14 +175,23 @@ export function checkHolder(holder: Holder): Holder {
 
 function holderProblem(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return "is not an object";
-  const { id, kind, since, expiresAt, description, process } = value as Record<string, unknown>;
-  if (typeof id !== "string" || id === "") return "has no id";
-  if (!["process", "job", "manual"].includes(kind as string)) return "has an unknown kind";
-  if (!isTime(since)) return "has a `since` that is not a valid Date";
-  if (expiresAt !== undefined && !isTime(expiresAt)) return "has an `expiresAt` that is not a valid Date";
-  if (description !== undefined && typeof description !== "string") return "has a description that is not a string";
-  const isSeen = process !== undefined || kind === "process";
-  return isSeen && !isIdentity(process) ? "has a `process` that is not a valid process identity" : undefined;
+  const holder = value as Record<string, unknown>;
+  const has = (name: string, isValid: (part: unknown) => boolean) => isValid(holder[name]);
+  const mayHave = (name: string, isValid: (part: unknown) => boolean) =>
+    holder[name] === undefined || has(name, isValid);
+  const isProcessValid = holder["kind"] === "process" ? has("process", isIdentity) : mayHave("process", isIdentity);
+  const checks: readonly (readonly [isValid: boolean, problem: string])[] = [
+    [has("id", (id) => isText(id) && id !== ""), "has no id"],
+    [has("kind", (kind) => ["process", "job", "manual"].includes(kind as string)), "has an unknown kind"],
+    [has("since", isTime), "has a `since` that is not a valid Date"],
+    [mayHave("expiresAt", isTime), "has an `expiresAt` that is not a valid Date"],
+    [mayHave("restartsUntil", isTime), "has a `restartsUntil` that is not a valid Date"],
+    [mayHave("description", isText), "has a description that is not a string"],
+    [isProcessValid, "has a `process` that is not a valid process identity"],
+    [mayHave("container", isContainer), "has a `container` that is not a valid container identity"],
+    [mayHave("directory", isDirectory), "has a `directory` that is not a valid directory identity"],
+  ];
+  return checks.find(([isValid]) => !isValid)?.[1];
 }
 
 function isTime(value: unknown): boolean {
@@ -190,7 +199,25 @@ function isTime(value: unknown): boolean {
 }
 
 function isIdentity(value: unknown): boolean {
-  const { host, bootId, pidNamespace, pid, startTime } = (value ?? {}) as Partial<ProcessIdentity>;
-  const isText = [host, bootId, pidNamespace, startTime].every((text) => typeof text === "string");
-  return isText && Number.isSafeInteger(pid) && (pid as number) > 0;
+  if (!hasTexts(value, ["host", "bootId", "pidNamespace", "startTime"])) return false;
+  const { pid, hostName = "", thread = "" } = value as Partial<ProcessIdentity>;
+  return isText(hostName) && isText(thread) && Number.isSafeInteger(pid) && (pid as number) > 0;
+}
+
+function isContainer(value: unknown): boolean {
+  return hasTexts(value, ["id", "engine", "startedAt"]);
+}
+
+function isDirectory(value: unknown): boolean {
+  if (!hasTexts(value, ["path", "host"])) return false;
+  const { device, mount = "" } = value as Partial<DirectoryIdentity>;
+  return isText(mount) && Number.isFinite(device);
+}
+
+function hasTexts(value: unknown, names: readonly string[]): boolean {
+  return typeof value === "object" && names.every((name) => isText((value as Record<string, unknown> | null)?.[name]));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
 }

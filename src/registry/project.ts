@@ -73,9 +73,11 @@ export function identifyProject(project?: string | KnownProject, instance?: stri
   return { projectPath, instance: named, projectKey: projectKey(projectPath, named) };
 }
 
+/** Any other key would make the document unreadable for all users. */
 function isKnownProject(project: unknown): project is KnownProject {
-  const { projectPath, projectKey: key } = (project ?? {}) as Partial<KnownProject>;
-  return typeof projectPath === "string" && typeof key === "string";
+  const { projectPath, projectKey: key, instance } = (project ?? {}) as Partial<KnownProject>;
+  if (typeof projectPath !== "string" || !["undefined", "string"].includes(typeof instance)) return false;
+  return key !== "" && key === (instance === undefined ? projectPath : `${projectPath}#${instance}`);
 }
 
 /**

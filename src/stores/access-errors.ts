@@ -1,18 +1,30 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { IrisPortsError } from "../errors/base.ts";
-import { RegistryAccessError } from "../errors/errors.ts";
+import { RegistryAccessError, RegistrySchemaError } from "../errors/errors.ts";
 import { osCode } from "../errors/os-code.ts";
 import { commandText } from "../settings/command-text.ts";
+import { NewerSchemaError } from "./document-error.ts";
 
-/** Runs an access to the registry's files; errors of the system become a {@link RegistryAccessError}. */
+/** Runs an access to the registry's files; errors of the system and of the schema become the registry's own. */
 export async function guarded<T>(registryPath: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    if (cause instanceof NewerSchemaError) throw newerSchemaError(registryPath, cause);
     if (cause instanceof IrisPortsError || osCode(cause) === "") throw cause;
     throw accessError(registryPath, (cause as NodeJS.ErrnoException).path ?? registryPath, cause);
   }
+}
+
+function newerSchemaError(registryPath: string, cause: NewerSchemaError): RegistrySchemaError {
+  return new RegistrySchemaError({
+    what: `The port registry ${registryPath} has schema_version ${cause.schemaVersion}, which is newer than this iris-ports understands.`,
+    state: "Nothing was touched.",
+    remedy: "update iris-ports: npm install iris-ports@latest",
+    registryPath,
+    schemaVersion: cause.schemaVersion,
+  });
 }
 
 /** Explains why a file of the registry could not be used, and how to fix it. */

@@ -37,18 +37,23 @@ export async function applied<T>(change: Change<T>, base: Snapshot, { made, late
   return { update, document, added: new Set(document.assignments.filter((record) => !before.has(record))) };
 }
 
-/** The parts of a publication that the newest document does not contain and that must be applied again. */
+/**
+ * The parts of a publication that the newest document does not contain and that must be applied again: those that the
+ * Python tool overwrote with what it made of the version before. Any other document took the place of the published
+ * version later, and the next commit adopts that version into it.
+ */
 export function stillPending<T>(
   { made, late }: Pending<T>,
-  published: Made<T> & CommitToken & { readonly read: RegistryDocument },
+  published: Made<T> & CommitToken & { readonly base: Snapshot },
   { theirs, newest }: Overtaken,
 ): Pending<T> {
-  const { update, document, added, read, revision } = published;
-  const isHeld = (since: number) => newest.token !== undefined && since <= newest.token.revision;
+  const { update, document, added, base, revision } = published;
+  const isOverwritten = !newest.isDamaged && newest.token?.commit === base.token?.commit;
+  const isHeld = (since: number) => !isOverwritten || since <= (newest.token?.revision ?? 0);
   const since = update === made?.update ? made.since : revision;
   return {
     made: isHeld(since) ? { update, document, added, since } : undefined,
-    late: [...(isHeld(revision) ? [] : late), ...(theirs === undefined ? [] : [{ read, theirs }])],
+    late: [...(isHeld(revision) ? [] : late), ...(theirs === undefined ? [] : [{ read: base.document, theirs }])],
   };
 }
 

@@ -1,10 +1,9 @@
-import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { osCode } from "../errors/os-code.ts";
 import { accessError } from "./access-errors.ts";
-import { CommitChain } from "./commit-chain.ts";
 import { hasCommits, notRegistryError } from "./registry-evidence.ts";
 import { inspectFiles } from "./registry-files.ts";
+import { asideName } from "./safe-file.ts";
 import type { Cleared } from "./store.ts";
 
 /**
@@ -36,9 +35,6 @@ export async function clearObstacles(documentPath: string, isForced: boolean): P
   if (lock.file.kind === "directory" ? lock.isStale : lock.isObstructed)
     attempt(lock.file.path, () => (lock.isObstructed ? moveAside(lock.file.path) : removeLock(lock.file.path)));
   for (const path of commits.leftovers) attempt(path, () => remove(path));
-  const [head] = commits.heads;
-  if (head !== undefined && commits.isPending && commits.heads.length === 1)
-    attempt(commits.file.path, () => void new CommitChain(documentPath, true).publish(head));
   return cleared;
 }
 
@@ -55,7 +51,7 @@ function remove(path: string): Cleared {
 
 /** Moves a file aside; renaming moves a link itself, not its target. */
 function moveAside(path: string): Cleared {
-  const keptAs = `${path}.aside-${randomBytes(4).toString("hex")}`;
+  const keptAs = asideName(path);
   fs.renameSync(path, keptAs);
   return { path, keptAs };
 }

@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
+import createDebug from "debug";
 import { osCode } from "../errors/os-code.ts";
 import { makeSharedDirectory } from "./directories.ts";
 import type { CommitToken } from "./document.ts";
 import { fileNames } from "./file-names.ts";
-import { type NewFile, readRegularFile, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+import { asideName, type NewFile, readRegularFile, removeIfThere, renameIfThere, writeNewFile } from "./safe-file.ts";
+
+const debug = createDebug("iris-ports:store");
 
 /**
  * The fence that makes a commit a compare-and-swap without a clock. The directory holds one `head.<revision>.<commit>`,
@@ -13,6 +16,7 @@ import { type NewFile, readRegularFile, removeIfThere, renameIfThere, writeNewFi
  * because no name is ever used twice. The version itself waits beside it as `data.<revision>.<commit>` and is published
  * by renaming it over the document: by its owner, or by the next process that finds it pending. A process that wakes up
  * late finds its names gone, and writes nothing. A copy of the newest version stays as `copy.<revision>.<commit>`.
+ * Anything but a regular file is not ours, whatever its name.
  */
 export class CommitChain {
   readonly directory: string;
@@ -25,9 +29,10 @@ export class CommitChain {
     this.#isDurable = isDurable;
   }
 
-  /** Writes the next version beside the document; readers do not see it yet. */
-  prepare(base: CommitToken, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
-    const next = newToken(base.revision + 1);
+  /** Writes the next version beside the document, of a revision above `least`; readers do not see it yet. */
+  prepare(base: CommitToken, least: number, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
+    // With a head older than the document, the directory is not the one that the document's commits were made in.
+    const next = least > base.revision ? newToken(least + 1) : newToken(base.revision + 1, lineOf(base));
     try {
       const bytes = bytesOf(next);
       writeNewFile(this.#data(next), bytes, file, this.#isDurable);
@@ -43,18 +48,28 @@ export class CommitChain {
 
   /** Gives up a prepared version that was not claimed. */
   discard(next: CommitToken): void {
-    removeIfThere(this.#data(next));
-    removeIfThere(this.#copy(next));
+    this.#drop(this.#data(next));
+    this.#drop(this.#copy(next));
   }
 
   /** Makes `next` the newest version if `base` still is; true for exactly one process per base. */
   claim(base: CommitToken, next: CommitToken): boolean {
-    if (renameIfThere(this.#head(base), this.#head(next))) {
-      removeIfThere(this.#copy(base));
+    if (renameIfThere(this.#head(base), this.#head(next)) && !this.#isOutdated(next)) {
+      this.#drop(this.#copy(base));
       return true;
     }
     this.discard(next);
     return false;
+  }
+
+  /** True if a newer head lasts beside this one, which has replaced the head of a backup. Drops the older one. */
+  #isOutdated(token: CommitToken): boolean {
+    if (headsIn(this.#names() ?? []).length === 1) return false;
+    const newest = this.head();
+    if (newest === undefined) return false;
+    const isOutdated = newest.revision > token.revision && this.isHead(token);
+    this.sweep(newest);
+    return isOutdated;
   }
 
   /** Makes a claimed version the document; false if another process has done so already. */
@@ -81,18 +96,23 @@ export class CommitChain {
   /** True while a claimed version waits to be published. */
   isPending(token: CommitToken): boolean {
     // Not existsSync(): a file that cannot be accessed (EACCES, ESTALE) must not count as missing.
-    return fs.lstatSync(this.#data(token), { throwIfNoEntry: false }) !== undefined;
+    return fs.lstatSync(this.#data(token), { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
   /** False for an outdated token: of a backup that was restored, or a version that was replaced meanwhile. */
   isHead(token: CommitToken): boolean {
-    return fs.lstatSync(this.#head(token), { throwIfNoEntry: false }) !== undefined;
+    return fs.lstatSync(this.#head(token), { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
   /** The newest version as it was published, whatever has become of the document since; undefined if none is kept. */
   lastVersion(): Buffer | undefined {
     const head = this.head();
-    return head && readRegularFile(this.#copy(head))?.bytes;
+    try {
+      return head && readRegularFile(this.#copy(head))?.bytes;
+    } catch (cause) {
+      if (!["EISDIR", "ELOOP", "ENOTREG"].includes(osCode(cause))) throw cause;
+      return undefined;
+    }
   }
 
   /** The newest version's token, even while another process renames it; undefined if the directory or the head is missing. */
@@ -101,11 +121,11 @@ export class CommitChain {
     for (let attempt = 0; attempt < 100; attempt++) {
       const names = this.#names();
       if (names === undefined) return undefined;
-      const heads = names.map(parseHead).filter((token) => token !== undefined);
+      const heads = headsIn(names);
       if (heads.length === 1) return heads[0];
       if (attempt > 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       // Two lasting heads come from a restored backup; only the newest counts.
-      if (attempt > 50 && heads.length > 1) this.#dropOlder(heads);
+      if (attempt > 50 && heads.length > 1) return heads.reduce((a, b) => (a.revision > b.revision ? a : b));
     }
     return undefined;
   }
@@ -121,7 +141,7 @@ export class CommitChain {
     try {
       makeSharedDirectory(prepared, parent);
       fs.writeFileSync(join(prepared, headName(newToken(revision))), "");
-      this.#dropHeadless();
+      this.#moveHeadless();
       renameIfThere(prepared, this.directory);
     } catch (cause) {
       const isTaken = ["ENOTEMPTY", "EEXIST"].includes(osCode(cause));
@@ -133,12 +153,12 @@ export class CommitChain {
     }
   }
 
-  /** Deletes versions that can no longer be published: all up to the newest one, except the newest itself. */
+  /** Deletes versions that can no longer be published, and heads: all up to the newest one, except the newest itself. */
   sweep(head: CommitToken): void {
     for (const name of this.#names() ?? []) {
-      const token = parseToken(name, "data") ?? parseToken(name, "copy");
+      const token = parseToken(name, "head") ?? parseToken(name, "data") ?? parseToken(name, "copy");
       if (token !== undefined && token.revision <= head.revision && token.commit !== head.commit)
-        removeIfThere(join(this.directory, name));
+        this.#drop(join(this.directory, name));
     }
   }
 
@@ -152,24 +172,26 @@ export class CommitChain {
 
   #names(): string[] | undefined {
     try {
-      return fs.readdirSync(this.directory);
+      return fs.readdirSync(this.directory, { withFileTypes: true }).flatMap((it) => (it.isFile() ? [it.name] : []));
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
       throw cause;
     }
   }
 
-  #dropOlder(heads: readonly CommitToken[]): void {
-    const newest = Math.max(...heads.map((token) => token.revision));
-    const kept = heads.find((token) => token.revision === newest);
-    for (const token of heads) if (token !== kept) removeIfThere(this.#head(token));
+  /** Moves a directory that lost its head aside, so that a prepared one can take its place. */
+  #moveHeadless(): void {
+    const names = this.#names();
+    if (names !== undefined && headsIn(names).length === 0) renameIfThere(this.directory, asideName(this.directory));
   }
 
-  /** Empties a directory that lost its head, so that a prepared one can take its place; never touches a head. */
-  #dropHeadless(): void {
-    const names = this.#names() ?? [];
-    if (names.some((name) => parseHead(name) !== undefined)) return;
-    for (const name of names) removeIfThere(join(this.directory, name));
+  /** Removes what is of no use any more; that it could not be removed is no failure of a commit. */
+  #drop(path: string): void {
+    try {
+      removeIfThere(path);
+    } catch (cause) {
+      debug("%s was not removed: %o", path, cause);
+    }
   }
 
   #head(token: CommitToken): string {
@@ -185,16 +207,28 @@ export class CommitChain {
   }
 }
 
-function newToken(revision: number): CommitToken {
-  return { revision, commit: randomBytes(8).toString("hex") };
+const LINE_LENGTH = 8;
+
+/** A name that was never used. Commits that follow from one first head are of one line: their names begin alike. */
+function newToken(revision: number, line = randomBytes(LINE_LENGTH / 2).toString("hex")): CommitToken {
+  return { revision, commit: line + randomBytes(8).toString("hex") };
+}
+
+function lineOf({ commit }: CommitToken): string {
+  return commit.slice(0, LINE_LENGTH);
+}
+
+/** True if a version is this one or was built on it; not for one in a directory that was begun anew. */
+export function isBuiltOn(found: CommitToken, token: CommitToken): boolean {
+  return found.commit === token.commit || (found.revision > token.revision && lineOf(found) === lineOf(token));
 }
 
 function headName(token: CommitToken): string {
   return `head.${token.revision}.${token.commit}`;
 }
 
-function parseHead(name: string): CommitToken | undefined {
-  return parseToken(name, "head");
+function headsIn(names: readonly string[]): readonly CommitToken[] {
+  return names.map((name) => parseToken(name, "head")).filter((token) => token !== undefined);
 }
 
 /** Parses a name in the commit directory; undefined for names of another kind. */

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { RegistryCorruptError, RegistrySchemaError } from "../errors/errors.ts";
+import { RegistryCorruptError } from "../errors/errors.ts";
 import { warn } from "../errors/warning.ts";
 import { commandText } from "../settings/command-text.ts";
 import type { CommitChain } from "./commit-chain.ts";
 import { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument } from "./document.ts";
-import { DocumentError, NewerSchemaError } from "./document-error.ts";
+import { DocumentError } from "./document-error.ts";
 import { keepAside } from "./kept-bytes.ts";
 import { OpenFile } from "./open-file.ts";
 import { type ParsedDocument, parseDocument } from "./parse-document.ts";
@@ -52,7 +52,7 @@ export class DocumentReader {
     this.#chain = chain;
   }
 
-  /** @throws RegistryCorruptError, RegistrySchemaError */
+  /** @throws RegistryCorruptError, NewerSchemaError */
   async read({ awaitNeighbour, isForChange }: ReadOptions): Promise<Snapshot> {
     let deadline = performance.now() + HALF_WRITTEN_MS;
     let isNeighbourDone = false;
@@ -104,7 +104,8 @@ export class DocumentReader {
       return parseDocument(file.bytes.toString("utf8"), () => this.#chain.lastVersion()?.toString("utf8"));
     } catch (cause) {
       if (cause instanceof DocumentError) return cause;
-      throw this.#refused(file, cause);
+      file.close();
+      throw cause;
     }
   }
 
@@ -125,13 +126,9 @@ export class DocumentReader {
     try {
       return recoverDocument(this.#chain, file.bytes);
     } catch (cause) {
-      throw this.#refused(file, cause);
+      file.close();
+      throw cause;
     }
-  }
-
-  #refused(file: OpenFile, cause: unknown): unknown {
-    file.close();
-    return cause instanceof NewerSchemaError ? this.#newerSchema(cause) : cause;
   }
 
   #corrupt(cause: DocumentError, bytes: Buffer, isForChange: boolean): RegistryCorruptError {
@@ -147,16 +144,6 @@ export class DocumentReader {
       registryPath: this.#path,
       backupPath,
       cause,
-    });
-  }
-
-  #newerSchema(cause: NewerSchemaError): RegistrySchemaError {
-    return new RegistrySchemaError({
-      what: `The port registry ${this.#path} has schema_version ${cause.schemaVersion}, which is newer than this iris-ports understands.`,
-      state: "Nothing was touched.",
-      remedy: "update iris-ports: npm install iris-ports@latest",
-      registryPath: this.#path,
-      schemaVersion: cause.schemaVersion,
     });
   }
 }

@@ -14,7 +14,7 @@ import {
   type Pending,
   stillPending,
 } from "./applied-change.ts";
-import type { CommitChain } from "./commit-chain.ts";
+import { type CommitChain, isBuiltOn } from "./commit-chain.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import { DocumentError } from "./document-error.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";
@@ -90,9 +90,7 @@ export class FileCommit implements Disposable {
       }
       isAnyLasting ||= isLasting(base.document, next.document);
       const overtaken = await this.#overtaken(base);
-      pending = overtaken
-        ? stillPending(pending, { ...next, read: base.document, ...published }, overtaken)
-        : NOTHING_PENDING;
+      pending = overtaken ? stillPending(pending, { ...next, base, ...published }, overtaken) : NOTHING_PENDING;
       if (overtaken === undefined || isDone(pending)) return { ...next.update, isLasting: isAnyLasting };
       this.#gate.noteActivity();
       debug("the Python tool wrote at the same time as revision %d", published.revision);
@@ -156,8 +154,7 @@ export class FileCommit implements Disposable {
     let next: CommitToken;
     try {
       // Above both, so that revisions never go back.
-      const revision = Math.max(from.revision, base.token?.revision ?? 0);
-      next = this.#chain.prepare({ ...from, revision }, bytesOf, base);
+      next = this.#chain.prepare(from, base.token?.revision ?? 0, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
       // The file system may not have freed the space of a version that this process replaced.
@@ -183,7 +180,7 @@ export class FileCommit implements Disposable {
   /** True if another process published the claimed version, false if it was deleted before. */
   async #wasPublished(token: CommitToken): Promise<boolean> {
     const { token: found } = await this.#read();
-    return found !== undefined && found.revision >= token.revision;
+    return found !== undefined && isBuiltOn(found, token);
   }
 
   /**
@@ -201,7 +198,9 @@ export class FileCommit implements Disposable {
         `The change was written, but that tool may overwrite it; \`${commandText(["list"], this.#location)}\` shows what the registry holds.`,
     );
     try {
-      return { theirs: parseVersion(base.file?.changedBytes()), newest: await this.#read() };
+      const last = () => this.#chain.lastVersion()?.toString();
+      const theirs = await guarded(this.#location, async () => parseVersion(base.file?.changedBytes(), last));
+      return { theirs, newest: await this.#read() };
     } catch (cause) {
       if (!(cause instanceof RegistryAccessError) && osCode(cause) === "") throw cause;
       throw publishedError(this.#location, "it could not be checked whether another tool overwrote the change", cause);
@@ -216,6 +215,7 @@ export class FileCommit implements Disposable {
         this.#chain.begin((await this.#read()).token?.revision ?? 0);
         continue;
       }
+      this.#chain.sweep(head);
       if (this.#chain.isPending(head) && !isNewer(await this.#read(), head)) this.#chain.publish(head);
       const base = await this.#read();
       if (base.token?.commit === head.commit) return { base, head };
@@ -230,7 +230,6 @@ export class FileCommit implements Disposable {
     debug("adopting a document that another program wrote at revision %d", head.revision);
     // The empty document that stands for an unreadable one is empty on purpose: the registry is being rebuilt.
     const last = base.unreadable ? undefined : parseVersion(this.#chain.lastVersion());
-    this.#chain.sweep(head);
     if (last === undefined) return base;
     return { ...base, document: adoptDocument(base.document, last, isNewer(base, head)), isAdopted: true };
   }
@@ -242,10 +241,13 @@ function mustBeWritten({ unreadable, isDamaged, isAdopted }: Base): boolean {
 }
 
 /** A version beside the document; undefined if there is none, or if a killed process left an incomplete one. */
-export function parseVersion(bytes: Buffer | undefined): RegistryDocument | undefined {
+export function parseVersion(
+  bytes: Buffer | undefined,
+  lastVersion?: () => string | undefined,
+): RegistryDocument | undefined {
   if (bytes === undefined) return undefined;
   try {
-    return parseDocument(bytes.toString("utf8")).document;
+    return parseDocument(bytes.toString("utf8"), lastVersion).document;
   } catch (cause) {
     if (!(cause instanceof DocumentError)) throw cause;
     debug("a version beside the document is not complete: %s", cause.message);

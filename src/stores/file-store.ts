@@ -72,9 +72,9 @@ export class FileStore implements Store {
   /** Undefined while a commit is being published, and if the commits cannot be read: reading does not fail for that. */
   #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
     try {
-      if (token && this.#chain.isHead(token)) return token;
       const head = this.#chain.head();
-      return head === undefined || this.#chain.isPending(head) ? undefined : head;
+      const isPending = head !== undefined && head.commit !== token?.commit && this.#chain.isPending(head);
+      return isPending ? undefined : head;
     } catch (cause) {
       if (osCode(cause) === "") throw cause;
       return undefined;

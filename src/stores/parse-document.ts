@@ -67,10 +67,15 @@ export function parseDocument(text: string, lastVersion?: () => string | undefin
   };
 }
 
-/** Our part of another version; empty if there is none. */
+/** Our part of another version; empty if there is none, or only half of one, as a power failure leaves it. */
 function ownPartOf(text: string | undefined): ReadonlyMap<string, unknown> {
-  const own = text === undefined ? undefined : asMap(parseJson(text), "the last version").get("iris_ports");
-  return own === undefined ? new Map() : asMap(own, "iris_ports");
+  try {
+    const own = text === undefined ? undefined : asMap(parseJson(text), "the last version").get("iris_ports");
+    return own === undefined ? new Map() : asMap(own, "iris_ports");
+  } catch (cause) {
+    if (cause instanceof DocumentError) return new Map();
+    throw cause;
+  }
 }
 
 const TOP_KEYS = ["schema_version", "assignments", "iris_ports"];

@@ -116,7 +116,8 @@ function contentOf(path: string, chain: CommitChain): DocumentState {
 
 function inspectCommits(documentPath: string): CommitState {
   const file = fileState(fileNames(documentPath).commits);
-  const names = namesIn(file);
+  const all = namesIn(file);
+  const names = all.filter((name) => fileState(join(file.path, name)).kind === "file");
   const heads = names.map((name) => parseToken(name, "head")).filter((token) => token !== undefined);
   const newest = Math.max(...heads.map((head) => head.revision));
   const isOfHead = (name: string) => heads.some((head) => name === `data.${head.revision}.${head.commit}`);
@@ -132,7 +133,7 @@ function inspectCommits(documentPath: string): CommitState {
       ...names.filter((name) => !isOfHead(name) && isOld(name)).map((name) => join(file.path, name)),
       ...unusedPreparations(documentPath),
     ],
-    foreign: names.filter((name) => !isKnown(name)).map((name) => join(file.path, name)),
+    foreign: all.filter((name) => !(names.includes(name) && isKnown(name))).map((name) => join(file.path, name)),
   };
 }
 

@@ -156,6 +156,11 @@ export function renameIfThere(from: string, to: string): boolean {
   }
 }
 
+/** The name under which something that is in the way is kept. */
+export function asideName(path: string): string {
+  return `${path}.aside-${randomBytes(4).toString("hex")}`;
+}
+
 /** Removes a file; a missing file is not an error. */
 export function removeIfThere(path: string): void {
   // Not rmSync(), which looks at the file twice before it removes it.

@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
+import { PortRegistry } from "../../src/registry/registry.ts";
 import type { AssignmentRecord } from "../../src/stores/document.ts";
 import { FileStore } from "../../src/stores/file-store.ts";
 import { assignmentRecord } from "../helpers/documents.ts";
@@ -112,6 +114,37 @@ describe("D2: what the Python tool writes", () => {
     expect(await assign("/b")).toBe(2);
     expect(await ports()).toEqual({ "/a": 1, "/python": 4, "/b": 2 });
     expect(JSON.parse(fs.readFileSync(path, "utf8")).iris_ports.revision).toBe(8);
+  });
+});
+
+describe("D4: a document that takes the place of a version at the moment of its publication", () => {
+  const registry = () =>
+    new PortRegistry({
+      registryPath: path,
+      portRange: [1, 9],
+      engine: false,
+      isDurable: false,
+      probe: async () => true,
+    });
+  const NEW = JSON.stringify({ schema_version: "1.0", assignments: [] });
+
+  test.each([
+    ["empty", "after", () => ""],
+    ["a backup", "after", (backup: string) => backup],
+    ["one that the tool begins", "after", () => NEW],
+    ["one that the tool begins", "before", () => NEW],
+  ] as const)("%s, just %s it, makes no change twice and costs no live holder its port", async (_, when, text) => {
+    const holder = await uniqueProcessHolder();
+    await registry().assignPort("/p/former", { holder: manualHolder() });
+    const backup = fs.readFileSync(path, "utf8");
+    await registry().releasePort("/p/former");
+    const { port } = await registry().assignPort("/p/live", { holder: await uniqueProcessHolder() });
+    await registry().assignPort("/p/leaving", { holder });
+    atPublication(when, () => fs.writeFileSync(path, text(backup)));
+    await expect(registry().releasePort("/p/leaving", { holder })).resolves.toMatchObject({ status: "released" });
+    await registry().assignPort("/p/new");
+    await expect(registry().getAssignment("/p/live")).resolves.toMatchObject({ port });
+    await expect(registry().getAssignment("/p/leaving")).resolves.toBeUndefined();
   });
 });
 

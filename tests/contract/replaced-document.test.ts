@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { TestRegistry } from "../helpers/registry.ts";
 
@@ -36,6 +36,21 @@ describe("a port with a live holder stays reserved for it when the document is r
     fs.rmSync(test.path);
     expect((await test.open().assignPort("/p/a")).port).toBe(port + 1);
     await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
+  });
+
+  test("by a backup whose files were copied over those that are there", async () => {
+    const test = await TestRegistry.create(2);
+    await test.open().assignPort("/p/former", { holder: manualHolder() });
+    await test.open().releasePort("/p/former");
+    const backup = `${test.directory}-backup`;
+    onTestFinished(() => fs.rmSync(backup, { recursive: true }));
+    fs.cpSync(test.directory, backup, { recursive: true });
+    const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
+    fs.cpSync(backup, test.directory, { recursive: true });
+    await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
+    await expect(test.open().assignPort("/p/new")).resolves.not.toMatchObject({ port });
+    await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
+    expect(fs.readdirSync(`${test.path}.commit`).filter((name) => name.startsWith("head."))).toHaveLength(1);
   });
 
   test("unless the Python tool has given its port to another project since", async () => {
@@ -81,29 +96,32 @@ describe("commits that were restored from an older backup", () => {
   const commits = (test: TestRegistry) => `${test.path}.commit`;
   const revision = (test: TestRegistry) => test.json().iris_ports.revision;
 
-  test.each(["", "with a version that a killed process had not published"])(
-    "cost no newer assignment its port %s",
-    async (pending) => {
-      const test = await TestRegistry.create(2);
-      const registry = test.open();
-      const other = await registry.assignPort("/p/other", { holder: await uniqueProcessHolder() });
-      const backup = `${test.directory}/backup`;
-      fs.cpSync(commits(test), backup, { recursive: true });
-      if (pending !== "") {
-        const [head = ""] = fs.readdirSync(backup).filter((name) => name.startsWith("head."));
-        fs.renameSync(`${backup}/${head}`, `${backup}/head.2.dead`);
-        fs.copyFileSync(test.path, `${backup}/data.2.dead`);
-      }
-      await registry.releasePort("/p/other");
-      const live = await registry.assignPort("/p/live", { preferredPort: other.port });
-      const before = revision(test);
-      fs.rmSync(commits(test), { recursive: true });
-      fs.renameSync(backup, commits(test));
-      await expect(registry.getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
-      await registry.assignPort("/p/next");
-      await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
-      await expect(test.open().getAssignment("/p/other")).resolves.toBeUndefined();
-      expect(revision(test)).toBeGreaterThan(before);
-    },
-  );
+  const pending = "with a version that a killed process had not published";
+  test.each([
+    ["", "a change"],
+    [pending, "a change"],
+    [pending, "a repair"],
+  ])("cost no newer assignment its port %s, after %s", async (pending, after) => {
+    const test = await TestRegistry.create(2);
+    const registry = test.open();
+    const other = await registry.assignPort("/p/other", { holder: await uniqueProcessHolder() });
+    const backup = `${test.directory}/backup`;
+    fs.cpSync(commits(test), backup, { recursive: true });
+    if (pending !== "") {
+      const [head = ""] = fs.readdirSync(backup).filter((name) => name.startsWith("head."));
+      fs.renameSync(`${backup}/${head}`, `${backup}/head.2.dead`);
+      fs.copyFileSync(test.path, `${backup}/data.2.dead`);
+    }
+    await registry.releasePort("/p/other");
+    const live = await registry.assignPort("/p/live", { preferredPort: other.port });
+    const before = revision(test);
+    fs.rmSync(commits(test), { recursive: true });
+    fs.renameSync(backup, commits(test));
+    await expect(registry.getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
+    if (after === "a repair") await registry.rebuild();
+    await registry.assignPort("/p/next");
+    await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port: live.port });
+    await expect(test.open().getAssignment("/p/other")).resolves.toBeUndefined();
+    expect(revision(test)).toBeGreaterThan(before);
+  });
 });

@@ -62,14 +62,47 @@ describe("D3: a commit", () => {
     await commitHere(path);
     await commitHere(path);
     expect(await count(path, "here")).toBe(3);
-    // It may come past the point again on a newer document, and then stops again.
-    while (sleeper.isRunning && !sleeper.lines.includes("ack 1")) {
-      sleeper.signal("SIGCONT");
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await sleeper.output();
+    await wake(sleeper);
     expect(sleeper.lines.filter((line) => line.startsWith("claim"))).toHaveLength(1);
     expect([await count(path, "sleeper"), await count(path, "here"), await count(path, "total")]).toEqual([1, 3, 4]);
+  });
+
+  test.each(["was deleted", "was replaced by an older backup", "lost its head"])(
+    "is made anew if the commit directory %s before it was published",
+    async (how) => {
+      const path = join(temporaryDirectory(), "port-registry.json");
+      const commits = `${path}.commit`;
+      await commitHere(path);
+      fs.cpSync(commits, `${path}.backup`, { recursive: true });
+      await commitHere(path);
+      const sleeper = Program.node("committer.ts", [path, "sleeper", 1, "claimed:SIGSTOP:1", 1]);
+      await lineOf(sleeper, "stop claimed");
+      await isStopped(sleeper);
+      takeLockAway(path);
+      const heads = fs.readdirSync(commits).filter((name) => name.startsWith("head."));
+      if (how === "lost its head") for (const name of heads) fs.rmSync(join(commits, name));
+      else fs.rmSync(commits, { recursive: true });
+      if (how.includes("backup")) fs.renameSync(`${path}.backup`, commits);
+      await commitHere(path);
+      await commitHere(path);
+      await wake(sleeper);
+      expect([await count(path, "sleeper"), await count(path, "here")]).toEqual([1, 4]);
+    },
+  );
+
+  test("is made anew if the head that it replaces was there only because a backup was copied over the files", async () => {
+    const path = join(temporaryDirectory(), "port-registry.json");
+    await commitHere(path);
+    fs.cpSync(`${path}.commit`, `${path}.backup`, { recursive: true });
+    const sleeper = Program.node("committer.ts", [path, "sleeper", 1, "prepared:SIGSTOP:1", 1]);
+    await lineOf(sleeper, "stop prepared");
+    await isStopped(sleeper);
+    takeLockAway(path);
+    await commitHere(path);
+    await commitHere(path);
+    fs.cpSync(`${path}.backup`, `${path}.commit`, { recursive: true });
+    await wake(sleeper);
+    expect([await count(path, "sleeper"), await count(path, "here")]).toEqual([1, 3]);
   });
 
   test("of a lock owner that sleeps past the lock's time-out is made anew on the newer commits", async () => {
@@ -80,11 +113,7 @@ describe("D3: a commit", () => {
     await isStopped(sleeper);
     // The lock is not removed here: it is taken over once it is stale.
     await Promise.all([commitHere(path), commitHere(path)]);
-    while (sleeper.isRunning && !sleeper.lines.includes("ack 1")) {
-      sleeper.signal("SIGCONT");
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await sleeper.output();
+    await wake(sleeper);
     expect([await count(path, "sleeper"), await count(path, "here"), await count(path, "total")]).toEqual([1, 3, 4]);
   });
 });
@@ -206,6 +235,15 @@ async function audit(path: string, programs: readonly { name: string; program: P
   expect(Number(own.get("total"))).toBeGreaterThanOrEqual(claims.length);
   expect(Number(own.get("total"))).toBeLessThanOrEqual(claims.length + 1 + programs.length);
   return { claims: claims.length, acks, kills, stops: lines.filter((line) => line.startsWith("stop")).length };
+}
+
+/** Wakes a stopped committer until its commit is acknowledged: it may come past the point again, and then stops again. */
+async function wake(sleeper: Program): Promise<void> {
+  while (sleeper.isRunning && !sleeper.lines.includes("ack 1")) {
+    sleeper.signal("SIGCONT");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await sleeper.output();
 }
 
 /** Waits until the system has really stopped it. */

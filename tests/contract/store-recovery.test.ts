@@ -1,9 +1,10 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { RegistryAccessError } from "../../src/errors/errors.ts";
+import { RegistryAccessError, RegistrySchemaError } from "../../src/errors/errors.ts";
 import type { RegistryDocument } from "../../src/stores/document.ts";
 import { FileStore } from "../../src/stores/file-store.ts";
+import { inspectFiles } from "../../src/stores/registry-files.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 const AB = "ab".repeat(8);
@@ -27,6 +28,11 @@ class Counter {
 
   async count(): Promise<number> {
     return countOf(await this.open().read());
+  }
+
+  /** As another program begins a document. */
+  writeForeign(): void {
+    fs.writeFileSync(this.path, JSON.stringify({ schema_version: "1.0", assignments: [] }));
   }
 
   names(kind: "head" | "data"): string[] {
@@ -82,7 +88,7 @@ describe("D4: the document goes on", () => {
     const counter = new Counter();
     await counter.increase();
     fs.writeFileSync(join(counter.chain, `head.0.${AB}`), "");
-    fs.writeFileSync(counter.path, JSON.stringify({ schema_version: "1.0", assignments: [] }));
+    counter.writeForeign();
     await counter.increase();
     expect(counter.names("head")).toHaveLength(1);
     expect(counter.token().revision).toBe(2);
@@ -182,6 +188,78 @@ describe("the commit directory", () => {
     expect(await counter.count()).toBe(1);
     await counter.increase();
     expect(await counter.count()).toBe(2);
+  });
+});
+
+describe("the commit directory, with something else under a name of ours,", () => {
+  const { revision, commit } = { revision: 1, commit: AB };
+  const PLANTED: readonly (readonly [name: string, kind: "directory" | "link"])[] = [
+    ["data.HEAD", "directory"],
+    ["data.HEAD", "link"],
+    ["copy.HEAD", "directory"],
+    ["copy.HEAD", "link"],
+    [`head.0.${commit}`, "directory"],
+    [`head.77.${commit}`, "link"],
+    [`data.${revision}.${commit}`, "directory"],
+    [`copy.${revision}.${commit}`, "directory"],
+  ];
+
+  test.each(PLANTED)("%s as a %s, works on and touches nothing of it", async (name, kind) => {
+    const counter = new Counter();
+    await counter.increase();
+    const { revision, commit } = counter.token();
+    const planted = join(counter.chain, name.replace("HEAD", `${revision}.${commit}`));
+    fs.rmSync(planted, { force: true });
+    if (kind === "link") fs.symlinkSync(counter.directory, planted);
+    else fs.mkdirSync(join(planted, "strange"), { recursive: true });
+    // Another program's document: the next change finds out what is the newest version.
+    counter.writeForeign();
+    const store = counter.open();
+    for (let turn = 1; turn <= 65; turn++) await counter.increase(undefined, store);
+    // Without a copy of the last version, the other program's document is all there is.
+    expect(await counter.count()).toBe(name.startsWith("copy.HEAD") ? 65 : 66);
+    expect(fs.lstatSync(counter.path).isFile()).toBe(true);
+    if (name.startsWith("copy.HEAD")) return;
+    const { document, commits } = await inspectFiles(counter.path);
+    expect([document.kind, commits.isPending, commits.heads.length]).toEqual(["file", false, 1]);
+    expect(commits.foreign).toEqual([planted]);
+    expect(await store.clearObstacles()).toEqual([]);
+    expect(fs.lstatSync(planted, { throwIfNoEntry: false })).toBeDefined();
+  });
+
+  test("and without a head is kept beside its successor", async () => {
+    const counter = new Counter();
+    await counter.increase();
+    for (const name of counter.names("head")) fs.rmSync(join(counter.chain, name));
+    fs.mkdirSync(join(counter.chain, "strange"));
+    await counter.increase();
+    expect(await counter.count()).toBe(2);
+    const [aside] = fs.readdirSync(counter.directory).filter((name) => name.includes(".aside-"));
+    expect(fs.existsSync(join(counter.directory, String(aside), "strange"))).toBe(true);
+  });
+});
+
+describe("a last version", () => {
+  test("of a newer schema is never replaced, whatever becomes of the document", async () => {
+    const counter = new Counter();
+    await counter.increase();
+    const [copy] = fs.readdirSync(counter.chain).filter((name) => name.startsWith("copy."));
+    fs.writeFileSync(join(counter.chain, String(copy)), '{"schema_version": "9.0"}');
+    fs.rmSync(counter.path);
+    await expect(counter.increase()).rejects.toThrow(RegistrySchemaError);
+    await expect(counter.count()).rejects.toThrow(RegistrySchemaError);
+    counter.writeForeign();
+    await expect(counter.increase()).rejects.toThrow(RegistrySchemaError);
+  });
+
+  test("that a power failure has left incomplete does not make another program's document unreadable", async () => {
+    const counter = new Counter();
+    await counter.increase();
+    const [copy] = fs.readdirSync(counter.chain).filter((name) => name.startsWith("copy."));
+    fs.truncateSync(join(counter.chain, String(copy)), 20);
+    counter.writeForeign();
+    await counter.increase();
+    expect(await counter.count()).toBe(1);
   });
 });
 

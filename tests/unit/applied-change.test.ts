@@ -51,10 +51,10 @@ describe("a change", () => {
 });
 
 describe("after a publication beside the Python tool", () => {
-  const published = async (revision: number) => ({
-    ...(await applied(assign, snapshot({}), NOTHING_PENDING)),
+  const published = async (revision: number, base = snapshot({}, at(revision - 1))) => ({
+    ...(await applied(assign, base, NOTHING_PENDING)),
     ...at(revision),
-    read: documentOf({}),
+    base,
   });
 
   test("nothing is pending if the newest document has the change, and the tool wrote nothing", async () => {
@@ -65,12 +65,18 @@ describe("after a publication beside the Python tool", () => {
   });
 
   test.each([undefined, at(4)])("the change is pending if the tool overwrote it (%o)", async (token) => {
-    const pending = stillPending(NOTHING_PENDING, await published(5), {
-      theirs: undefined,
-      newest: snapshot({}, token),
-    });
+    const base = snapshot({}, token);
+    const pending = stillPending(NOTHING_PENDING, await published(5, base), { theirs: undefined, newest: base });
     expect(pending).toEqual(NOTHING_PENDING);
     expect(isDone(pending)).toBe(false);
+  });
+
+  test.each([
+    ["a backup", snapshot({}, at(2))],
+    ["a document that is recovered", { ...snapshot({}), isDamaged: true }],
+    ["no document", snapshot({})],
+  ])("nothing is pending if %s took the place of the published version", async (_, newest) => {
+    expect(isDone(stillPending(NOTHING_PENDING, await published(5), { theirs: undefined, newest }))).toBe(true);
   });
 
   test("what the tool wrote is pending until a version with it is published", async () => {
@@ -79,7 +85,7 @@ describe("after a publication beside the Python tool", () => {
     const newest = snapshot({ "/ours": 1 }, at(5));
     const pending = stillPending(NOTHING_PENDING, first, { theirs, newest });
     expect(isDone(pending)).toBe(false);
-    const second = { ...(await applied(assign, newest, pending)), ...at(6), read: newest.document };
+    const second = { ...(await applied(assign, newest, pending)), ...at(6), base: newest };
     const lost = stillPending(pending, second, { theirs: undefined, newest });
     expect([lost.made?.since, lost.late]).toEqual([5, pending.late]);
     const kept = snapshot({ "/ours": 1, "/python": 2 }, at(6));

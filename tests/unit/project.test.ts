@@ -94,6 +94,15 @@ describe("an instance", () => {
   });
 });
 
+test.each([
+  { projectPath: "", projectKey: "" },
+  { projectPath: "/a", projectKey: "/b" },
+  { projectPath: "/a", projectKey: "/a", instance: "x" },
+  { projectPath: "/a", projectKey: "/a#5", instance: 5 as unknown as string },
+])("a project whose key the document could not keep is refused: %o", (project) => {
+  expect(() => identifyProject(project)).toThrow("project is not a path");
+});
+
 test("the container's name follows the Python tool's rule", () => {
   // printf %s /home/dev/shop | md5sum
   expect(containerName("/home/dev/shop", 1972)).toBe("iris_11e9fe06_1972");
