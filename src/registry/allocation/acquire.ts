@@ -73,6 +73,7 @@ async function decideInTurn(
     if (seen.survey.isEngineAsked) cleanFirst = undefined;
     const { outcome } = seen;
     if (outcome.kind === "assigned") {
+      if (request.isRenewed && isLate(seen, context)) continue;
       const { kind: _, ...grant } = outcome;
       warnWhereBlind(seen.survey, grant.assignment);
       return { ...grant, holder: seen.holder };
@@ -83,6 +84,14 @@ async function decideInTurn(
     else if (!(await budget.with(() => hasNewChance(outcome, seen, context, request, budget, options.onWait))))
       throw await refusal(outcome, context, request, seen, budget);
   }
+}
+
+/**
+ * True if so much of the holder's lease has passed since it was computed that it may have ended: this process was stopped,
+ * and another project may have the port by now. Each attempt takes a new lease.
+ */
+function isLate({ decidedAtMs }: Attempt, { store: { shared } }: RegistryContext): boolean {
+  return shared !== undefined && Date.now() - decidedAtMs > shared.leaseMs / 2;
 }
 
 let isWarned = false;
@@ -131,6 +140,8 @@ type Attempt = {
   readonly document: RegistryDocument;
   readonly survey: Survey;
   readonly holder: Holder;
+  /** By this host's clock, which goes on while the process is stopped and while the host sleeps. */
+  readonly decidedAtMs: number;
 };
 
 /** Surveys, then decides on the newest document, without the lock if no port has to be probed. */
@@ -153,9 +164,10 @@ async function attempt(
   const survey = isStart ? looked : await withoutLeftoversOf(context, request, looked);
   const { probe } = context;
   const decideWith = (look: PortProbe | undefined) => async (newest: RegistryDocument) => {
+    const decidedAtMs = Date.now();
     const holder = store.shared ? holderOn(store.shared, request) : request.holder;
     const { document, outcome } = await decide(newest, { ...request, holder }, survey, look, clock());
-    return { document, result: { outcome, document, survey, holder } };
+    return { document, result: { outcome, document, survey, holder, decidedAtMs } };
   };
   if (!isNew || unassigned(before, wantedRange(request)) === 0) {
     try {

@@ -42,12 +42,13 @@ export class HolderRenewal {
     this.#shared = shared;
   }
 
+  /** Never fails: the port is assigned already, and a connection that broke is opened again for the next renewal. */
   async hold(acquisition: Acquisition): Promise<void> {
     const { assignment, holder } = acquisition;
     const { expiresAt = this.#shared.now() } = holder;
     this.#held.set(keyOf(assignment.projectKey, holder.id), { acquisition, expiresAt });
     this.#timer ??= setInterval(() => this.renewNow(), this.#shared.leaseMs / RENEWALS_PER_LEASE).unref();
-    await this.#shared.listenForLoss(() => this.renewNow());
+    await this.#shared.listenForLoss(() => this.renewNow()).catch((error: unknown) => this.#renewLater(error));
   }
 
   /** Without a holder's id: every holder of the project. */
@@ -72,13 +73,15 @@ export class HolderRenewal {
     this.#retry = undefined;
     if (this.#held.size === 0) return;
     this.#renewing ??= this.#renew()
-      .catch((error: unknown) => {
-        debug("the holders were not renewed: %o", error);
-        this.#retry ??= setTimeout(() => this.renewNow(), RETRY_MS).unref();
-      })
+      .catch((error: unknown) => this.#renewLater(error))
       .finally(() => {
         this.#renewing = undefined;
       });
+  }
+
+  #renewLater(error: unknown): void {
+    debug("the holders were not renewed: %o", error);
+    this.#retry ??= setTimeout(() => this.renewNow(), RETRY_MS).unref();
   }
 
   async #renew(): Promise<void> {
@@ -159,8 +162,10 @@ export function holderOn(shared: SharedStore, request: Pick<AssignRequest, "hold
 }
 
 function withHostName(holder: Holder): Holder {
-  if (holder.kind === "manual" || holder.process === undefined) return holder;
-  return { ...holder, process: { hostName: hostname(), ...holder.process } };
+  const hostName = hostname();
+  if (holder.kind === "manual")
+    return { ...holder, ...(holder.directory && { directory: { hostName, ...holder.directory } }) };
+  return holder.process === undefined ? holder : { ...holder, process: { hostName, ...holder.process } };
 }
 
 /** The holder with the time at which it expires unless it is renewed. */

@@ -28,7 +28,7 @@ export type RedisStoreOptions = {
   readonly address: RedisAddress;
   /** Names the pool of ports if the address does not. */
   readonly pool: () => Promise<string>;
-  /** How long an update waits for its turn, in milliseconds. */
+  /** How long an update waits for its turn, and within limits for an answer of the server, in milliseconds. */
   readonly lockTimeoutMs: number;
   /** The command that repairs an unreadable document. */
   readonly repairCommand: string;
@@ -190,7 +190,8 @@ export class RedisStore implements Store {
     const isOlder = snapshot.unreadable === undefined && snapshot.revision < seen.revision;
     const isLost = isOlder || (isMissing && (await this.#hasListeners(session)));
     const server = this.#watch.judge({ ...session.server, ...answer }, snapshot.document.server, { isLost, isMissing });
-    if (snapshot.unreadable === undefined) this.#last = snapshot;
+    // A loss counts until a commit records it, which may not be the one of this reader.
+    if (snapshot.unreadable === undefined && !isOlder) this.#last = snapshot;
     if (server === snapshot.document.server) return snapshot;
     return { ...snapshot, document: { ...snapshot.document, server }, isGraceNew: server.grace_until !== undefined };
   }
@@ -259,7 +260,7 @@ export class RedisStore implements Store {
   }
 
   async #session(): Promise<RedisSession> {
-    return currentSession(this.#address);
+    return currentSession(this.#address, this.#options.lockTimeoutMs);
   }
 
   async #poolKeys(): Promise<PoolKeys> {
