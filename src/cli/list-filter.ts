@@ -55,7 +55,7 @@ function parse(text: string) {
   if (known === undefined)
     throw invalid(
       text,
-      `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale.`,
+      `KEY=VALUE, where KEY is one of ${[...KEYS.keys()].join(", ")}; for example --filter status=stale`,
     );
   const { matches, value: [pattern, description] = [/^/, ""] } = known;
   if (!pattern.test(value)) throw invalid(text, `${key}=VALUE, where VALUE is ${description}`);
