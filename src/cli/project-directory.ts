@@ -41,8 +41,8 @@ function checkDirectory(path: string): void {
 
 const PROBLEMS = {
   other: (path: string) => ["is not a directory", `give the directory it is in: ${dirname(path)}`],
-  missing: () => ["does not exist", "correct the path, or create the directory first."],
-  unreadable: () => ["cannot be read by this user", "check the permissions of the directories above it."],
+  missing: () => ["does not exist", "correct the path, or create the directory first"],
+  unreadable: () => ["cannot be read by this user", "check the permissions of the directories above it"],
 } as const satisfies Record<string, (path: string) => readonly [problem: string, remedy: string]>;
 
 function lookAt(path: string): "directory" | keyof typeof PROBLEMS {

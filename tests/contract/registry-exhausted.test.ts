@@ -38,6 +38,19 @@ describe("R4: when all ports are taken", () => {
     expect(message).not.toContain(`iris-ports release ${machine.project("a")}`);
   });
 
+  test("the error says how to stop an IRIS, whose container would keep a released port, unless another port is kept without one", async () => {
+    const machine = await TestRegistry.create(2);
+    const registry = machine.open();
+    const exhausted = () => registry.assignPort(machine.project("c")).catch(({ remedy }) => remedy);
+    for (const name of ["a", "b"]) {
+      const { containerName, port } = await registry.assignPort(machine.project(name), { holder: manualHolder() });
+      machine.engine.run({ name: containerName, hostPorts: [port] });
+    }
+    expect(await exhausted()).toContain(`stop an IRIS (npx iris-ports down ${machine.project("a")} --registry `);
+    machine.engine.containers.pop();
+    expect(await exhausted()).toContain(`release one (npx iris-ports release ${machine.project("b")} --registry `);
+  });
+
   test("stale assignments are cleaned first, and their ports assigned", async () => {
     const machine = await TestRegistry.create(1);
     const idle = await IdleProcess.start();

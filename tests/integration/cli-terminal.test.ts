@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { BIN, CliSandbox } from "../helpers/cli.ts";
 import { docker } from "../helpers/engine.ts";
+import { oddDocker } from "../helpers/odd-docker.ts";
 import { typed } from "../helpers/terminal.ts";
 
 // util-linux' script gives a command a real terminal; other systems' script has other options.
@@ -129,6 +130,47 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
       `);
       const { exitCode } = await inSandbox(`set -m; ${line} < /dev/tty & wait $!`);
       expect(exitCode).toBe(5);
+    });
+  });
+
+  describe("session", () => {
+    const range = () => ({ IRIS_PORT_RANGE: `${sandbox.firstPort}-${sandbox.firstPort + 9}` });
+    const inSession = (answer: string, env: NodeJS.ProcessEnv = {}) =>
+      inSandbox(`exec '${process.execPath}' '${BIN}' session --project shop`, {
+        env: { ...range(), ...env },
+        question: "Instance: IRIS",
+        answer,
+      });
+
+    beforeEach(async () => {
+      const { containerName } = (await sandbox.json("up", await ensureStandin(), "--project", "shop")) as {
+        containerName: string;
+      };
+      return async () => void (await docker("rm", "--force", "--volumes", containerName));
+    });
+
+    // The stand-in, unlike IRIS, ends at Ctrl-C.
+    it.each([
+      ["halt\r", 0],
+      ["\u0004", 0],
+      ["\u0003", 130],
+      // Docker's keys for detaching: Ctrl-P and Ctrl-Q.
+      ["\u0010\u0011\rhalt\r", 0],
+    ])("gives %j to IRIS, ends with %i, and leaves IRIS running", async (answer, expected) => {
+      expect((await inSession(answer)).exitCode).toBe(expected);
+      expect(await sandbox.json("status", "shop")).toMatchObject({ state: "running" });
+    });
+
+    it("does not leave docker behind on the terminal if a signal ends it", async () => {
+      const PATH = await oddDocker(sandbox, () => [
+        'case "$*" in *--tty*)',
+        "  trap 'kill $!; echo told; exit 3' TERM",
+        "  sleep 30 & kill -TERM $PPID; wait",
+        "esac",
+      ]);
+      const { stdout, exitCode } = await inSession("", { PATH });
+      expect(stdout).toContain("told");
+      expect(exitCode).toBe(3);
     });
   });
 

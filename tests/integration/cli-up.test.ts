@@ -259,6 +259,14 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual([]);
   });
 
+  it("is removed by down although another port was assigned after a release", async () => {
+    await run("up", image);
+    await run("release");
+    await run("assign", "--port", String(range[0] + 1));
+    expect((await run("down")).stdout).toMatch(/^Stopped and removed container iris_\w+\.\nPort \d+ stays assigned/);
+    expect(await containers()).toEqual([]);
+  });
+
   it("is stopped by down without an error if the port is released by force meanwhile", async () => {
     await run("up", image);
     const release = `'${process.execPath}' '${BIN}' release --force >&2`;

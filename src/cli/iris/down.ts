@@ -38,7 +38,9 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const named = { project: identity.projectPath, instance: identity.instance };
   const found = await findIris(open, named);
   checkIsOurs(open, found);
-  const { assignment, container } = found;
+  const { assignment } = found;
+  // Its port may have been released while it ran, and another one assigned since.
+  const container = found.container ?? (await madeContainer(open, identity));
   const holder = await upHolder(identity.projectPath);
   const users = usersOf(found, holder);
   if (users.length > 0 && !options.force) throw inUseError(assignment, users, open.registry.registryPath, "down");
@@ -64,10 +66,18 @@ export async function down(project: string | undefined, options: IrisOptions & {
  * Takes the port of the project's container again if it was released or cleared while the container runs, so that the
  * container's remaining users are known again. False if there is no such container.
  */
-async function isAdopted({ registry, engine }: OpenIris, identity: ProjectIdentity): Promise<boolean> {
-  if (!(await containersOf(engine)).some((one) => isMadeForProject(one, registry, identity))) return false;
-  await registry.acquire(identity, { holder: await upHolder(identity.projectPath) });
+async function isAdopted(open: OpenIris, identity: ProjectIdentity): Promise<boolean> {
+  if ((await madeContainer(open, identity)) === undefined) return false;
+  await open.registry.acquire(identity, { holder: await upHolder(identity.projectPath) });
   return true;
+}
+
+/** The container that the registry made for the project, on whatever port. */
+async function madeContainer(
+  { registry, engine }: OpenIris,
+  identity: ProjectIdentity,
+): Promise<EngineContainer | undefined> {
+  return (await containersOf(engine)).find((one) => isMadeForProject(one, registry, identity));
 }
 
 /** None, with a warning, if the engine does not answer: `down` also succeeds if there never was an engine. */

@@ -1,8 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { constants } from "node:os";
 import { InvalidArgumentError } from "../../errors/errors.ts";
-import { EXIT_CODES, exitCodeOfSignal } from "../exit-codes.ts";
+import { attachedDocker } from "./attached-docker.ts";
 import { findIris, type IrisOptions, openIris } from "./open-iris.ts";
 import { noContainer } from "./require-running.ts";
 
@@ -20,12 +17,7 @@ export async function logs(
     ...(options.tail === undefined ? [] : ["--tail", options.tail]),
     container.id,
   ];
-  const child = spawn("docker", ["logs", ...args], { stdio: "inherit", env: open.engine.host.command.env });
-  const pass = (signal: NodeJS.Signals) => child.kill(signal);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, pass);
-  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-  if (signal !== null) return exitCodeOfSignal(constants.signals[signal]);
-  return code ?? EXIT_CODES.unexpected;
+  return attachedDocker(open.engine, ["logs", ...args]);
 }
 
 /** Docker shows the whole log for a number that it cannot read. @throws InvalidArgumentError */

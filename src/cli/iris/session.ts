@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import { InvalidArgumentError, IrisSessionError } from "../../errors/errors.ts";
 import { DEFAULT_IRIS_NAMESPACE } from "../../iris/image.ts";
@@ -13,8 +11,12 @@ import { utf8Text } from "../../text/utf8-text.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { reportError } from "../report-error.ts";
 import { standardOutput } from "../terminal.ts";
-import { type IrisOptions, type OpenIris, openIris } from "./open-iris.ts";
+import { attachedDocker } from "./attached-docker.ts";
+import { type IrisOptions, openIris } from "./open-iris.ts";
 import { requireRunning, upCommand } from "./require-running.ts";
+
+/** Docker's own begin with Ctrl-P, which it keeps until the next key; in IRIS it recalls the previous command. */
+const DETACH_KEYS = "--detach-keys=ctrl-^,ctrl-^";
 
 /**
  * `iris-ports session [namespace]`: a session in the project's IRIS. Interactive in a terminal; a script on standard
@@ -25,7 +27,10 @@ export async function session(namespace: string | undefined, options: IrisOption
   const open = openIris(options);
   const place = namespaceOf(namespace, options.instance, open.registry.registryPath);
   const { container, assignment } = await requireRunning(open, options);
-  if (process.stdin.isTTY) return interactive(open, container.id, place);
+  if (process.stdin.isTTY) {
+    const command = ["iris", "session", "IRIS", "-U", place];
+    return attachedDocker(open.engine, ["exec", "--interactive", "--tty", DETACH_KEYS, container.id, ...command]);
+  }
   const source = scriptIn(await buffer(process.stdin));
   const { projectPath, instance } = assignment;
   const creation = upCommand(projectPath, instance, open.registry.registryPath, ["--namespace", place]);
@@ -71,23 +76,6 @@ function namespaceOf(name = DEFAULT_IRIS_NAMESPACE, instance: string | undefined
     argument: "namespace",
     value: name,
   });
-}
-
-async function interactive({ engine }: OpenIris, id: string, namespace: string): Promise<number> {
-  const command = ["iris", "session", "IRIS", "-U", namespace];
-  const child = spawn("docker", ["exec", "--interactive", "--tty", id, ...command], {
-    stdio: "inherit",
-    env: engine.host.command.env,
-  });
-  // The terminal sends Ctrl-C to the session, which decides what it means.
-  const ignore = () => undefined;
-  process.on("SIGINT", ignore);
-  try {
-    const [code] = (await once(child, "exit")) as [number | null];
-    return code ?? EXIT_CODES.unexpected;
-  } finally {
-    process.off("SIGINT", ignore);
-  }
 }
 
 function tidy(output: string, isInteractive: boolean): string {

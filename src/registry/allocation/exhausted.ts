@@ -1,3 +1,4 @@
+import { commandText, projectWords } from "../../settings/command-text.ts";
 import type { RegistryDocument } from "../../stores/document.ts";
 import type { ListedAssignment } from "../assignment.ts";
 import { entriesOf } from "../document/edit-document.ts";
@@ -72,9 +73,7 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
     `  Free outside the range: ${freeOutside.length > 0 ? freeOutside.join(", ") : `none up to ${Math.min(last + LOOKED_AT_PORTS, 65535)}`}`,
   ];
   const wider = freeOutside.length > 0 ? [`widen the range (IRIS_PORT_RANGE=${first}-${freeOutside[0]})`] : [];
-  // A port that a process or a job uses is not offered.
-  const idle = assignments.find(({ holders }) => holders.every(({ kind }) => kind === "manual"));
-  const release = idle ? [`release one (${releaseCommand(idle.projectPath, idle.instance, registryPath)})`] : [];
+  const freed = freeingCommand(assignments, registryPath);
   const cleaned = removed > 0 ? [`${removed} stale assignment${removed > 1 ? "s were" : " was"} removed`] : [];
   const waited = waitedMs > 0 ? [`a wait of ${Math.round(waitedMs / 1_000)} s`] : [];
   const tried = [...cleaned, ...waited].map((attempt) => `after ${attempt}`).join(" and ");
@@ -82,13 +81,28 @@ export function exhaustedError(exhaustion: Exhaustion, registryPath?: string): P
   return new PortExhaustedError({
     what: `All ports from ${first} to ${last} are ${taken}${tried === "" ? "" : `, also ${tried}`}.`,
     state: lines.join("\n"),
-    remedy: `${[...release, ...wider, waitedMs > 0 ? "wait longer (--wait, waitTimeoutMs)" : "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}`,
+    remedy: `${[...freed, ...wider, waitedMs > 0 ? "wait longer (--wait, waitTimeoutMs)" : "wait for one (--wait 5m, waitTimeoutMs)"].join(", or ")}`,
     portRange,
     assignments,
     occupants,
     freeOutside,
     waitedMs,
   });
+}
+
+/** How to free a port that no process or job uses; one that also has no container comes first, because only `down` frees the others. */
+function freeingCommand(assignments: readonly ListedAssignment[], registryPath: string | undefined): readonly string[] {
+  const idle = assignments.filter(({ holders }) => holders.every(({ kind }) => kind === "manual"));
+  const hasContainer = ({ evidence }: ListedAssignment) =>
+    evidence.some(({ kind, verdict }) => kind === "container" && verdict === "alive");
+  const bare = idle.find((assignment) => !hasContainer(assignment));
+  if (bare) return [`release one (${releaseCommand(bare.projectPath, bare.instance, registryPath)})`];
+  return idle
+    .slice(0, 1)
+    .map(
+      ({ projectPath, instance }) =>
+        `stop an IRIS (${commandText(["down", ...projectWords(projectPath, instance)], registryPath)})`,
+    );
 }
 
 /** Without the engine's own remedy, which would be a second one within the state. */
