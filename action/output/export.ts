@@ -10,7 +10,8 @@ import type { IrisInputs } from "../inputs/iris-inputs.ts";
 
 const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
-const PROJECT_NAME = "IRIS_PORTS_PROJECT";
+/** Set by the action alone: a workflow, or a runner's `.env`, may set any of the other variables. */
+const USED_NAME = "IRIS_PORTS_USED";
 const IRIS_NAMES = [
   "IRIS_HOST",
   "IRIS_NAMESPACE",
@@ -32,7 +33,8 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at:
   else clearBeside(inputs.envName, ["IRIS_WEB_PORT"]);
   if (inputs.iris === undefined) clearBeside(inputs.envName, IRIS_NAMES);
   if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
-    exportVariable(PROJECT_NAME, projectPath);
+    exportVariable(USED_NAME, "true");
+    exportVariable("IRIS_PORTS_PROJECT", projectPath);
     // Empty values override those of an earlier use of the action in this job.
     exportVariable("IRIS_PORTS_INSTANCE", instance);
     exportVariable("IRIS_PORT_REGISTRY", inputs.registryAddress);
@@ -119,5 +121,5 @@ function maskIris({ password, licenseKey }: IrisInputs): void {
 
 /** True if no earlier use has exported its assignment as the job's. Exports take effect in this step as well. */
 export function isFirstUse(): boolean {
-  return !process.env[PROJECT_NAME];
+  return !process.env[USED_NAME];
 }
