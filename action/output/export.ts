@@ -3,8 +3,6 @@ import { DEFAULT_IRIS_NAMESPACE, DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } 
 import { connectionUri } from "../../src/iris/urls.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
 import { assignmentJson } from "../../src/report/assignment-json.ts";
-import { isRedisUrl } from "../../src/settings/config.ts";
-import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { IrisInputs } from "../inputs/iris-inputs.ts";
 
@@ -95,12 +93,9 @@ function prefixOf(envName: string): string {
 }
 
 /** Has the runner hide every secret in the log of the whole job, in every form in which it is handed on. */
-export function maskSecrets({ registryAddress, iris }: Inputs): void {
-  if (isRedisUrl(registryAddress)) {
-    const { password, writtenPassword } = parseRedisUrl(registryAddress, "registryPath");
-    // Later steps show the URL as it is written, which may escape more or fewer characters than encodeURIComponent().
-    maskPassword(password, writtenPassword);
-  }
+export function maskSecrets({ redis, iris }: Inputs): void {
+  // Later steps show the URL as it is written, which may escape more or fewer characters than encodeURIComponent().
+  maskPassword(redis?.password, redis?.writtenPassword);
   if (iris !== undefined) maskIris(iris);
 }
 
