@@ -1,5 +1,6 @@
 import { untilAborted } from "../src/errors/deadline.ts";
 import type { Acquisition } from "../src/registry/allocation/request.ts";
+import type { ListedAssignment } from "../src/registry/assignment.ts";
 import { PortConflictError } from "../src/registry/errors.ts";
 import type { Holder, JobHolder } from "../src/registry/holder.ts";
 import { releaseIfAssigned } from "../src/registry/release-if-assigned.ts";
@@ -39,7 +40,7 @@ export async function claimPort(request: ClaimRequest): Promise<Acquisition> {
     saveClaim({ ...claim, instances: [...tried] });
     const taken = await take(request, instance);
     if ("assignment" in taken) return taken;
-    if (inputs.instance !== undefined) throw heldError(taken, job);
+    if (inputs.instance !== undefined) throw heldError(taken, "instance", job);
     if (isOfJob(job, taken.earlier)) useNumber++;
     else jobNumber++;
   }
@@ -69,26 +70,34 @@ async function take(request: ClaimRequest, instance: string | undefined): Promis
   } catch (error) {
     if (!(error instanceof PortConflictError)) throw error;
     // With `preferred-port`, an assignment that is held with another port is refused, not joined.
-    const listed = await registry.inspect(claim.projectPath, { instance });
-    const earlier = listed?.holders.find(isJob);
-    if (listed === undefined || earlier === undefined || listed.port === inputs.preferredPort) throw error;
-    return { ...listed, earlier };
+    const own = heldIn(await registry.inspect(claim.projectPath, { instance }));
+    if (own !== undefined && own.port !== inputs.preferredPort) return own;
+    const { occupant } = error;
+    const occupying = (await registry.listAll()).find(({ projectKey }) => projectKey === occupant.name);
+    const other = occupant.kind === "assignment" ? heldIn(occupying) : undefined;
+    throw other === undefined ? error : heldError({ ...other, port: occupant.port }, "preferred-port", inputs.job);
   }
+}
+
+function heldIn(listed: ListedAssignment | undefined): Held | undefined {
+  const earlier = listed?.holders.find(isJob);
+  return listed === undefined || earlier === undefined ? undefined : { ...listed, earlier };
 }
 
 function isJob(holder: Holder): holder is JobHolder {
   return holder.kind === "job";
 }
 
-function heldError({ projectKey, port, earlier }: Held, job: Job): PortConflictError {
+/** @param input the input that demands what another use holds */
+function heldError({ projectKey, port, earlier }: Held, input: string, job: Job): PortConflictError {
   const isOwn = isOfJob(job, earlier);
   const who = isOwn ? "an earlier use of this action in this job" : "another job";
   return new PortConflictError({
     what: `Port ${port} of ${projectKey} is held by ${who}: ${earlier.description ?? earlier.id}.`,
     state: "Two users of one port would read and write each other's data without noticing. Nothing was assigned.",
     remedy: isOwn
-      ? "give each use an `instance` of its own, or leave that input out"
-      : "leave the input `instance` out, or make it different in every job, for example with `github.run_id`",
+      ? `give each use another \`${input}\`, or leave that input out`
+      : `leave the input \`${input}\` out, or make it different in every job`,
     port,
     occupant: { kind: "assignment", port, name: projectKey },
   });

@@ -4,5 +4,5 @@ import { endProcess } from "./job/interruption.ts";
 import { isSupervised } from "./job/supervisor.ts";
 import { release } from "./release.ts";
 
-await (isSupervised() ? release() : assign());
-endProcess();
+// Not awaited: with a top-level `await`, ncc would keep all modules apart, and the bundle would load more slowly.
+void (isSupervised() ? release() : assign()).then(endProcess);

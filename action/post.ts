@@ -5,4 +5,4 @@ import { supervise } from "./job/supervisor.ts";
 const TIMEOUT_MS = 58_000;
 
 // The work is in main's bundle; this process only waits for it, and must load quickly.
-await supervise(join(dirname(process.argv[1] as string), "..", "main", "index.js"), TIMEOUT_MS);
+void supervise(join(dirname(process.argv[1] as string), "..", "main", "index.js"), TIMEOUT_MS);

@@ -2,7 +2,8 @@ import { getInput } from "@actions/core";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
 import { HIGHEST_WITH_WEB_PORT, webPortOf } from "../../src/registry/allocation/web-port.ts";
 import { canonicalProject, projectKey } from "../../src/registry/project.ts";
-import { resolvePortRange, resolveRegistryPath } from "../../src/settings/config.ts";
+import { isRedisUrl, resolvePortRange, resolveRegistryPath } from "../../src/settings/config.ts";
+import { parseRedisUrl, type RedisAddress } from "../../src/stores/redis/redis-address.ts";
 import { currentJob, type Job } from "../job/job.ts";
 import {
   checkEnvName,
@@ -27,6 +28,8 @@ export type Inputs = {
   readonly isPortRangeGiven: boolean;
   /** A path, or the URL of a Redis server. */
   readonly registryAddress: string;
+  /** Undefined if the registry is a file. */
+  readonly redis: RedisAddress | undefined;
   /** False if the registry is the default one. */
   readonly isRegistryPathGiven: boolean;
   readonly waitTimeoutMs: number;
@@ -54,13 +57,16 @@ export function readInputs(): Inputs {
   const preferred =
     preferredPort === undefined ? undefined : readInteger("preferred-port", preferredPort, 1, HIGHEST_PORT);
   if (hasWebPort) checkRoomForWebPort(preferred ?? range[1]);
+  const registryAddress = resolveRegistryPath(registryPath, "registry-path");
+  const registrySetting = registryPath === undefined ? "IRIS_PORT_REGISTRY" : "registry-path";
   return {
     project: canonicalProject(line("project") ?? ".", job.workspace),
     instance,
     preferredPort: preferred,
     portRange: range,
     isPortRangeGiven: portRange !== undefined,
-    registryAddress: resolveRegistryPath(registryPath, "registry-path"),
+    registryAddress,
+    redis: isRedisUrl(registryAddress) ? parseRedisUrl(registryAddress, registrySetting) : undefined,
     isRegistryPathGiven: registryPath !== undefined || Boolean(process.env["IRIS_PORT_REGISTRY"]),
     waitTimeoutMs: readDurationMs("wait-timeout", line("wait-timeout") ?? "0"),
     envName: checkEnvName("env-name", line("env-name") ?? "IRIS_PORT"),

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
+import { isInHostNetwork } from "../../src/lifecycle/reach.ts";
 import { type JobHolder, jobHolder, type ProcessIdentity } from "../../src/registry/holder.ts";
 import { logText } from "../output/log.ts";
-import { isAct } from "./runner.ts";
 
 /** The job of this step, as the runner describes it. */
 export type Job = {
@@ -14,7 +14,7 @@ export type Job = {
   readonly description: string;
   /** The job runs in a container (`container:`): HOME and processes are not the host's. */
   readonly hasOwnHome: boolean;
-  /** In such a container its network, and with it the loopback address, is not the host's either, except under act. */
+  /** In such a container, and in a network of its own, so that its loopback address is not the host's either. */
   readonly isInContainer: boolean;
   /** A runner that may serve other jobs after this one, from the same registry. */
   readonly isSelfHosted: boolean;
@@ -48,7 +48,7 @@ export function currentJob(checkRunId: string | undefined, matrix: unknown): Job
     workspace: env("GITHUB_WORKSPACE") || process.cwd(),
     description: logText(description.filter(Boolean).join(" ")).slice(0, 200),
     hasOwnHome,
-    isInContainer: hasOwnHome && !isAct(),
+    isInContainer: hasOwnHome && !isInHostNetwork(),
     isSelfHosted: env("RUNNER_ENVIRONMENT") !== "github-hosted",
   };
 }

@@ -23,12 +23,7 @@ export async function seenWorker(): Promise<ProcessIdentity | undefined> {
   return identifyProcess(PARENT_PID);
 }
 
-/** True under nektos/act, whose job containers share the host's network. */
-export function isAct(): boolean {
-  return process.env["ACT"] === "true" && !isForge();
-}
-
-/** True under the runners of Gitea and Forgejo, which build on act but give a job container a network of its own. */
+/** True under the runners of Gitea and Forgejo. */
 function isForge(): boolean {
   return process.env["GITEA_ACTIONS"] === "true" || process.env["FORGEJO_ACTIONS"] === "true";
 }

@@ -3,14 +3,13 @@ import { DEFAULT_IRIS_NAMESPACE, DEFAULT_IRIS_PASSWORD, DEFAULT_IRIS_USERNAME } 
 import { connectionUri } from "../../src/iris/urls.ts";
 import type { PortAssignment } from "../../src/registry/assignment.ts";
 import { assignmentJson } from "../../src/report/assignment-json.ts";
-import { isRedisUrl } from "../../src/settings/config.ts";
-import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
 import type { Inputs } from "../inputs/inputs.ts";
 import type { IrisInputs } from "../inputs/iris-inputs.ts";
 
 const SECRET_LINE_LENGTH = 16;
 const DEFAULT_NAME = "IRIS_PORT";
-const PROJECT_NAME = "IRIS_PORTS_PROJECT";
+/** Set by the action alone: a workflow, or a runner's `.env`, may set any of the other variables. */
+const USED_NAME = "IRIS_PORTS_USED";
 const IRIS_NAMES = [
   "IRIS_HOST",
   "IRIS_NAMESPACE",
@@ -32,7 +31,8 @@ export function exportAssignment(assignment: PortAssignment, inputs: Inputs, at:
   else clearBeside(inputs.envName, ["IRIS_WEB_PORT"]);
   if (inputs.iris === undefined) clearBeside(inputs.envName, IRIS_NAMES);
   if (inputs.envName === DEFAULT_NAME || isFirstUse()) {
-    exportVariable(PROJECT_NAME, projectPath);
+    exportVariable(USED_NAME, "true");
+    exportVariable("IRIS_PORTS_PROJECT", projectPath);
     // Empty values override those of an earlier use of the action in this job.
     exportVariable("IRIS_PORTS_INSTANCE", instance);
     exportVariable("IRIS_PORT_REGISTRY", inputs.registryAddress);
@@ -93,12 +93,9 @@ function prefixOf(envName: string): string {
 }
 
 /** Has the runner hide every secret in the log of the whole job, in every form in which it is handed on. */
-export function maskSecrets({ registryAddress, iris }: Inputs): void {
-  if (isRedisUrl(registryAddress)) {
-    const { password, writtenPassword } = parseRedisUrl(registryAddress, "registryPath");
-    // Later steps show the URL as it is written, which may escape more or fewer characters than encodeURIComponent().
-    maskPassword(password, writtenPassword);
-  }
+export function maskSecrets({ redis, iris }: Inputs): void {
+  // Later steps show the URL as it is written, which may escape more or fewer characters than encodeURIComponent().
+  maskPassword(redis?.password, redis?.writtenPassword);
   if (iris !== undefined) maskIris(iris);
 }
 
@@ -119,5 +116,5 @@ function maskIris({ password, licenseKey }: IrisInputs): void {
 
 /** True if no earlier use has exported its assignment as the job's. Exports take effect in this step as well. */
 export function isFirstUse(): boolean {
-  return !process.env[PROJECT_NAME];
+  return !process.env[USED_NAME];
 }

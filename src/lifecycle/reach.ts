@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect, createServer, isIP } from "node:net";
 import type { ContainerNetwork, PortTarget } from "../docker/inspected-container.ts";
 
@@ -111,6 +111,15 @@ export function answers(host: string, port: number): Promise<boolean> {
 function remoteHost(endpoint: string): string | undefined {
   const [, host] = /^(?:tcp|ssh):\/\/(?:[^@/]*@)?\[?(.+?)\]?(?::\d+)?$/.exec(endpoint) ?? [];
   return host === undefined || isLoopback(host) ? undefined : host;
+}
+
+/**
+ * True in the network of an engine's host, also from inside a container: it has the engine's bridge. A container's own
+ * network has none, unless an engine runs in it as well, and then published ports open there.
+ */
+export function isInHostNetwork(): boolean {
+  const devices = "/sys/class/net";
+  return existsSync(devices) && readdirSync(devices).some((name) => existsSync(`${devices}/${name}/bridge`));
 }
 
 async function isResolved(host: string): Promise<boolean> {

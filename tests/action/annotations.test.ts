@@ -41,4 +41,9 @@ test("a setting from the environment is named by its variable", async () => {
     .job()
     .main({ inputs: { "port-range": "", "preferred-port": "" }, env: { IRIS_PORT_RANGE: "x" } });
   expect(range.stdout).toMatch(/::IRIS_PORT_RANGE is not a range of ports: "x"\..*%0ATo fix: /);
+  const registry = await host
+    .job()
+    .main({ inputs: { "registry-path": "" }, env: { IRIS_PORT_REGISTRY: "redis://:secret@host:99999" } });
+  expect(registry.stdout).toMatch(/::IRIS_PORT_REGISTRY is not a valid URL\..*%0ATo fix: /);
+  expect(registry.stdout).not.toContain("secret");
 });

@@ -61,6 +61,8 @@ test("A9: the bundles are small, contain no programs, and name the licences of t
     const text = readFileSync(join(ROOT, "dist", bundle, "index.js"), "utf8");
     expect(Buffer.byteLength(text)).toBeLessThan(LARGEST_BYTES);
     expect(text).not.toMatch(/docker-modem|pagent\.exe|\.proto"|testcontainers\/ryuk/);
+    // ncc joins modules, which then load in less time, unless one of them has a top-level await.
+    expect(text).not.toContain("__nccwpck_require__.a=");
   }
 });
 

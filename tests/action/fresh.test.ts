@@ -28,6 +28,7 @@ test("A2: a job gets a port, exports it to later steps, and releases it at its e
   });
   expect(main.env).toEqual({
     IRIS_PORT: String(port),
+    IRIS_PORTS_USED: "true",
     IRIS_PORTS_PROJECT: job.workspace,
     IRIS_PORTS_INSTANCE: "",
     IRIS_PORT_REGISTRY: host.registryPath,

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ensureStandin } from "../../scripts/build-standin.ts";
 import { docker } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
@@ -60,16 +60,33 @@ test.runIf(isLinux)(
   },
 );
 
-test.runIf(isLinux)("a job container of Forgejo's runner has a network of its own, unlike those of act", async () => {
-  const host = await FakeHost.create();
-  const job = await JobContainer.start(host);
-  const env = { ACT: "true", FORGEJO_ACTIONS: "true", GITHUB_WORKSPACE: "/workspace/shop/shop" };
-  const main = await job.step("main", { ...job.shared, image: await ensureStandin() }, env);
-  expect(main).toMatchObject({ exitCode: 0, stderr: "" });
-  const [, irisHost = ""] = /^IRIS_HOST<<.*\n(.*)$/m.exec(await job.read("ENV")) ?? [];
-  expect((await job.connect(irisHost, String(host.assignments[0]?.port))).stdout).toMatch(/^iris-standin /);
-  await job.step("post", {}, { ...env, ...(await job.state()) });
-  expect(host.assignments).toEqual([]);
+describe.each([
+  ["act", {}],
+  ["Forgejo's runner", { FORGEJO_ACTIONS: "true" }],
+])("a job container of %s", (_, more) => {
+  const env = { ACT: "true", GITHUB_WORKSPACE: "/workspace/shop/shop", ...more };
+
+  test.runIf(isLinux)("in a network of its own reaches IRIS at the host's address there", async () => {
+    const host = await FakeHost.create();
+    const job = await JobContainer.start(host);
+    const main = await job.step("main", { ...job.shared, image: await ensureStandin() }, env);
+    expect(main).toMatchObject({ exitCode: 0, stderr: "" });
+    const [, irisHost = ""] = /^IRIS_HOST<<.*\n(.*)$/m.exec(await job.read("ENV")) ?? [];
+    expect((await job.connect(irisHost, String(host.assignments[0]?.port))).stdout).toMatch(/^iris-standin /);
+    await job.step("post", {}, { ...env, ...(await job.state()) });
+    expect(host.assignments).toEqual([]);
+  });
+
+  test.runIf(isLinux)(
+    "in the host's network has its port at the loopback address, also without an engine",
+    async () => {
+      const host = await FakeHost.create();
+      const job = await JobContainer.start(host, "--network", "host");
+      const main = await job.step("main", job.shared, { ...env, PATH: "/nowhere" });
+      expect(main).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(main.stdout).toContain(`Assigned port ${host.ports[0]} (127.0.0.1:${host.ports[0]})`);
+    },
+  );
 });
 
 test.runIf(isLinux)("a job container in the host's network reaches IRIS at the loopback address", async () => {

@@ -64,6 +64,22 @@ test("A11: a requested port that is taken: its holder, and the remedy in the wor
   }
 });
 
+test("A11: a requested port that a job holds: which job, and no advice to release it", async () => {
+  const host = await FakeHost.create();
+  const inputs = { "preferred-port": String(host.ports[0]) };
+  const job = host.job();
+  const first = await job.main({ inputs });
+  const again = await job.main({ inputs, env: { ...first.env, GITHUB_ACTION: "__org_iris-ports_2" } });
+  expect(again.stdout).toMatch(
+    /::Port \d+ of \S+ is held by an earlier use of this action in this job: shop\/shop .*%0ATo fix: give each use another `preferred-port`, or leave that input out$/m,
+  );
+  const other = await host.job({ matrix: { leg: 2 } }).main({ inputs });
+  expect(other.stdout).toMatch(
+    /::Port \d+ of \S+ is held by another job: shop\/shop CI\/test run 12\.1 on \w+\..*%0ATo fix: leave the input `preferred-port` out, or make it different in every job$/m,
+  );
+  await job.post(first.state);
+});
+
 test("A11: a workspace with an entry of the Python tool: the error says so, and names the input for another port", async () => {
   const host = await FakeHost.create();
   const [first, last] = host.ports;

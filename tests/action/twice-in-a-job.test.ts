@@ -54,6 +54,7 @@ test("with IRIS, every use has its own variables, and does not change those of t
   });
   expect(env).toEqual({
     ...expected("shop", first, ""),
+    IRIS_PORTS_USED: "true",
     IRIS_PORTS_PROJECT: job.workspace,
     IRIS_PORTS_INSTANCE: "",
     IRIS_PORT_REGISTRY: host.registryPath,
@@ -77,9 +78,9 @@ test("with IRIS, every use has its own variables, and does not change those of t
   expect(host.assignments).toEqual([]);
 });
 
-test("an env-name for the only use leaves all variables in place", async () => {
+test("an env-name for the only use leaves all variables in place, whatever project the runner's `.env` names", async () => {
   const host = await FakeHost.create();
-  const job = host.job();
+  const job = host.job({ env: { IRIS_PORTS_PROJECT: host.directory, IRIS_PORTS_INSTANCE: "mine" } });
   const image = await ensureStandin();
   const used = await job.main({ inputs: { image, "env-name": "DB_PORT" } });
   expect(used.env).toMatchObject({
@@ -87,6 +88,7 @@ test("an env-name for the only use leaves all variables in place", async () => {
     IRIS_HOST: "127.0.0.1",
     IRIS_CONNECTION_URI: used.outputs["connection-uri"],
     IRIS_PORTS_PROJECT: job.workspace,
+    IRIS_PORTS_INSTANCE: "",
   });
   expect(used.env).not.toHaveProperty("IRIS_PORT");
   await job.post(used.state);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { DockerCommandEngine } from "../../docker/docker-command-engine.ts";
 import type { EngineContainer } from "../../docker/engine.ts";
 import { isMadeFor } from "../../lifecycle/find-container.ts";
-import { type Reach, reachOf } from "../../lifecycle/reach.ts";
+import { isInHostNetwork, type Reach, reachOf } from "../../lifecycle/reach.ts";
 import type { ListedAssignment, PortAssignment } from "../../registry/assignment.ts";
 import { READ_LABELS } from "../../registry/container-labels.ts";
 import { isCopy, isLabelledFor } from "../../registry/evidence/ownership.ts";
@@ -82,11 +82,8 @@ export function isMadeForProject(
   return container.labels[LABEL_REGISTRY] === registryPath && isLabelledFor(container, identity) && !isCopy(container);
 }
 
-/**
- * Whether published ports open in the network of this process. In a container, which these files show, they do only if
- * the engine runs in the same container and has its bridge there.
- */
+/** Whether published ports open in the network of this process, which may be in a container, as these files show. */
 function isHostShared(): boolean {
   const isInContainer = existsSync("/.dockerenv") || existsSync("/run/.containerenv");
-  return !isInContainer || existsSync("/sys/class/net/docker0");
+  return !isInContainer || isInHostNetwork();
 }
