@@ -41,8 +41,8 @@ function checkDirectory(path: string): void {
 
 const PROBLEMS = {
   other: (path: string) => ["is not a directory", `give the directory it is in: ${dirname(path)}`],
-  missing: () => ["does not exist", "correct the path, or create the directory first."],
-  unreadable: () => ["cannot be read by this user", "check the permissions of the directories above it."],
+  missing: () => ["does not exist", "correct the path, or create the directory first"],
+  unreadable: () => ["cannot be read by this user", "check the permissions of the directories above it"],
 } as const satisfies Record<string, (path: string) => readonly [problem: string, remedy: string]>;
 
 function lookAt(path: string): "directory" | keyof typeof PROBLEMS {
@@ -61,7 +61,7 @@ async function noteProjectAbove(registry: PortRegistry, path: string): Promise<v
     const assignment = await registry.getAssignment(above);
     if (assignment === undefined) continue;
     const command = commandText(["port", above], registry.registryPath);
-    const text = `${path} is a project of its own, inside project ${above}, which has port ${assignment.port} (${command}).`;
+    const text = `${path} is a separate project inside project ${above}, which has port ${assignment.port} (${command}).`;
     process.stderr.write(`iris-ports: ${plainText(text)}\n`);
     return;
   }
