@@ -20,7 +20,7 @@ export function readContainerOptions(input: string, text: string): readonly stri
 function splitWords(text: string, refusal: OptionTerms["refusal"]): string[] {
   const words: string[] = [];
   for (const [word, rest] of text.matchAll(/((?:[^\s"']|"[^"]*"|'[^']*')+)|["']/g)) {
-    if (rest === undefined) throw refusal(text, "has a quotation mark without its pair", "close it");
+    if (rest === undefined) throw refusal(text, "has an unclosed quotation mark", "close it");
     words.push(
       word.replaceAll(/"([^"]*)"|'([^']*)'/g, (_, double?: string, single?: string) => double ?? single ?? ""),
     );

@@ -86,7 +86,7 @@ export function readInteger(input: string, text: string, lowest: number, highest
 export function readChoice<T extends string>(input: string, text: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === text.toLowerCase());
   if (choice !== undefined) return choice;
-  throw invalidInput(input, text, "is not one of its values", `write one of ${choices.join(", ")}`);
+  throw invalidInput(input, text, "has an unknown value", `write one of ${choices.join(", ")}`);
 }
 
 /** The input, or undefined when it is empty. @throws InvalidArgumentError when it has control characters */

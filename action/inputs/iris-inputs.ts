@@ -69,7 +69,7 @@ export function readIris(workspace: string): IrisInputs | undefined {
     throw invalidInput(
       "username",
       username,
-      "comes without a `password`",
+      "needs a `password`",
       "give both, or none to keep _SYSTEM and its well-known password",
     );
   }

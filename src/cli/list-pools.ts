@@ -11,14 +11,15 @@ import { standardOutput } from "./terminal.ts";
 /** `iris-ports list --all`: every pool that a Redis server keeps. A file is one pool. @throws RegistryAccessError */
 export async function listPools(options: ListOptions): Promise<void> {
   const { registry, range, json } = options;
-  const url = resolveRegistryPath(registry, "--registry");
+  const argument = registry === undefined ? "IRIS_PORT_REGISTRY" : "--registry";
+  const url = resolveRegistryPath(registry, argument);
   if (!isRedisUrl(url)) return list(options);
   const matches = filterOf(options.filter);
   const terminal = standardOutput();
   const pools = [];
-  for (const { name, url: registryPath } of await poolsAt(url)) {
+  for (const { name, store } of await poolsAt(url, argument)) {
     // The containers of another pool are on another engine, which is not queried.
-    const pool = new PortRegistry({ registryPath, engine: false, portRange: range });
+    const pool = new PortRegistry({ store, engine: false, portRange: range });
     pools.push({ name, assignments: (await pool.listAll()).filter(matches) });
   }
   if (json) {

@@ -1,5 +1,6 @@
 import { PortRegistry } from "../registry/registry.ts";
-import { resolvePortRange, resolveRegistryPath } from "../settings/config.ts";
+import { isRedisUrl, resolvePortRange, resolveRegistryPath } from "../settings/config.ts";
+import { parseRedisUrl } from "../stores/redis/redis-address.ts";
 
 /** The options that every command has. */
 export type GlobalOptions = { readonly registry?: string; readonly range?: string };
@@ -12,7 +13,14 @@ export function openRegistry(options: GlobalOptions): PortRegistry {
 /** The same as options of a registry. @throws InvalidArgumentError */
 export function registryOptions({ registry, range }: GlobalOptions) {
   return {
-    ...(registry !== undefined && { registryPath: resolveRegistryPath(registry, "--registry") }),
+    ...(registry !== undefined && { registryPath: registryPathOf(registry) }),
     ...(range !== undefined && { portRange: resolvePortRange(range, "--range") }),
   };
+}
+
+/** Checks a URL here, so that an error names the option. */
+function registryPathOf(registry: string): string {
+  const path = resolveRegistryPath(registry, "--registry");
+  if (isRedisUrl(path)) parseRedisUrl(path, "--registry");
+  return path;
 }

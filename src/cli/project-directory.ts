@@ -61,7 +61,7 @@ async function noteProjectAbove(registry: PortRegistry, path: string): Promise<v
     const assignment = await registry.getAssignment(above);
     if (assignment === undefined) continue;
     const command = commandText(["port", above], registry.registryPath);
-    const text = `${path} is a project of its own, inside project ${above}, which has port ${assignment.port} (${command}).`;
+    const text = `${path} is a separate project inside project ${above}, which has port ${assignment.port} (${command}).`;
     process.stderr.write(`iris-ports: ${plainText(text)}\n`);
     return;
   }

@@ -1,9 +1,9 @@
 import type { ContainerEngine } from "../docker/engine.ts";
 import { ContainerEngineError, InvalidArgumentError } from "../errors/errors.ts";
 import { commandText } from "../settings/command-text.ts";
-import { isRedisUrl, resolveRegistryPath } from "../settings/config.ts";
+import { DEFAULT_LOCK_TIMEOUT_MS, isRedisUrl, resolveRegistryPath } from "../settings/config.ts";
 import { FileStore } from "../stores/file-store.ts";
-import { parseRedisUrl, withPoolName } from "../stores/redis/redis-address.ts";
+import { parseRedisUrl, type RedisAddress } from "../stores/redis/redis-address.ts";
 import { listPools, RedisStore } from "../stores/redis/redis-store.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -21,19 +21,27 @@ export function openStore({ registryPath, lockTimeoutMs, isDurable, engine }: St
   const path = resolveRegistryPath(registryPath);
   if (!isRedisUrl(path)) return new FileStore({ path, lockTimeoutMs, isDurable });
   const address = parseRedisUrl(path, registryPath === undefined ? "IRIS_PORT_REGISTRY" : "registryPath");
-  return new RedisStore({
-    address,
-    pool: () => poolOf(engine, address.location),
-    lockTimeoutMs,
-    repairCommand: commandText(["doctor", "--repair"], address.location),
-  });
+  return redisStore(address, () => poolOf(engine, address.location), lockTimeoutMs);
 }
 
-/** The pools that a Redis server keeps, each with the URL that names it. @throws RegistryAccessError */
-export async function poolsAt(url: string): Promise<readonly { readonly name: string; readonly url: string }[]> {
-  const address = parseRedisUrl(url, "registryPath");
+/**
+ * The pools that a Redis server keeps, each with its store. A URL cannot name every pool: an engine's ID may contain any
+ * character.
+ * @param argument names the URL in messages
+ * @throws RegistryAccessError, InvalidArgumentError
+ */
+export async function poolsAt(
+  url: string,
+  argument: string,
+): Promise<readonly { readonly name: string; readonly store: Store }[]> {
+  const address = { ...parseRedisUrl(url, argument), name: undefined };
   const names = await listPools(address);
-  return names.map((name) => ({ name, url: withPoolName(url, name) }));
+  return names.map((name) => ({ name, store: redisStore(address, async () => name, DEFAULT_LOCK_TIMEOUT_MS) }));
+}
+
+function redisStore(address: RedisAddress, pool: () => Promise<string>, lockTimeoutMs: number): Store {
+  const repairCommand = commandText(["doctor", "--repair"], address.location);
+  return new RedisStore({ address, pool, lockTimeoutMs, repairCommand });
 }
 
 /** The name of the pool. @throws InvalidArgumentError if no engine answers whose ID could name it */

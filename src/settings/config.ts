@@ -68,7 +68,7 @@ function checkRegistryPath(value: unknown, argument: string): string {
   if (!isLossless(value))
     throw new InvalidArgumentError({
       what: `${argument} is not valid UTF-8: ${shown(value)}.`,
-      state: "Different byte sequences would be taken for one registry.",
+      state: "Different byte sequences would name the same registry.",
       remedy: `give a path whose names are valid UTF-8, e.g. ${EXAMPLE_PATH}`,
       argument,
       value,
@@ -161,7 +161,7 @@ export function resolvePortRange(
   const pair = typeof value === "string" ? parseRange(value) : value;
   const [first, last] = Array.isArray(pair) && pair.length === 2 ? pair : [Number.NaN, Number.NaN];
   if (isPort(first) && isPort(last) && first <= last) return [first, last];
-  const reversed = isPort(first) && isPort(last) ? " It is reversed: the first port comes first." : "";
+  const reversed = isPort(first) && isPort(last) ? " Write the lower port first." : "";
   throw new InvalidArgumentError({
     what: `${argument} is not a range of ports: ${shown(value)}.${reversed}`,
     remedy: "write first-last with ports from 1 to 65535, e.g. 1972-1981",

@@ -56,8 +56,8 @@ export function asPort(value: unknown, where: string): number {
   return value as number;
 }
 
-/** @throws DocumentError when the value is none of these */
+/** @throws DocumentError when the value is not one of these */
 export function asOneOf<T extends string>(value: unknown, allowed: readonly T[], where: string): T {
-  if (!allowed.includes(value as T)) throw new DocumentError(`${where} is none of ${allowed.join(", ")}`);
+  if (!allowed.includes(value as T)) throw new DocumentError(`${where} is not one of ${allowed.join(", ")}`);
   return value as T;
 }

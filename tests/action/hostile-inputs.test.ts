@@ -62,7 +62,7 @@ const REFUSED: readonly (readonly [input: string, value: string, words: string])
   ["image", "$(reboot)", "`image` is not a reference"],
   ["pull", "sometimes", "write one of missing, always, never"],
   ["web-port", "maybe", "`web-port`"],
-  ["username", "only", "comes without a `password`"],
+  ["username", "only", "needs a `password`"],
   ["username", "a\tb", "control characters"],
   ["password", "a\nb", "password"],
   ["namespace", "a;b", "namespace"],

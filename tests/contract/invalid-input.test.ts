@@ -58,9 +58,7 @@ describe("E1: a range of ports is refused", () => {
     vi.stubEnv("IRIS_PORT_RANGE", "1981-1972");
     const error = await refusal(() => new PortRegistry({ engine: false, registryPath: "/nowhere/registry.json" }));
     vi.unstubAllEnvs();
-    expect(error.what).toBe(
-      'IRIS_PORT_RANGE is not a range of ports: "1981-1972". It is reversed: the first port comes first.',
-    );
+    expect(error.what).toBe('IRIS_PORT_RANGE is not a range of ports: "1981-1972". Write the lower port first.');
   });
 });
 

@@ -77,7 +77,7 @@ describe("L5: iris-ports doctor", () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 9, stderr: "" });
     expect(stable(stdout)).toMatchInlineSnapshot(`
       "ok    node         Node.js <version>
-      fail  settings     IRIS_PORT_RANGE is not a range of ports: "9-1". It is reversed: the first port comes first.
+      fail  settings     IRIS_PORT_RANGE is not a range of ports: "9-1". Write the lower port first.
                          to fix: write first-last with ports from 1 to 65535, e.g. 1972-1981
       ok    directory    <dir>/registry (0700)
       fail  document     <dir>/registry/port-registry.json cannot be read: it is not JSON (Expected property name or '}' in JSON at position 1 (line 1 column 2))

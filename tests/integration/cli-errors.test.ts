@@ -151,7 +151,7 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     const occupied = ["--port", String(sandbox.firstPort), "--json"];
     const { stderr } = await sandbox.run(["assign", "shop", ...occupied]);
     const [note, error = "", ...rest] = stderr.trimEnd().split("\n");
-    expect(note).toMatch(/is a project of its own, inside project/);
+    expect(note).toMatch(/is a separate project inside project/);
     expect(JSON.parse(error)).toMatchObject({ error: { code: "PORT_CONFLICT" } });
     expect(rest).toEqual([]);
   });

@@ -84,7 +84,7 @@ describe("iris-ports and the holders of a port", () => {
     const { stdout, stderr } = await sandbox.run(["assign", "-q", below]);
     expect(stdout).toBe(`${sandbox.firstPort + 1}\n`);
     expect(stderr).toBe(
-      `iris-ports: ${below} is a project of its own, inside project ${path("shop")}, which has port ${sandbox.firstPort} (iris-ports port ${path("shop")}).\n`,
+      `iris-ports: ${below} is a separate project inside project ${path("shop")}, which has port ${sandbox.firstPort} (iris-ports port ${path("shop")}).\n`,
     );
     expect((await sandbox.run(["assign", "-q", below])).stderr).toBe("");
   });

@@ -690,10 +690,10 @@ describe("L9: iris-ports up", () => {
     it.each([
       [["up", "--image", "-x"], /is not a reference to an image/],
       [["up", "no-such-image:never", "--pull", "never"], /no-such-image:never/],
-      [["up", "--username", "dev"], /--username comes without --password-file/],
+      [["up", "--username", "dev"], /--username needs --password-file/],
       [["up", "--password-file", "missing"], /--password-file does not exist/],
       [["up", "--license-key", "."], /--license-key is not a file/],
-      [["up", "--env", "=x"], /An option --env names no variable/],
+      [["up", "--env", "=x"], /An --env option names no variable/],
       [["up", "--container-option", "--name=x"], /--container-option has an option that is not allowed: "--name"/],
       [["up", "--container-option", "--env=A=b"], /use `--env`/],
       [["up", "--container-option", "--memory 2g"], /a word that is not an option of `docker create`/],

@@ -12,18 +12,15 @@ async function open(options: PortRegistryOptions): Promise<PortRegistry> {
   return new PortRegistry({ portRange: await freePorts(3), ...options });
 }
 
-test("the pools of a server are listed with the URL of each, which opens it", async () => {
+test("the pools of a server are listed with the store of each", async () => {
   const server = await RedisServer.start();
   const other = server.url("name=b", "default:secret@");
   for (const registryPath of [other, server.url("name=a")])
     await (await open({ registryPath, engine: false })).assignPort("/p/a", { waitTimeoutMs: 10_000 });
-  const pools = await poolsAt(server.url("replicas=0&name=c", "default:secret@"));
+  const pools = await poolsAt(server.url("replicas=0&name=c", "default:secret@"), "--registry");
   expect(pools.map(({ name }) => name)).toEqual(["a", "b"]);
-  expect(pools.map(({ url }) => url)).toEqual(
-    ["a", "b"].map((name) => server.url(`replicas=0&name=${name}`, "default:secret@")),
-  );
-  const registry = await open({ registryPath: pools[1]?.url, engine: false });
-  expect(await registry.getAssignment("/p/a")).toMatchObject({ projectPath: "/p/a" });
+  for (const { store } of pools)
+    expect(await (await open({ store, engine: false })).getAssignment("/p/a")).toMatchObject({ projectPath: "/p/a" });
 });
 
 test("without a name, each engine has a pool of its own, whatever its address", async () => {
@@ -35,7 +32,9 @@ test("without a name, each engine has a pool of its own, whatever its address", 
   await registries[0]?.assignPort("/p/a", { waitTimeoutMs: 10_000 });
   const seen = await Promise.all(registries.map(async (registry) => (await registry.listAll()).length));
   expect(seen).toEqual([1, 1, 0]);
-  expect((await poolsAt(server.url(""))).map(({ name }) => name)).toEqual(["FAKE:ENGINE"]);
+  const [pool, ...others] = await poolsAt(server.url("name=c"), "--registry");
+  expect([pool?.name, others]).toEqual(["FAKE:ENGINE", []]);
+  expect(await (await open({ store: pool?.store, engine: false })).listAll()).toMatchObject([{ projectPath: "/p/a" }]);
 });
 
 test("without a name and without an engine's ID, there is no pool, and the error says what names one", async () => {

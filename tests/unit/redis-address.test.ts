@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors/errors.ts";
-import { parseRedisUrl, type RedisAddress, withPoolName } from "../../src/stores/redis/redis-address.ts";
+import { parseRedisUrl, type RedisAddress } from "../../src/stores/redis/redis-address.ts";
 
 const parse = (url: string) => parseRedisUrl(url, "IRIS_PORT_REGISTRY");
 
@@ -64,12 +64,4 @@ describe("the URL of a Redis server", () => {
     expect(refused).toThrow(expect.objectContaining({ argument: "IRIS_PORT_REGISTRY", value: "(not shown)" }));
     expect(refused).not.toThrow("s3cret");
   });
-});
-
-test.each([
-  ["redis://ann:p%40ss@ci", "redis://ann:p%40ss@ci?name=b"],
-  ["redis+unix://:p%40ss@/s?db=2&name=a", "redis+unix://:p%40ss@/s?db=2&name=b"],
-])("%s names another pool as %s", (url, named) => {
-  expect(withPoolName(url, "b")).toBe(named);
-  expect(parse(named).name).toBe("b");
 });

@@ -21,7 +21,7 @@ test.each([
   [new Error("ERR unknown command 'LPOS'"), "lacks a command", "use Redis 7.0 or newer, or Valkey"],
   [
     new Error("WRONGTYPE Operation against"),
-    "another program keeps a value of another type",
+    "another program stored a value of another type",
     "--pattern 'iris-ports:*'",
   ],
   [new Error("ERR DB index is out of range"), "has no database with this number", "redis://host:6379/0"],

@@ -72,7 +72,7 @@ function checkQuotes(path: string, text: string, format: LineFormat): string {
   if (name === undefined) return text;
   throw unusable(
     path,
-    `has a quotation mark without its pair in the value of ${name}, which would swallow the lines of iris-ports`,
+    `has an unclosed quotation mark in the value of ${name}, so the lines of iris-ports would become part of that value`,
     "close it, or remove it, then run the command again",
   );
 }

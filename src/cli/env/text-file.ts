@@ -82,7 +82,7 @@ function problemOf(path: string, stat: fs.Stats): readonly [string, string] | un
   if (stat.isSymbolicLink())
     return [
       `is a symbolic link to ${fs.readlinkSync(path)}, which other directories may use as well`,
-      "give the file it leads to, or replace the link by a file",
+      "name the target of the link, or replace the link with a file",
     ];
   if (stat.isDirectory()) return ["is a directory", "give the path of a file in it"];
   if (!stat.isFile()) return ["is not a regular file", "give the path of a file"];

@@ -61,12 +61,7 @@ export async function readUpOptions(image: string | undefined, options: UpOption
   const { username, namespace, passwordFile } = options;
   const password = passwordFile === undefined ? undefined : validPassword(await readPassword(passwordFile));
   if (username !== undefined && password === undefined)
-    throw invalid(
-      "--username",
-      username,
-      "--username comes without --password-file.",
-      "give both, or none to keep _SYSTEM",
-    );
+    throw invalid("--username", username, "--username needs --password-file.", "give both, or none to keep _SYSTEM");
   return {
     image: checkImage(named ?? DEFAULT_IRIS_IMAGE),
     isImageNamed: named !== undefined,
@@ -150,8 +145,8 @@ function readEnvironment(texts: readonly string[]): Readonly<Record<string, stri
         throw invalid(
           "--env",
           undefined,
-          "An option --env names no variable.",
-          "write NAME=value, or NAME alone for the value that it has here",
+          "An --env option names no variable.",
+          "write NAME=value, or NAME alone to pass on its value from here",
         );
       // biome-ignore lint/style/noProcessEnv: the user names a variable to pass on
       return [name, value ?? process.env[name] ?? ""];

@@ -95,14 +95,14 @@ function noNamespace({ namespace, container, creation }: SessionPlace, words: st
 }
 
 function incomplete(place: SessionPlace, rest: string): IrisSessionError {
-  const words = lastLines(rest.trim()) || "the session ended without a word";
+  const words = lastLines(rest.trim()) || "the session ended without output";
   const { waiting } = place;
   const isStarting = waiting !== undefined && /^Sign-on inhibited: Startup/m.test(words);
   return new IrisSessionError({
     what: `The session in namespace ${place.namespace} did not run its script: ${plainLines(words)}`,
     remedy: isStarting
       ? `wait until IRIS has started: ${waiting}`
-      : `see whether IRIS lets a session in: ${handSession(place)}`,
+      : `check whether IRIS accepts sessions: ${handSession(place)}`,
     namespace: place.namespace,
     words,
     output: rest,

@@ -13,8 +13,8 @@ export type ProjectOptions = {
 /** How to assign a port. */
 export type AssignOptions = ProjectOptions & {
   /**
-   * A demand despite its name: exactly this port from 1 to 65535, even outside the range. There is no fallback; a port
-   * that is taken is a PortConflictError.
+   * Demands exactly this port from 1 to 65535, even outside the range. Despite the option's name there is no fallback: if the
+   * port is taken, a PortConflictError is thrown.
    */
   readonly preferredPort?: number | undefined;
   /** The holder of the port. @default this process */

@@ -58,14 +58,6 @@ export function parseRedisUrl(value: string, argument: string): RedisAddress {
   };
 }
 
-/** The same address for another pool of ports. */
-export function withPoolName(value: string, name: string): string {
-  const [server, query] = value.split("?", 2);
-  const parameters = new URLSearchParams(query);
-  parameters.set("name", name);
-  return `${server}?${parameters}`;
-}
-
 /** Stands for the host of a socket's URL, because a URL without a host cannot have a login. */
 const SOCKET_HOST = "socket.invalid";
 

@@ -84,7 +84,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, what: string, remedy: s
     "the user may not run a command that the registry needs",
     "ACL SETUSER <user> ~iris-ports:* &iris-ports:* +@read +@write +@scripting +@pubsub +@connection +info +time +wait",
   ],
-  [/READONLY/, "the server is a replica, which takes no changes", "name the primary in the URL"],
+  [/READONLY/, "the server is a replica, which accepts no writes", "name the primary in the URL"],
   [
     /\bOOM\b/,
     "the server is out of memory",
@@ -97,7 +97,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, what: string, remedy: s
   ],
   [
     /WRONGTYPE|not an integer/,
-    "another program keeps a value of another type under one of its keys",
+    "another program stored a value of another type under one of the registry's keys",
     "list the keys: redis-cli --scan --pattern 'iris-ports:*'; then delete that key, or choose another database or name",
   ],
   [
