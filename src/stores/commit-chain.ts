@@ -64,12 +64,12 @@ export class CommitChain {
 
   /** True if a newer head lasts beside this one, which has replaced the head of a backup. Drops the older one. */
   #isOutdated(token: CommitToken): boolean {
-    if (headsIn(this.#names() ?? []).length === 1) return false;
+    if (this.isHead(token)) return false;
     const newest = this.head();
     if (newest === undefined) return false;
-    const isOutdated = newest.revision > token.revision && this.isHead(token);
+    const isThere = this.#heads().some(({ commit }) => commit === token.commit);
     this.sweep(newest);
-    return isOutdated;
+    return isThere && newest.revision > token.revision;
   }
 
   /** Makes a claimed version the document; false if another process has done so already. */
@@ -99,9 +99,13 @@ export class CommitChain {
     return fs.lstatSync(this.#data(token), { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
-  /** False for an outdated token: of a backup that was restored, or a version that was replaced meanwhile. */
+  /**
+   * False for an outdated token: of a version that was replaced meanwhile, or of a backup, even if its head was copied
+   * into the directory as well.
+   */
   isHead(token: CommitToken): boolean {
-    return fs.lstatSync(this.#head(token), { throwIfNoEntry: false })?.isFile() ?? false;
+    const heads = this.#heads();
+    return heads.length === 1 && heads[0]?.commit === token.commit;
   }
 
   /** The newest version as it was published, whatever has become of the document since; undefined if none is kept. */
@@ -177,6 +181,10 @@ export class CommitChain {
       if (osCode(cause) === "ENOENT") return undefined;
       throw cause;
     }
+  }
+
+  #heads(): readonly CommitToken[] {
+    return headsIn(this.#names() ?? []);
   }
 
   /** Moves a directory that lost its head aside, so that a prepared one can take its place. */

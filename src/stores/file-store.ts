@@ -52,32 +52,34 @@ export class FileStore implements Store {
   }
 
   /**
-   * The current document. If another program replaced our last version: that document merged with our version, which is what
-   * the next change will be based on.
+   * The current document: that of a commit even before it is published. If another program replaced our last version: that
+   * document merged with our version, which is what the next change will be based on.
    */
   async #readNewest(options: ReadOptions): Promise<RegistryDocument> {
     for (let seen: string | undefined; ; ) {
       const { document, token, file } = await this.#reader.read(options);
       file?.close();
-      const head = this.#publishedHead(token);
+      const { head, isPending } = this.#newest(token);
       if (head === undefined || head.commit === token?.commit) return document;
       // Seen once, the difference may come from a commit between the two reads; only a second look proves it.
-      const last = head.commit === seen ? parseVersion(this.#chain.lastVersion()) : undefined;
-      if (head.commit === seen)
-        return last === undefined ? document : adoptDocument(document, last, isNewer({ token }, head));
+      if (isPending || head.commit === seen) {
+        const last = parseVersion(this.#chain.lastVersion());
+        if (last === undefined) return document;
+        return isPending ? last : adoptDocument(document, last, isNewer({ token }, head));
+      }
       seen = head.commit;
     }
   }
 
-  /** Undefined while a commit is being published, and if the commits cannot be read: reading does not fail for that. */
-  #publishedHead(token: CommitToken | undefined): CommitToken | undefined {
+  /** No head if the commits cannot be read: reading does not fail for that. */
+  #newest(token: CommitToken | undefined): { readonly head?: CommitToken | undefined; readonly isPending?: boolean } {
     try {
       const head = this.#chain.head();
-      const isPending = head !== undefined && head.commit !== token?.commit && this.#chain.isPending(head);
-      return isPending ? undefined : head;
+      if (head === undefined || head.commit === token?.commit) return { head };
+      return { head, isPending: !isNewer({ token }, head) && this.#chain.isPending(head) };
     } catch (cause) {
       if (osCode(cause) === "") throw cause;
-      return undefined;
+      return {};
     }
   }
 

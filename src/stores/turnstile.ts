@@ -8,6 +8,7 @@ import { shellQuoted } from "../settings/command-text.ts";
 import { accessError } from "./access-errors.ts";
 import { fileNames } from "./file-names.ts";
 import { lockOwnerIn, noteLockOwner } from "./lock-owner.ts";
+import { mayBeInside } from "./neighbour-lock.ts";
 import { now, TicketQueue } from "./ticket-queue.ts";
 
 const debug = createDebug("iris-ports:lock");
@@ -213,10 +214,17 @@ export class Turnstile {
 
   #timeout(): PortAssignmentTimeoutError {
     const lockOwner = lockOwnerIn(this.#ownerDirectory);
+    const lastTaken = `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "an unknown process"}`;
+    // The owner of our lock waits for the Python tool's.
+    const isNeighbourInside = mayBeInside(this.#registryPath);
     return new PortAssignmentTimeoutError({
       what: `The port registry's lock was not obtained within ${this.#timeoutMs} ms.`,
-      state: `Registry ${this.#registryPath}, lock ${this.#lockPath}, last taken by ${lockOwner ?? "an unknown process"}. Nothing was changed.`,
-      remedy: `try again; on a slow disk raise lockTimeoutMs. If no other process uses the registry, remove its lock, which loses no data: rmdir ${shellQuoted(this.#lockPath)}`,
+      state: isNeighbourInside
+        ? `${lastTaken}. The lock of the Python tool iris-devtester is held as well, and may be what that process waits for. Nothing was changed.`
+        : `${lastTaken}. Nothing was changed.`,
+      remedy: isNeighbourInside
+        ? `try again, or find the process that holds the other lock: fuser ${shellQuoted(this.#neighbourPath)}`
+        : `try again; on a slow disk raise lockTimeoutMs. If no other process uses the registry, remove its lock, which loses no data: rmdir ${shellQuoted(this.#lockPath)}`,
       registryPath: this.#registryPath,
       lockPath: this.#lockPath,
       timeoutMs: this.#timeoutMs,

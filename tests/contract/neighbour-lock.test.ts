@@ -185,12 +185,24 @@ describe.skipIf(process.platform !== "linux")("the Python tool's lock", () => {
     expect(await owner.nextLine()).toBe("held");
     const { FileStore } = await import("../../src/stores/file-store.ts");
     const store = new FileStore({ path, lockTimeoutMs: 300, isDurable: false });
-    const refused = store.update(async (document) => ({ document: { ...document }, result: undefined }));
-    await expect(refused).rejects.toMatchObject({
-      code: "PORT_ASSIGNMENT_TIMEOUT",
-      lockPath,
-      lockOwner: expect.stringContaining("iris-devtester"),
-      remedy: expect.stringContaining(`fuser ${lockPath}`),
+    const update = () => store.update(async (document) => ({ document: { ...document }, result: undefined }));
+    // The first waits for the tool's lock, and has ours meanwhile.
+    const [refused, later] = await Promise.allSettled([update(), update()]);
+    expect(later).toMatchObject({
+      reason: {
+        code: "PORT_ASSIGNMENT_TIMEOUT",
+        lockPath: `${path}.lock`,
+        state: expect.stringContaining("The lock of the Python tool iris-devtester is held as well"),
+        remedy: `try again, or find the process that holds the other lock: fuser ${lockPath}`,
+      },
+    });
+    expect(refused).toMatchObject({
+      reason: {
+        code: "PORT_ASSIGNMENT_TIMEOUT",
+        lockPath,
+        lockOwner: expect.stringContaining("iris-devtester"),
+        remedy: expect.stringContaining(`fuser ${lockPath}`),
+      },
     });
     expect(fs.existsSync(path)).toBe(false);
     expect(fs.existsSync(`${path}.lock`)).toBe(false);

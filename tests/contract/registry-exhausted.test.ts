@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { PortExhaustedError } from "../../src/registry/errors.ts";
 import { manualHolder, processHolder } from "../../src/registry/holder.ts";
 import type { PortRegistry } from "../../src/registry/registry.ts";
+import type { WaiterRecord } from "../../src/stores/document.ts";
 import { listenOn } from "../helpers/listener.ts";
 import { IdleProcess, Program } from "../helpers/processes.ts";
 import { TestRegistry } from "../helpers/registry.ts";
@@ -133,6 +134,25 @@ describe("R14: the queue", () => {
     const first = await waiter(machine.open(), machine.project("b"));
     const second = await waiter(machine.open(), machine.project("c"));
     expect([first.positions[0], second.positions[0]]).toEqual([1, 2]);
+    await registry.releasePort(machine.project("a"));
+    await expect(registry.assignPort(machine.project("newcomer"))).rejects.toThrow(PortExhaustedError);
+    expect((await first.assignment).port).toBe(port);
+    expect(await registry.getAssignment(machine.project("c"))).toBeUndefined();
+    await registry.releasePort(machine.project("b"));
+    expect((await second.assignment).port).toBe(port);
+  });
+
+  test("keeps the places if the clock is set forward past their end", async () => {
+    const machine = await TestRegistry.create(1);
+    const [port] = machine.range;
+    const registry = machine.open();
+    await registry.assignPort(machine.project("a"));
+    const first = await waiter(machine.open(), machine.project("b"));
+    const second = await waiter(machine.open(), machine.project("c"));
+    machine.passTime(86_400_000);
+    const ends = () =>
+      machine.json().iris_ports.waiters.map(({ holder }: WaiterRecord) => Date.parse(`${holder.expires_at}`));
+    await expect.poll(() => ends().every((end: number) => end > machine.now.getTime()), { timeout: 20_000 }).toBe(true);
     await registry.releasePort(machine.project("a"));
     await expect(registry.assignPort(machine.project("newcomer"))).rejects.toThrow(PortExhaustedError);
     expect((await first.assignment).port).toBe(port);

@@ -38,19 +38,39 @@ describe("a port with a live holder stays reserved for it when the document is r
     await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
   });
 
-  test("by a backup whose files were copied over those that are there", async () => {
+  test.each(["a release", "another assignment"])(
+    "by a backup whose files were copied over those that are there, before %s",
+    async (next) => {
+      const test = await TestRegistry.create(2);
+      await test.open().assignPort("/p/former", { holder: manualHolder() });
+      await test.open().releasePort("/p/former");
+      const backup = `${test.directory}-backup`;
+      onTestFinished(() => fs.rmSync(backup, { recursive: true }));
+      fs.cpSync(test.directory, backup, { recursive: true });
+      const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
+      fs.cpSync(backup, test.directory, { recursive: true });
+      await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
+      if (next === "a release") {
+        await expect(test.open().releasePort("/p/live")).resolves.toMatchObject({ port, status: "released" });
+        return;
+      }
+      await expect(test.open().assignPort("/p/new")).resolves.not.toMatchObject({ port });
+      await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
+      expect(fs.readdirSync(`${test.path}.commit`).filter((name) => name.startsWith("head."))).toHaveLength(1);
+    },
+  );
+
+  test("while a commit is not published yet", async () => {
     const test = await TestRegistry.create(2);
-    await test.open().assignPort("/p/former", { holder: manualHolder() });
-    await test.open().releasePort("/p/former");
-    const backup = `${test.directory}-backup`;
-    onTestFinished(() => fs.rmSync(backup, { recursive: true }));
-    fs.cpSync(test.directory, backup, { recursive: true });
+    await test.open().assignPort("/p/other", { holder: await uniqueProcessHolder() });
+    const backup = fs.readFileSync(test.path);
     const { port } = await test.open().assignPort("/p/live", { holder: await uniqueProcessHolder() });
-    fs.cpSync(backup, test.directory, { recursive: true });
-    await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
-    await expect(test.open().assignPort("/p/new")).resolves.not.toMatchObject({ port });
-    await expect(test.open().getAssignment("/p/live")).resolves.toMatchObject({ port });
-    expect(fs.readdirSync(`${test.path}.commit`).filter((name) => name.startsWith("head."))).toHaveLength(1);
+    await test.open().releasePort("/p/other");
+    const [head = ""] = fs.readdirSync(`${test.path}.commit`).filter((name) => name.startsWith("head."));
+    fs.renameSync(test.path, `${test.path}.commit/${head.replace("head", "data")}`);
+    fs.writeFileSync(test.path, backup);
+    const seen = (await test.open().listAll()).map(({ projectKey, port }) => ({ projectKey, port }));
+    expect(seen).toEqual([{ projectKey: "/p/live", port }]);
   });
 
   test("unless the Python tool has given its port to another project since", async () => {

@@ -12,8 +12,8 @@ beforeEach(async () => {
 });
 
 const FIRST_NAMESPACE = "pid:[4026531836]";
-const stat = (pid: number, start: number | string, state = "S") =>
-  `${pid} (node a) b) ${state} 1 ${pid} ${pid} 0 -1 4194304 1000 0 0 0 10 5 0 0 20 0 11 0 ${start} 1000 200`;
+const stat = (pid: number, start: number | string, state = "S", threads = 11) =>
+  `${pid} (node a) b) ${state} 1 ${pid} ${pid} 0 -1 4194304 1000 0 0 0 10 5 0 0 20 0 ${threads} 0 ${start} 1000 200`;
 const OWN = { "/proc/self/status": `Name:\tnode\nNSpid:\t${process.pid}\nThreads:\t11\n` };
 const FOREIGN = { "/proc/self/status": `Name:\tnode\nNSpid:\t990099\t${process.pid}\n` };
 
@@ -52,8 +52,13 @@ describe("the start time of a process", () => {
   });
 
   test.each(["Z", "X"])("is that of one that has ended in state %s", (state) => {
-    showProc({ ...OWN, "/proc/7/stat": stat(7, 4711, state) });
+    showProc({ ...OWN, "/proc/7/stat": stat(7, 4711, state, 1) });
     expect(read(7)).toBe("ended");
+  });
+
+  test("is that of one that lives if only its first thread has ended", () => {
+    showProc({ ...OWN, "/proc/7/stat": stat(7, 4711, "Z", 2) });
+    expect(read(7)).toBe("4711");
   });
 
   test("is unknown if the line is cut off, and in a time namespace of its own", () => {

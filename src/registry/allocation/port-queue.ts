@@ -28,7 +28,7 @@ export async function waitInQueue(
   const ticket = await newTicket(context, request, budget);
   const position = await store.update(
     async (newest) => {
-      const document = withWaiter(newest, ticket);
+      const document = withWaiter(newest, ticket, context.clock());
       return { document, result: placeOf(document, ticket) };
     },
     { isLockOptional: true },

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { RegistryDocument, WaiterRecord } from "../../stores/document.ts";
 import type { PortAssignment } from "../assignment.ts";
 import { makerOf } from "../container-labels.ts";
-import { containerUsersOf, pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
+import { containerUsersOf, isOver, pastUsersOf, withEntry, withoutWaiter } from "../document/edit-document.ts";
 import { toDetail, toHolder } from "../document/records.ts";
 import type { PortOccupant } from "../errors.ts";
 import { withFirstSeen } from "../evidence/first-seen.ts";
@@ -114,7 +114,7 @@ function waitersBefore({ document, request }: AssignView, now: Date): readonly W
   const served = new Set([request.projectKey, ...document.assignments.map((record) => record.project_path)]);
   return before
     .filter(({ id }) => !request.passedOver?.has(id))
-    .filter(({ holder }) => holder.expires_at === undefined || Date.parse(holder.expires_at) > now.getTime())
+    .filter((waiter) => !isOver(waiter, now))
     .filter(({ project }) => !served.has(project) && served.add(project));
 }
 

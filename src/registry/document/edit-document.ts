@@ -174,10 +174,17 @@ export function withoutGone(document: RegistryDocument, isGone: (holder: Holder)
   return { ...document, holders, waiters, history: isPastChanged ? history : document.history };
 }
 
-/** Adds a waiter to the queue, unless it is there already. */
-export function withWaiter(document: RegistryDocument, waiter: WaiterRecord): RegistryDocument {
-  if (document.waiters.some((candidate) => candidate.id === waiter.id)) return document;
-  return { ...document, waiters: [...document.waiters, waiter] };
+/** Adds a waiter to the queue, unless it is there already; one whose time is over, as by a clock that was set, keeps its place. */
+export function withWaiter(document: RegistryDocument, waiter: WaiterRecord, now: Date): RegistryDocument {
+  const known = document.waiters.find(({ id }) => id === waiter.id);
+  if (known === undefined) return { ...document, waiters: [...document.waiters, waiter] };
+  if (!isOver(known, now)) return document;
+  return { ...document, waiters: document.waiters.map((other) => (other === known ? waiter : other)) };
+}
+
+/** True after the longest time that it was going to wait, even if its process lives. */
+export function isOver({ holder }: WaiterRecord, now: Date): boolean {
+  return holder.expires_at !== undefined && Date.parse(holder.expires_at) <= now.getTime();
 }
 
 export function withoutWaiter(document: RegistryDocument, id: string): RegistryDocument {

@@ -139,7 +139,8 @@ function startTimeIn(directory: string): string {
   const stat = fs.readFileSync(`${directory}/stat`, "latin1");
   // The command's name stands in parentheses and may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return ENDED;
+  // A process whose first thread has ended looks like a zombie, and lives on with the others.
+  if (["Z", "X"].includes(fields[0] ?? "") && Number(fields[17]) <= 1) return ENDED;
   return fields[19] ?? UNKNOWN;
 }
 
