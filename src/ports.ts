@@ -35,4 +35,6 @@ export type { KnownProject } from "./registry/project.ts";
 export { PortRegistry } from "./registry/registry.ts";
 export type { PortRegistryOptions } from "./registry/registry-options.ts";
 export { DEFAULT_PORT_RANGE } from "./settings/config.ts";
-export type { Cleared, Store, Unreadable } from "./stores/store.ts";
+export { type CommitToken, EMPTY_DOCUMENT, type RegistryDocument, serializeDocument } from "./stores/document.ts";
+export { type ParsedDocument, parseDocument } from "./stores/parse-document.ts";
+export type { Cleared, SharedStore, Store, Unreadable, Update, UpdateOptions } from "./stores/store.ts";

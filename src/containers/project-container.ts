@@ -20,6 +20,7 @@ import { LABEL_CREATOR, LABEL_FINGERPRINT, LABEL_LIFETIME } from "../registry/la
 import { identifyProject } from "../registry/project.ts";
 import { PortRegistry } from "../registry/registry.ts";
 import { environment } from "../settings/config.ts";
+import type { ContainerUse } from "./container-use.ts";
 import { connectEngine, pullImage, soleExposedPort } from "./engine/container-image.ts";
 import { OpenRequests } from "./engine/open-requests.ts";
 import { RyukSession } from "./engine/ryuk-session.ts";
@@ -35,7 +36,6 @@ import {
 import { exposedPort } from "./options/port-bindings.ts";
 import { PublishedContainer } from "./published-container.ts";
 import type { Publication, ServedPort, StartContext } from "./start-context.ts";
-import type { ContainerUse } from "./started-registry-container.ts";
 
 /** The settings of a container; undefined means the default. */
 type ProjectSettings = {
@@ -79,7 +79,7 @@ export abstract class ProjectContainer extends PublishedContainer {
     try {
       return await requests.during(() => this.#startWith(requests));
     } catch (error) {
-      requests.close();
+      requests.giveUp();
       throw error;
     }
   }
@@ -130,11 +130,11 @@ export abstract class ProjectContainer extends PublishedContainer {
   ): Promise<StartContext> {
     const host = new TestcontainersHost(client, engine.endpoint);
     if (!(await this.#isImageSuperfluous(host, registry)))
-      await pullImage(client, this.imageName, this.pullPolicy, this.createOpts.platform);
+      await pullImage(host, this.imageName, this.pullPolicy, this.createOpts.platform);
     const { bindAddress, isWebPortWanted } = this.settings;
     const { host: knownHost, hostIps } = client.info.containerRuntime;
     checkReachable(bindAddress, knownHost, hostIps);
-    const containerPort = this.settings.containerPort ?? (await soleExposedPort(client, this.imageName));
+    const containerPort = this.settings.containerPort ?? (await soleExposedPort(host, this.imageName));
     checkHostPort(this.#exposed, containerPort, "withPort()");
     if (isWebPortWanted && this.webContainerPort !== undefined)
       checkHostPort(this.#exposed, this.webContainerPort, "withWebPort()");
@@ -185,7 +185,13 @@ export abstract class ProjectContainer extends PublishedContainer {
       ).run();
       const published = joined === undefined ? addresses : publishedAddresses(joined.bindings[tcpKey(containerPort)]);
       const isOthersToKeep = joined?.labels[LABEL_LIFETIME] === "kept" && !isKept;
-      const end = { isKept: isOthersToKeep, isRemovedByStop: this.autoRemove, session, log: this.followedLog };
+      const end = {
+        isKept: isOthersToKeep,
+        isRemovedByStop: this.autoRemove,
+        session,
+        log: this.followedLog,
+        wait: this.guard,
+      };
       const address = hostsOf(reach, published)[0] as string;
       return { container: use, containerPort, host, address, lease, ...end };
     } catch (error) {
@@ -232,7 +238,13 @@ export abstract class ProjectContainer extends PublishedContainer {
     const labels = isReused ? {} : { [LABEL_CREATOR]: creator };
     try {
       const container = await this.create(context, { publications, labels, isReused });
-      const end = { isKept: false, isRemovedByStop: this.autoRemove, session: undefined, log: undefined };
+      const end = {
+        isKept: false,
+        isRemovedByStop: this.autoRemove,
+        session: undefined,
+        log: undefined,
+        wait: this.guard,
+      };
       const address = hostsOf(reach, addresses)[0] as string;
       // Testcontainers does not tell whether it found a container to reuse.
       if (isReused) await this.containerJoined(container);

@@ -37,7 +37,8 @@ const SHORTEST_ENGINE_MS = 10_000;
 export abstract class PublishedContainer extends GenericContainer {
   /** The stream of the user's log consumer. */
   protected followedLog: Readable | undefined;
-  #guard: SharedWaitStrategy | undefined;
+  /** The wait of the last start. */
+  protected guard: SharedWaitStrategy | undefined;
   #death: EarlyExit | undefined;
   #isJoining = false;
   #createdId: string | undefined;
@@ -143,7 +144,7 @@ export abstract class PublishedContainer extends GenericContainer {
         // Private in Testcontainers, and the only way to get a StartedTestContainer for a running container.
         const reuse = (): Promise<StartedTestContainer> => this["reuseContainer"](runningOnly(host.client), handle);
         const started = await this.#untilWaiting(host, reuse);
-        this.#guard?.endSharing();
+        this.guard?.throwFailure();
         return started;
       } finally {
         this.#isJoining = false;
@@ -166,7 +167,7 @@ export abstract class PublishedContainer extends GenericContainer {
     const readiness = this.readiness(host, usersOwn) ?? (await super.selectWaitStrategy(client, inspected, usersOwn));
     const key = tcpKey(containerPort);
     const hostPort = (bindings[key] ?? published[key])?.find((target) => target.hostPort > 0)?.hostPort;
-    this.#guard = new SharedWaitStrategy(atAddresses(readiness), {
+    this.guard = new SharedWaitStrategy(atAddresses(readiness), {
       host,
       isShared: this.#isJoining,
       ports: this.#awaitedPorts,
@@ -176,7 +177,7 @@ export abstract class PublishedContainer extends GenericContainer {
         await awaitAnswer(host, id, { containerPort, hostPort }, { hosts: hostsFor(key), isAnswerAwaited, timeoutMs });
       },
     });
-    return this.#guard;
+    return this.guard;
   }
 
   /** The wait strategy; undefined for the default of Testcontainers. */

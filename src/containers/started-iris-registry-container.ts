@@ -1,4 +1,3 @@
-import type { CommitOptions, RestartOptions } from "testcontainers";
 import { ContainerMismatchError } from "../errors/errors.ts";
 import { IRIS_DATA_DIRECTORY_VARIABLE } from "../iris/image.ts";
 import { IRIS_WEB_PORT } from "../iris/ports.ts";
@@ -14,9 +13,11 @@ import {
   webUrl,
 } from "../iris/urls.ts";
 import { checkOptions } from "../settings/checks.ts";
+import { type ContainerUse, whileRestarting } from "./container-use.ts";
 import { IrisNamespace } from "./session/iris-namespace.ts";
+import type { SessionHost } from "./session/session-exec.ts";
 import { shutDown } from "./session/shut-down.ts";
-import { type ContainerUse, StartedRegistryContainer, whileRestarting } from "./started-registry-container.ts";
+import { StartedRegistryContainer } from "./started-registry-container.ts";
 
 /** The login and the namespace of an IRIS. */
 export type IrisLogin = Pick<IrisConnection, "namespace" | "username" | "password">;
@@ -35,8 +36,9 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
   /** Made by `IrisRegistryContainer.start()`. */
   constructor(use: ContainerUse, login: IrisLogin) {
     // A killed IRIS loses its last writes, which matters only if its data is kept.
-    super(use, async (isRemoved) => {
-      if (!isRemoved || (await hasDurableData(use))) await shutDown(use.container);
+    super(use, {
+      run: () => use.requests.during(() => shutDown(use.container)),
+      isNeededForRemoval: () => hasDurableData(use),
     });
     this.#use = use;
     this.#login = login;
@@ -133,31 +135,6 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
     await this.#in({}).dropNamespace(namespace);
   }
 
-  /** Shuts IRIS down, so that it loses nothing, and starts it again, for all of its users. */
-  override async restart(options: Partial<RestartOptions> = {}): Promise<void> {
-    checkOptions(options);
-    await whileRestarting(this.#use, async () => {
-      await shutDown(this);
-      await super.restart(options);
-    });
-  }
-
-  /**
-   * Makes an image of the container, without the registry's labels. IRIS is shut down before, so that its databases are
-   * whole, and started again after; starts of the project wait until it runs.
-   */
-  override async commit(options: CommitOptions): Promise<string> {
-    checkOptions(options);
-    return await whileRestarting(this.#use, async () => {
-      await shutDown(this);
-      try {
-        return await super.commit(options);
-      } finally {
-        await super.restart();
-      }
-    });
-  }
-
   /** The namespace; `USER` unless `withNamespace()` set another. */
   getNamespace(): string {
     return this.#login.namespace;
@@ -207,7 +184,11 @@ export class StartedIrisRegistryContainer extends StartedRegistryContainer {
 
   #in(options: SessionOptions): IrisNamespace {
     const { namespace = this.getNamespace() } = checkOptions(options);
-    return new IrisNamespace(this, { ...this.#connection, namespace }, this.#containerName);
+    const host: SessionHost = {
+      exec: (command, how) => this.exec(command, how),
+      untilRestarted: () => whileRestarting(this.#use, async () => undefined),
+    };
+    return new IrisNamespace(host, { ...this.#connection, namespace }, this.#containerName);
   }
 }
 

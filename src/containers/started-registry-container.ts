@@ -5,64 +5,26 @@ import {
   type ExecOptions,
   type ExecResult,
   type RestartOptions,
-  type StartedTestContainer,
   type StopOptions,
   type StoppedTestContainer,
 } from "testcontainers";
-import { engineError, engineTimeoutError } from "../docker/engine-error.ts";
-import { isInTheWay, isMissing } from "../docker/engine-error-kinds.ts";
-import { IrisPortsError } from "../errors/base.ts";
-import { removeProjectContainer } from "../lifecycle/end.ts";
-import type { Lease } from "../lifecycle/lease.ts";
 import type { PortAssignment } from "../registry/assignment.ts";
-import { BLANK_LABELS } from "../registry/container-labels.ts";
 import { checkOptions } from "../settings/checks.ts";
-import type { OpenRequests } from "./engine/open-requests.ts";
-import type { RyukSession } from "./engine/ryuk-session.ts";
-import type { TestcontainersHost } from "./engine/testcontainers-host.ts";
-import { withinTime } from "./engine/time-limit.ts";
+import { type ContainerUse, commitContainer, restartContainer, type Shutdown } from "./container-use.ts";
 import { wholeCharacters } from "./engine/whole-characters.ts";
-
-/** How long the engine may take in addition to the container's time to end. */
-const STOP_TIMEOUT_MS = 30_000;
-
-/** A container in use, and what must be released afterwards. */
-export type ContainerUse = {
-  readonly container: StartedTestContainer;
-  readonly containerPort: number;
-  readonly host: TestcontainersHost;
-  /** The host of its ports. */
-  readonly address: string;
-  /** Undefined if the port does not come from a registry. */
-  readonly lease: Lease | undefined;
-  /** True if the container is kept: even its last user does not remove it. */
-  readonly isKept: boolean;
-  /** Whether `stop()` removes it, unless told otherwise. */
-  readonly isRemovedByStop: boolean;
-  readonly session: RyukSession | undefined;
-  /** The log stream of the user's log consumer. */
-  readonly log: Readable | undefined;
-  /** The open requests of the start, such as for that log, and of later calls. */
-  readonly requests: OpenRequests;
-};
-
-/** Runs work during which the container does not run; starts of the project wait for it. */
-export function whileRestarting<T>({ lease }: ContainerUse, work: () => Promise<T>): Promise<T> {
-  return lease === undefined ? work() : lease.whileRestarting(work);
-}
+import { leaveContainer } from "./leave-container.ts";
 
 /** A started container on its project's port. Any number of these, in any number of processes, may share a container. */
 export class StartedRegistryContainer extends AbstractStartedContainer {
   readonly #use: ContainerUse;
-  /** Run before the last user stops the container; told whether the container is removed after that. */
-  readonly #beforeEnd: ((isRemoved: boolean) => Promise<void>) | undefined;
+  readonly #shutdown: Shutdown | undefined;
   #stopped: Promise<StoppedTestContainer> | undefined;
 
   /** Made by `RegistryContainer.start()`. */
-  constructor(use: ContainerUse, beforeEnd?: (isRemoved: boolean) => Promise<void>) {
+  constructor(use: ContainerUse, shutdown?: Shutdown) {
     super(use.container);
     this.#use = use;
-    this.#beforeEnd = beforeEnd;
+    this.#shutdown = shutdown;
   }
 
   /** The host of the port: `127.0.0.1` with a local engine. */
@@ -125,86 +87,26 @@ export class StartedRegistryContainer extends AbstractStartedContainer {
   }
 
   /**
-   * Restarts the container for all of its users, and waits until it is ready. Its port stays the same; random host ports
-   * change, and the objects of other users still return the old ones.
-   * @throws ContainerStartError when it does not become ready again
+   * Restarts the container for all of its users, and waits until it is ready; restarts by several users come one after the
+   * other. IRIS is shut down first, so that it loses no writes. The project's port stays the same; random host ports change,
+   * and the objects of other users still return the old ones.
+   * @throws ContainerStartError when it does not become ready again; the container is not removed
    * @throws ContainerEngineError when the engine does not answer, or there is no such container any more
    */
   override async restart(options: Partial<RestartOptions> = {}): Promise<void> {
-    checkOptions(options);
-    await whileRestarting(this.#use, () => this.#ask(() => super.restart(options)));
+    await restartContainer(this.#use, this.#shutdown, checkOptions(options));
   }
 
   /**
-   * Makes an image of the container, without the registry's labels.
+   * Makes an image of the container, without the registry's labels. IRIS is shut down before, so that its databases are
+   * whole, and started again after; starts of the project, and other users' restarts, wait until it runs.
    * @throws ContainerEngineError when the engine does not answer, or refuses to make it
    */
   override async commit(options: CommitOptions): Promise<string> {
-    // Otherwise containers made from the image would count as the project's container and be removed as such.
-    const blanks = Object.keys(BLANK_LABELS).map((name) => `LABEL ${name}=`);
-    const changes = [...blanks, ...(checkOptions(options).changes ?? [])];
-    // The engine pauses the container while it makes the image.
-    return await whileRestarting(this.#use, () => this.#ask(() => super.commit({ ...options, changes })));
-  }
-
-  async #ask<T>(request: () => Promise<T>): Promise<T> {
-    try {
-      return await request();
-    } catch (error) {
-      throw error instanceof IrisPortsError ? error : engineError(this.#use.host.endpoint, error);
-    }
+    return await commitContainer(this.#use, this.#shutdown, checkOptions(options));
   }
 
   async #leave(options: Partial<StopOptions>): Promise<StoppedTestContainer> {
-    const { lease, isKept, isRemovedByStop, session, log } = this.#use;
-    checkOptions(options);
-    if (lease === undefined) return this.#end(undefined, options);
-    const isRemoved = !isKept && (options.remove ?? isRemovedByStop);
-    try {
-      const { isLast } = await lease.beginLeave(!isRemoved);
-      if (!isLast || isKept || !(await this.#mayEnd(lease))) {
-        // The log stream lasts as long as the container, and would keep this process running.
-        log?.destroy();
-        return this.#left();
-      }
-      const stopped = await this.#end(lease, options);
-      if (isRemoved) await lease.release();
-      return stopped;
-    } finally {
-      session?.close();
-    }
-  }
-
-  /** False if the registry has lost track of its users, and its maker may still use it. */
-  async #mayEnd(lease: Lease): Promise<boolean> {
-    const found = await this.#use.host.find(this.getId());
-    return found === undefined || (await lease.mayRemove(found.labels));
-  }
-
-  async #end(lease: Lease | undefined, options: Partial<StopOptions>): Promise<StoppedTestContainer> {
-    const { host } = this.#use;
-    const timeoutMs = (options.timeout ?? 0) + STOP_TIMEOUT_MS;
-    try {
-      const late = () => engineTimeoutError(host.endpoint, timeoutMs);
-      await this.#beforeEnd?.(options.remove ?? this.#use.isRemovedByStop);
-      return await withinTime({ timeoutMs, late }, () => super.stop(options));
-    } catch (error) {
-      // Another process has removed the container or is removing it. If another container has replaced it, that one may have
-      // lost its users.
-      if (isMissing(error) || isInTheWay(error)) {
-        if (lease !== undefined) await removeProjectContainer(host, lease);
-        return this.#left();
-      }
-      await lease?.stay();
-      throw engineError(host.endpoint, error);
-    }
-  }
-
-  #left(): StoppedTestContainer {
-    const { container } = this.#use;
-    return {
-      getId: () => container.getId(),
-      copyArchiveFromContainer: (path) => container.copyArchiveFromContainer(path),
-    };
+    return await leaveContainer(this.#use, this.#shutdown, checkOptions(options), () => super.stop(options));
   }
 }

@@ -98,6 +98,8 @@ type RawImage = {
  * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect
  */
 export function toInspectedContainer(raw: unknown): InspectedContainer {
+  if (typeof (raw as Partial<RawContainer> | null)?.HostConfig !== "object")
+    throw new Error("something that is not a container");
   const { Id, Name, Image, State, Config, HostConfig, NetworkSettings } = raw as RawContainer;
   const finishedAt = new Date(State.FinishedAt ?? 0);
   return {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import createDebug from "debug";
 import { warn } from "../errors/warning.ts";
 import type { Acquisition, AssignOptions } from "../registry/allocation/request.ts";
@@ -12,6 +13,7 @@ import { releaseIfAssigned } from "../registry/release-if-assigned.ts";
 const debug = createDebug("iris-ports:lifecycle");
 /** Longer than IRIS takes to shut down, to be committed to an image, and to start. Later, a restart counts as abandoned. */
 const LONGEST_RESTART_MS = 600_000;
+const POLL_MS = 100;
 
 /** How a start acquires its assignment. */
 export type LeaseOptions = Pick<AssignOptions, "instance" | "preferredPort" | "hasWebPort"> & {
@@ -28,7 +30,7 @@ export class Lease {
   #acquisition: Acquisition;
   #isFailureReported = false;
   #isRecorded = true;
-  #restarts = 0;
+  #lastRestart: Promise<unknown> = Promise.resolve();
 
   private constructor(
     registry: PortRegistry,
@@ -139,24 +141,31 @@ export class Lease {
     return this.#acquisition.isBeingRestarted;
   }
 
-  /** Runs work that ends the container and starts it again; other starts wait until it runs. */
-  async whileRestarting<T>(work: () => Promise<T>): Promise<T> {
-    this.#restarts += 1;
-    try {
-      await this.#announceRestart(new Date(Date.now() + LONGEST_RESTART_MS));
-      return await work();
-    } finally {
-      this.#restarts -= 1;
-      if (this.#restarts === 0) await this.#announceRestart(undefined);
-    }
+  /** Runs work that ends the container and starts it again, one user after the other; starts wait until it runs. */
+  whileRestarting<T>(work: () => Promise<T>): Promise<T> {
+    const run = async () => {
+      while (!(await this.#announceRestart(new Date(Date.now() + LONGEST_RESTART_MS)))) await delay(POLL_MS);
+      try {
+        return await work();
+      } finally {
+        await this.#announceRestart(undefined);
+      }
+    };
+    const restart = this.#lastRestart.then(run, run);
+    this.#lastRestart = restart;
+    return restart;
   }
 
-  /** A failure is reported, not thrown: without the announcement, a start at the same time may replace the container. */
-  async #announceRestart(until: Date | undefined): Promise<void> {
+  /**
+   * False while another user restarts the container. A failure is reported, not thrown: without the announcement, a start at
+   * the same time may replace the container.
+   */
+  async #announceRestart(until: Date | undefined): Promise<boolean> {
     try {
-      await this.registry.announceRestart(this.assignment, { holder: this.#options.holder, until });
+      return await this.registry.announceRestart(this.assignment, { holder: this.#options.holder, until });
     } catch (error) {
       report(`Announcing the restart of the container of ${this.assignment.projectKey}`, error);
+      return true;
     }
   }
 

@@ -8,10 +8,11 @@ import { inUseError, notAssignedError } from "./allocation/assignment-errors.ts"
 import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
 import { HolderRenewal, leased } from "./allocation/renewal.ts";
 import type { Acquisition, AssignOptions, AssignRequest, ProjectOptions } from "./allocation/request.ts";
+import { announceRestartIn } from "./allocation/restart.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
 import { type RebuildOptions, type Rebuilt, rebuildDocument } from "./doctor/rebuild.ts";
-import { emptied, entriesOf, entryOf, withRestart } from "./document/edit-document.ts";
+import { emptied, entriesOf, entryOf } from "./document/edit-document.ts";
 import { namedProject } from "./document/named-project.ts";
 import { type CleanOptions, cleanUp } from "./evidence/clean.ts";
 import { goneHolders } from "./evidence/holders.ts";
@@ -175,15 +176,21 @@ export class PortRegistry {
 
   /**
    * Announces that a holder may be restarting the project's container until then, or no longer is. Starts meanwhile wait
-   * for a container that has ended, instead of replacing it. Ends with the holder at the latest.
+   * for a container that has ended, instead of replacing it. Ends with the holder at the latest. Returns false, and
+   * announces nothing, while another holder may be restarting it.
    */
   async announceRestart(
     project: string | KnownProject | undefined,
     { instance, holder, until }: ProjectOptions & { readonly holder: Holder; readonly until: Date | undefined },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { projectKey: key } = identifyProject(project, instance);
-    await this.#context.store.update(
-      async (newest) => ({ document: withRestart(newest, key, holder.id, until), result: undefined }),
+    const isGone = await goneHolders(this.#context, key);
+    return this.#context.store.update(
+      async (newest) => {
+        const restart = { holderId: holder.id, until };
+        const { document, isAnnounced } = announceRestartIn(newest, key, restart, isGone, this.#context.clock());
+        return { document, result: isAnnounced };
+      },
       { isLockOptional: true },
     );
   }

@@ -87,15 +87,24 @@ export type ServerRecord = {
 /** When an entry of another tool was seen first. Port and time tell whether it is still the same entry. */
 export type SeenRecord = { readonly port: number; readonly assigned_at: string; readonly at: string };
 
-/** The whole document. Immutable: a change makes a new one and keeps the records it did not touch. */
+/**
+ * The whole document. Immutable: a change makes a new one and keeps the records it did not touch. A store passes it on and
+ * keeps it as {@link serializeDocument} writes it; its fields are the registry's own.
+ */
 export type RegistryDocument = {
+  /** The entries that are shared with the Python tool. */
   readonly assignments: readonly AssignmentRecord[];
+  /** By project key, like the details. */
   readonly holders: ReadonlyMap<string, readonly HolderRecord[]>;
+  /** What else is known of the assignments. */
   readonly details: ReadonlyMap<string, DetailRecord>;
+  /** The released ports. */
   readonly history: readonly HistoryRecord[];
+  /** The queue for a port. */
   readonly waiters: readonly WaiterRecord[];
   /** Only of entries whose own time does not tell their age for certain. */
   readonly seen: ReadonlyMap<string, SeenRecord>;
+  /** Only on a server. */
   readonly server?: ServerRecord | undefined;
   /** The IDs of container engines by their incarnation, because asking an engine for its ID takes long. */
   readonly engines?: ReadonlyMap<string, string> | undefined;
@@ -104,8 +113,14 @@ export type RegistryDocument = {
 };
 
 /** Which commit wrote the document. */
-export type CommitToken = { readonly revision: number; readonly commit: string };
+export type CommitToken = {
+  /** One more than that of the document that the commit was built on. */
+  readonly revision: number;
+  /** A unique name, of at most 64 hexadecimal digits. */
+  readonly commit: string;
+};
 
+/** A registry without assignments. */
 export const EMPTY_DOCUMENT: RegistryDocument = {
   assignments: [],
   holders: new Map(),

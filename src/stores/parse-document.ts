@@ -26,7 +26,12 @@ import {
 import { reconcileDetails, reconcileSeen, restoreHeld, withoutPlaceholders } from "./reconcile.ts";
 
 /** A document with the token it carried; none if another tool made the file. */
-export type ParsedDocument = { readonly document: RegistryDocument; readonly token: CommitToken | undefined };
+export type ParsedDocument = {
+  /** What the text says. */
+  readonly document: RegistryDocument;
+  /** Which commit wrote it. */
+  readonly token: CommitToken | undefined;
+};
 
 /**
  * Reads a document and checks all of it. If the Python tool begins a new document, our part is missing; our part of

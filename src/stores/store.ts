@@ -1,7 +1,12 @@
 import type { RegistryDocument } from "./document.ts";
 
 /** The result of a change. Without a document, or with the same object, nothing is written. */
-export type Update<T> = { readonly document?: RegistryDocument | undefined; readonly result: T };
+export type Update<T> = {
+  /** The new document. */
+  readonly document?: RegistryDocument | undefined;
+  /** What the update returns. */
+  readonly result: T;
+};
 
 /** How a document is updated. */
 export type UpdateOptions = {

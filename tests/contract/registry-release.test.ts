@@ -166,6 +166,21 @@ describe("announcing a restart of the project's container", () => {
     expect(await isSeen()).toBe(false);
   });
 
+  test("is refused to another user until it is over, or its process has ended", async () => {
+    const { registry, project, until, announce, idle } = await announced();
+    const other = await user();
+    await registry.acquire(project, { holder: other });
+    const announceOther = () => registry.announceRestart(project, { holder: other, until });
+    expect(await announceOther()).toBe(false);
+    expect(await announce(undefined)).toBe(true);
+    expect(await announceOther()).toBe(true);
+    expect(await announce(until)).toBe(false);
+    await registry.announceRestart(project, { holder: other, until: undefined });
+    expect(await announce(until)).toBe(true);
+    await idle.kill();
+    expect(await announceOther()).toBe(true);
+  });
+
   test("ends with its process", async () => {
     const { idle, isSeen } = await announced();
     expect(await isSeen()).toBe(true);

@@ -65,6 +65,22 @@ describe("an image that commit() has made of a project's container", () => {
     await bench.expectNothingLeft();
   });
 
+  test("is made by one user after the other, while a third one restarts the container", async () => {
+    const bench = await ContainerBench.create();
+    const users = await Promise.all([bench.iris().start(), bench.iris().start(), bench.iris().start()]);
+    const [first, second, third] = users;
+    const [one, two] = await Promise.all([
+      first.commit({ ...ownImage(), deleteOnExit: false }),
+      second.commit({ ...ownImage(), deleteOnExit: false }),
+      third.restart(),
+      third.restart(),
+    ]);
+    expect([one, two].join()).toMatch(/^sha256:.*,sha256:/);
+    expect(await Promise.all(users.map((user) => user.runSql("SELECT 1 AS one")))).toEqual(Array(3).fill([{ one: 1 }]));
+    for (const user of users) await user.stop();
+    await bench.expectNothingLeft();
+  });
+
   test("gives the next project's container no label of the previous one", async () => {
     const bench = await ContainerBench.create();
     const image = ownImage();

@@ -105,10 +105,11 @@ test("a container cannot be removed while the engine is away; stop() says so, an
   const bench = await ContainerBench.create();
   const iris = await bench.iris().start();
   await proxy.stop();
-  await expect(iris.stop()).rejects.toThrow();
-  expect(await bench.registry({ engine: false }).getAssignment(bench.project())).toMatchObject({
-    port: iris.getPort(),
-  });
+  await expect(iris.stop()).rejects.toThrow(ContainerEngineError);
+  const kept = await bench.registry({ engine: false }).inspect(bench.project());
+  expect(kept?.port).toBe(iris.getPort());
+  // Starts of the project would wait for a user that is leaving.
+  expect(kept?.holders.map(({ isLeaving = false }) => isLeaving)).toEqual([false]);
   await proxy.start();
   expect(await isRunning(iris.getId())).toBe("true\n");
   await iris.stop();

@@ -330,6 +330,37 @@ describe("C6 withReuse()", () => {
   });
 });
 
+describe("restart() of a shared container", () => {
+  test("lets the sessions of other users wait, once it has shut IRIS down", async () => {
+    const bench = await ContainerBench.create();
+    const environment = isStandin ? { IRIS_STANDIN_START_MS: "1500" } : {};
+    await using restarter = await bench.iris().withEnvironment(environment).start();
+    await using other = await bench.iris().start();
+    let isOver = false;
+    const startOf = () => docker("inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", restarter.getId());
+    const before = await startOf();
+    const restarted = restarter.restart().finally(() => {
+      isOver = true;
+    });
+    await eventually(async () => (await startOf()) !== before || undefined);
+    while (!isOver) expect(await other.runSql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await restarted;
+  });
+
+  test.runIf(isStandin)("that fails leaves it to its users, also in the process that made it", async () => {
+    const bench = await ContainerBench.create();
+    const once = "[ ! -e /once ] || { echo '[FATAL] twice'; exit 1; }; touch /once; exec /tini -- /iris-main";
+    const start = () => bench.iris().withEntrypoint(["sh", "-c", once]).start();
+    const maker = await start();
+    const joiner = await start();
+    for (const user of [maker, joiner]) await expect(user.restart()).rejects.toThrow(/twice/);
+    expect(await bench.containers()).toEqual([maker.getAssignment()?.containerName]);
+    await maker.stop();
+    await joiner.stop();
+    await bench.expectNothingLeft();
+  });
+});
+
 describe("C11 inside a job that has an assignment", () => {
   test("the container joins it by IRIS_PORTS_PROJECT and leaves it to the job", async () => {
     const bench = await ContainerBench.create();

@@ -6,16 +6,20 @@ import {
 } from "testcontainers";
 import { DockerodeEngine } from "../../docker/dockerode-engine.ts";
 import type { ContainerEngine } from "../../docker/engine.ts";
-import { engineError } from "../../docker/engine-error.ts";
+import { engineError, engineTimeoutError } from "../../docker/engine-error.ts";
 import { engineWords } from "../../docker/engine-error-kinds.ts";
 import { ContainerEngineError, InvalidArgumentError } from "../../errors/errors.ts";
 import { osCode } from "../../errors/os-code.ts";
 import { LIBRARY_ADVICE } from "../../lifecycle/advice.ts";
 import { missingImage } from "../../lifecycle/start-failure.ts";
 import { listPublishedPortsOnly } from "./published-ports-only.ts";
+import type { TestcontainersHost } from "./testcontainers-host.ts";
+import { withinTime } from "./time-limit.ts";
 
 /** More than the idle connections of Testcontainers. */
 const WAKE_ATTEMPTS = 10;
+/** In a container, Testcontainers may pull a small image to find the engine's host. */
+const CONNECT_TIMEOUT_MS = 60_000;
 
 type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
 
@@ -24,11 +28,13 @@ type ImagePullPolicy = ReturnType<typeof PullPolicy.defaultPolicy>;
  * @throws ContainerEngineError which explains what is wrong with the engine, where Testcontainers only reports that it found none
  */
 export async function connectEngine(engine: ContainerEngine = new DockerodeEngine()): Promise<ContainerRuntimeClient> {
+  const limit = { timeoutMs: CONNECT_TIMEOUT_MS, late: () => engineTimeoutError(engine.endpoint, CONNECT_TIMEOUT_MS) };
   let client: ContainerRuntimeClient;
   try {
-    client = await getContainerRuntimeClient();
+    client = await withinTime(limit, getContainerRuntimeClient);
   } catch (cause) {
     await engine.listContainers();
+    if (cause instanceof ContainerEngineError) throw cause;
     throw new ContainerEngineError({
       what: `The container engine at ${engine.endpoint} answers, but Testcontainers cannot use it.`,
       state: `It reports: ${engineWords(cause)}`,
@@ -36,7 +42,7 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
       cause,
     });
   }
-  await wake(client, engine.endpoint);
+  await withinTime(limit, () => wake(client, engine.endpoint));
   listPublishedPortsOnly(client);
   return client;
 }
@@ -67,37 +73,47 @@ async function wake(client: ContainerRuntimeClient, endpoint: string): Promise<v
  * @throws ContainerStartError when it does not have the image and cannot pull it
  */
 export async function pullImage(
-  client: ContainerRuntimeClient,
+  host: TestcontainersHost,
   imageName: ImageName,
   policy: ImagePullPolicy,
   platform: string | undefined,
 ): Promise<void> {
+  const image = imageName.string;
   const shouldPull = policy.shouldPull();
   const isPulled = shouldPull !== "never";
+  if (shouldPull !== true && (await host.findImage(image)) !== undefined) return;
   try {
-    if (shouldPull !== "never") await client.image.pull(imageName, { force: shouldPull, platform });
-    // Testcontainers does not report a pull that breaks off.
-    if (await client.image.exists(imageName)) return;
+    if (isPulled) await endingPull(host.client).pull(imageName, { force: true, platform });
   } catch (cause) {
-    throw missingImage({ image: imageName.string, words: engineWords(cause), isPulled, advice: LIBRARY_ADVICE, cause });
+    throw missingImage({ image, words: engineWords(cause), isPulled, advice: LIBRARY_ADVICE, cause });
   }
-  const words = isPulled ? "the engine has pulled it, and does not have it" : "the pull policy is never to pull it";
-  throw missingImage({ image: imageName.string, words, isPulled, advice: LIBRARY_ADVICE });
+  // Testcontainers does not report a pull that breaks off.
+  if (isPulled && (await host.findImage(image)) !== undefined) return;
+  const words = isPulled ? "the pull ended, and the engine does not have it" : "the pull policy is never to pull it";
+  throw missingImage({ image, words, isPulled, advice: LIBRARY_ADVICE });
+}
+
+/** A client whose pull also ends with its connection. Testcontainers waits for the end of a pull that breaks off. */
+function endingPull({ image, container: { dockerode } }: ContainerRuntimeClient): ContainerRuntimeClient["image"] {
+  const pull = async (name: string, options: object) => {
+    const answer = await dockerode.pull(name, options);
+    answer.once("close", () => answer.emit("end"));
+    return answer;
+  };
+  return Object.create(image, { dockerode: { value: Object.create(dockerode, { pull: { value: pull } }) } });
 }
 
 /**
  * The only TCP port that the image exposes.
  * @throws InvalidArgumentError when there are none or several
  */
-export async function soleExposedPort(client: ContainerRuntimeClient, imageName: ImageName): Promise<number> {
-  const { Config } = await client.image.inspect(imageName);
-  const ports = Object.keys(Config?.ExposedPorts ?? {})
-    .filter((port) => !/\/(udp|sctp)$/.test(port))
-    .map((port) => Number.parseInt(port, 10));
+export async function soleExposedPort(host: TestcontainersHost, { string: image }: ImageName): Promise<number> {
+  const { exposedPorts = [] } = (await host.findImage(image)) ?? {};
+  const ports = exposedPorts.filter((port) => !/\/(udp|sctp)$/.test(port)).map((port) => Number.parseInt(port, 10));
   const [port] = ports;
   if (port !== undefined && ports.length === 1) return port;
   throw new InvalidArgumentError({
-    what: `The image ${imageName.string} exposes ${ports.length === 0 ? "no port" : `several ports (${ports.join(", ")})`}.`,
+    what: `The image ${image} exposes ${ports.length === 0 ? "no port" : `several ports (${ports.join(", ")})`}.`,
     remedy: "name the port to publish: new RegistryContainer(image, containerPort)",
     argument: "containerPort",
     value: undefined,

@@ -16,9 +16,12 @@ subscribe("http.client.request.created", (message) => {
 export class OpenRequests {
   readonly #open = new Set<ClientRequest>();
   readonly #outer = scopes.getStore();
+  #isGivenUp = false;
 
   add(request: ClientRequest): void {
+    if (this.#isGivenUp) request.destroy();
     this.#open.add(request);
+    if (this.#outer === undefined) failIfCutOff(request);
     request.once("close", () => this.#open.delete(request));
     this.#outer?.add(request);
   }
@@ -27,7 +30,23 @@ export class OpenRequests {
     return scopes.run(this, work);
   }
 
+  /** Also closes what the work requests later, because some of it is repeated after a failure. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.close();
+  }
+
   close(): void {
     for (const request of this.#open) request.destroy();
   }
+}
+
+/** dockerode waits for ever for the rest of an answer that breaks off. */
+function failIfCutOff(request: ClientRequest): void {
+  request.once("response", (response) => {
+    response.once("close", () => {
+      const isAwaited = !response.complete && request.listenerCount("error") > 0;
+      if (isAwaited) request.emit("error", Object.assign(new Error("the answer broke off"), { code: "ECONNRESET" }));
+    });
+  });
 }

@@ -21,7 +21,7 @@ export async function withinTime<T>(
   const given = Promise.withResolvers<never>();
   const give = (up: unknown) => {
     given.reject(up);
-    requests.close();
+    requests.giveUp();
   };
   const abort = () => give(signal?.reason);
   const deadline = startDeadline(timeoutMs, () => give(late()));

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path/posix";
 import createDebug from "debug";
 import { posixQuoted } from "../../settings/command-text.ts";
-import type { SessionHost } from "./iris-session.ts";
+import { execInSession, type SessionHost } from "./session-exec.ts";
 
 const debug = createDebug("iris-ports:session");
 
@@ -28,8 +28,7 @@ export async function withCopies<Result>(
     for (const batch of batchesOf(targets)) await write(host, batch);
     return await use(targets.map(({ path }) => path));
   } finally {
-    const { exitCode, output } = await host.exec(["rm", "-rf", directory]);
-    if (exitCode !== 0) debug("%s was not removed: %s", directory, output);
+    await remove(host, directory);
   }
 }
 
@@ -61,6 +60,16 @@ async function write(host: SessionHost, pieces: readonly Piece[]): Promise<void>
   const writes = pieces.map(({ path }, index) => `printf %s "$F${index}" | base64 -d >> ${posixQuoted(path)}`);
   const command = [`mkdir -p ${directories.map(posixQuoted).join(" ")}`, ...writes].join(" && ");
   const env = Object.fromEntries(pieces.map(({ text }, index) => [`F${index}`, text]));
-  const { exitCode, output } = await host.exec(["sh", "-c", command], { env });
+  const { exitCode, output } = await execInSession(host, ["sh", "-c", command], env);
   if (exitCode !== 0) throw new Error(`the files could not be written into the container: ${output.trim()}`);
+}
+
+/** A failure must not replace that of the use. */
+async function remove(host: SessionHost, directory: string): Promise<void> {
+  try {
+    const { exitCode, output } = await host.exec(["rm", "-rf", directory]);
+    if (exitCode !== 0) debug("%s was not removed: %s", directory, output);
+  } catch (error) {
+    debug("%s was not removed: %o", directory, error);
+  }
 }

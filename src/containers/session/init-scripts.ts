@@ -13,7 +13,8 @@ import { namedFiles } from "../../settings/files-below.ts";
 import { workingDirectory } from "../../settings/working-directory.ts";
 import { readText } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
-import { runTask, type SessionHost } from "./iris-session.ts";
+import { runTask } from "./iris-session.ts";
+import type { SessionHost } from "./session-exec.ts";
 
 const debug = createDebug("iris-ports:session");
 /** A file in a container with init scripts from its creation on; its content identifies the set of scripts. */

@@ -15,7 +15,8 @@ import {
 import { checkText } from "../../settings/checks.ts";
 import { wholeCharacters } from "../engine/whole-characters.ts";
 import { readText } from "../options/copied-sources.ts";
-import { importSources, runTask, type SessionHost } from "./iris-session.ts";
+import { importSources, runTask } from "./iris-session.ts";
+import type { SessionHost } from "./session-exec.ts";
 
 /** A namespace of an IRIS that runs in a container. */
 export class IrisNamespace {

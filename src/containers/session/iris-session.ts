@@ -1,18 +1,13 @@
 import { readFileSync } from "node:fs";
 import { basename, relative } from "node:path";
-import type { StartedTestContainer } from "testcontainers";
-import { engineWords } from "../../docker/engine-error-kinds.ts";
-import { ContainerEngineError } from "../../errors/errors.ts";
 import { importTask } from "../../iris/session/classes.ts";
 import type { SessionTask } from "../../iris/session/object-script.ts";
 import { fileSessionCommand, sessionCommand } from "../../iris/session/session-command.ts";
-import type { SessionPlace } from "../../iris/session/session-failure.ts";
+import { isStillStarting, type SessionPlace } from "../../iris/session/session-failure.ts";
 import { checkFile } from "../options/copied-sources.ts";
 import { withCopies } from "./copied-files.ts";
+import { execInSession, type SessionHost } from "./session-exec.ts";
 import { sourceFiles } from "./source-files.ts";
-
-/** The container in which a session runs. */
-export type SessionHost = Pick<StartedTestContainer, "exec">;
 
 /**
  * Runs a task in a new session.
@@ -47,18 +42,18 @@ export async function importSources(host: SessionHost, path: string, place: Sess
   });
 }
 
+/** How the engine reports a command that it could not begin, because the container ended in that moment. */
+const NOT_BEGUN = 126;
+
+/** The output of a session; if another user's restart prevented it before it ran anything, of another one after that. */
 async function outputOf(
   host: SessionHost,
   command: readonly string[],
   env: Record<string, string> = {},
 ): Promise<string> {
-  try {
-    return (await host.exec([...command], { env })).output;
-  } catch (cause) {
-    throw new ContainerEngineError({
-      what: `The engine did not run a session of IRIS: ${engineWords(cause)}`,
-      remedy: "see whether the container still runs: docker ps --all",
-      cause,
-    });
-  }
+  const { output, exitCode } = await execInSession(host, command, env);
+  const isPrevented = isStillStarting(output) || exitCode === NOT_BEGUN;
+  if (host.untilRestarted === undefined || !isPrevented) return output;
+  await host.untilRestarted();
+  return (await execInSession(host, command, env)).output;
 }

@@ -1,12 +1,12 @@
 import createDebug from "debug";
-import type { SessionHost } from "./iris-session.ts";
+import type { StartedTestContainer } from "testcontainers";
 
 const debug = createDebug("iris-ports:session");
 
 const SHUT_DOWN = "iris stop IRIS quietly";
 
 /** Shuts IRIS down, which ends its container. */
-export async function shutDown(host: SessionHost): Promise<void> {
+export async function shutDown(host: Pick<StartedTestContainer, "exec">): Promise<void> {
   try {
     const { exitCode, output } = await host.exec(["sh", "-c", SHUT_DOWN]);
     debug("%s: %d %s", SHUT_DOWN, exitCode, output);

@@ -14,7 +14,7 @@ type Arguments = Parameters<WaitStrategy["waitUntilReady"]>;
 /** The subject of a wait. */
 export type SharedWait = {
   readonly host: ContainerHost;
-  /** True if others use the container as well. */
+  /** True if others may use the container as well. */
   readonly isShared: boolean;
   /** The ports that the strategy waits for, if the container publishes them. */
   readonly ports: readonly PortWithOptionalBinding[];
@@ -24,7 +24,7 @@ export type SharedWait = {
 
 /**
  * A wait strategy whose failure is one of our errors, with the last lines of the container's log. Testcontainers removes a
- * container that does not get ready; for a shared container the failure is recorded, not thrown.
+ * container that does not get ready. Once others may use it, the failure is recorded instead of thrown.
  */
 export class SharedWaitStrategy implements WaitStrategy {
   readonly #strategy: WaitStrategy;
@@ -62,6 +62,7 @@ export class SharedWaitStrategy implements WaitStrategy {
         lift();
         await check(container.id, deadline - performance.now());
       });
+      this.#isShared = true;
     } catch (cause) {
       const failure = await failureOf(host, container.id, cause);
       if (!this.#isShared) throw failure;
@@ -69,10 +70,11 @@ export class SharedWaitStrategy implements WaitStrategy {
     }
   }
 
-  /** Throws the recorded failure. From then on, for example in `restart()`, failures are thrown. */
-  endSharing(): void {
-    this.#isShared = false;
-    if (this.#failure !== undefined) throw this.#failure;
+  /** Throws the failure of the last wait, if it was recorded. */
+  throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
   }
 }
 

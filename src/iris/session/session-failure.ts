@@ -19,6 +19,11 @@ export function missingNamespace(namespace: string): string {
   return `Namespace ${namespace} does not exist`;
 }
 
+/** True if the output of a session says that IRIS is still starting, and has run nothing. */
+export function isStillStarting(output: string): boolean {
+  return /^Sign-on inhibited: Startup/m.test(output);
+}
+
 /** The part of a script that IRIS refused. */
 export type RefusedPart = {
   /** Such as `line 3 of the script` or `to drop namespace SHOP`. */
@@ -97,7 +102,7 @@ function noNamespace({ namespace, container, creation }: SessionPlace, words: st
 function incomplete(place: SessionPlace, rest: string): IrisSessionError {
   const words = lastLines(rest.trim()) || "the session ended without output";
   const { waiting } = place;
-  const isStarting = waiting !== undefined && /^Sign-on inhibited: Startup/m.test(words);
+  const isStarting = waiting !== undefined && isStillStarting(words);
   return new IrisSessionError({
     what: `The session in namespace ${place.namespace} did not run its script: ${plainLines(words)}`,
     remedy: isStarting

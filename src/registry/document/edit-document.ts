@@ -74,24 +74,6 @@ export function withHolders(
   return { ...document, holders: new Map(document.holders).set(projectKey, holders) };
 }
 
-/** Notes until when a holder may be restarting the container; changes nothing if the holder has left. */
-export function withRestart(
-  document: RegistryDocument,
-  projectKey: string,
-  holderId: string,
-  until: Date | undefined,
-): RegistryDocument {
-  const noted = ({ restarts_until: _, ...record }: HolderRecord): HolderRecord =>
-    until === undefined ? record : { ...record, restarts_until: timeText(until) };
-  const holders = document.holders.get(projectKey) ?? [];
-  if (!holders.some(({ id }) => id === holderId)) return document;
-  return withHolders(
-    document,
-    projectKey,
-    holders.map((record) => (record.id === holderId ? noted(record) : record)),
-  );
-}
-
 /** Removes the entry, and remembers its port for the project and the users of its container. */
 export function withoutEntry(
   document: RegistryDocument,
