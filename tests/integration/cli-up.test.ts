@@ -596,6 +596,17 @@ describe("L9: iris-ports up", () => {
       expect(await session("write 1")).toMatchObject({ exitCode: 0 });
     });
 
+    it("says how to start a container that iris-ports did not make, with a command that works", async () => {
+      const { containerName, port } = (await sandbox.json("assign")) as PortAssignment;
+      await docker("create", "--name", containerName, "--publish", `127.0.0.1:${port}:1972`, image);
+      onTestFinished(async () => void (await docker("rm", "--force", "--volumes", containerName)));
+      const { exitCode, stderr } = await session("write 1");
+      expect(exitCode).toBe(8);
+      const [, command = ""] = /^To fix: start it: docker (.*)$/m.exec(stderr) ?? [];
+      await docker(...command.split(" "));
+      await eventually(async () => (await session("write 1")).exitCode === 0 || undefined);
+    });
+
     it("says how to wait for an IRIS that is still starting, with a command that works", async () => {
       const up = resultOf(sandbox.start(["up", image, "--env", "IRIS_STANDIN_START_MS=4000"], environment()));
       const { exitCode, stderr } = await eventually(async () => {
