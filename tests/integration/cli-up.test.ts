@@ -222,7 +222,8 @@ describe("L9: iris-ports up", () => {
     await run("up", image);
     const { containerName } = (await sandbox.json("port")) as PortAssignment;
     expect((await run(...giveBack)).stderr).toBe(
-      `Still there, and may use port ${range[0]}: container ${containerName} (running)\n`,
+      `Still there, and may use port ${range[0]}: container ${containerName} (running)\n` +
+        `To stop it: iris-ports down ${sandbox.directory}\n`,
     );
     expect(await sandbox.json("list")).toEqual([]);
     const down = await run("down");
