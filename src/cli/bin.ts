@@ -6,7 +6,7 @@ if (major > 22 || (major === 22 && minor >= 22)) {
   });
 } else {
   process.stderr.write(
-    `iris-ports: Node ${process.versions.node} is too old.\nNothing was done.\nTo fix: use Node 22.22 or newer\n`,
+    `iris-ports: Node ${process.versions.node} is too old.\nNothing was done.\nTo fix: use Node 22.22 or newer; for one command: npx --yes -p node@24 -p iris-ports iris-ports list\n`,
   );
   process.exitCode = 1;
 }

@@ -27,7 +27,7 @@ export async function clear(options: GlobalOptions & { yes?: boolean; json?: boo
   if (options.json) terminal.write(`${plainJson(cleared.map(assignmentJson))}\n`);
   else if (cleared.length === 0) terminal.write(`No assignments in ${plainText(registry.registryPath)}.\n`);
   else terminal.write(`Released ${cleared.length === 1 ? "1 port" : `${cleared.length} ports`}.\n`);
-  for (const assignment of before) reportStillRunning(assignment);
+  for (const assignment of before) reportStillRunning(assignment, registry);
   return EXIT_CODES.ok;
 }
 

@@ -21,5 +21,5 @@ export async function release(
   const terminal = standardOutput();
   if (options.json) terminal.write(`${plainJson(assignmentJson(assignment))}\n`);
   else terminal.write(`Released port ${assignment.port} (${projectText(assignment.projectKey, terminal)}).\n`);
-  if (before !== undefined) reportStillRunning(before);
+  if (before !== undefined) reportStillRunning(before, registry);
 }

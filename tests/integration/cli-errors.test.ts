@@ -172,6 +172,18 @@ os.execv(sys.argv[2], sys.argv[2:])`;
     expect(stderr).toMatch(/PortNotAssignedError: .*[\s\S]* at /);
   });
 
+  it("tells users of an older Node how to run a command with a newer one", async () => {
+    const older = `Object.defineProperty(process, "versions", { value: { node: "20.19.0" } })`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(older)}`;
+    expect(await sandbox.run(["list"], { NODE_OPTIONS })).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^iris-ports: Node 20\.19\.0 is too old\.\n.*\nTo fix: .*: npx --yes -p node@24 -p iris-ports /,
+      ),
+    });
+  });
+
   it("escapes characters that could rewrite the screen", async () => {
     const { stderr } = await failure(["assign", "--port", "\u001b[2J"]);
     expect(stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);

@@ -133,6 +133,28 @@ describe.skipIf(process.platform !== "linux")("iris-ports in a terminal", () => 
     });
   });
 
+  it.each([
+    ["s3cret-word\r", 0],
+    ["\u0003", 130],
+  ])(
+    "asks for a password that is to come from standard input, shows none of %j, and ends with %i",
+    async (answer, expected) => {
+      const { containerName } = (await sandbox.json("port", "shop")) as { containerName: string };
+      onTestFinished(
+        async () => void (await docker("rm", "--force", "--volumes", containerName).catch(() => undefined)),
+      );
+      const { stdout, exitCode } = await inSandbox(
+        `'${process.execPath}' '${BIN}' up ${await ensureStandin()} --project shop --username dev --password-file -; exit $?`,
+        { question: "Password: ", answer },
+      );
+      expect(exitCode).toBe(expected);
+      expect(stdout).not.toContain("s3cret");
+      if (expected === 0)
+        expect(await docker("exec", containerName, "cat", "/var/lib/standin/users")).toContain("dev\ts3cret-word\t");
+      else expect(await sandbox.json("status", "shop")).toMatchObject({ state: "absent" });
+    },
+  );
+
   describe("session", () => {
     const range = () => ({ IRIS_PORT_RANGE: `${sandbox.firstPort}-${sandbox.firstPort + 9}` });
     const inSession = (answer: string, env: NodeJS.ProcessEnv = {}) =>

@@ -222,7 +222,8 @@ describe("L9: iris-ports up", () => {
     await run("up", image);
     const { containerName } = (await sandbox.json("port")) as PortAssignment;
     expect((await run(...giveBack)).stderr).toBe(
-      `Port ${range[0]} may still be in use by container ${containerName} (running)\n`,
+      `Port ${range[0]} may still be in use by container ${containerName} (running)\n` +
+        `To stop it: iris-ports down ${sandbox.directory}\n`,
     );
     expect(await sandbox.json("list")).toEqual([]);
     const down = await run("down");
@@ -594,6 +595,17 @@ describe("L9: iris-ports up", () => {
       expect(command).toMatch(/^unpause iris_/);
       await docker(...command.split(" "));
       expect(await session("write 1")).toMatchObject({ exitCode: 0 });
+    });
+
+    it("says how to start a container that iris-ports did not make, with a command that works", async () => {
+      const { containerName, port } = (await sandbox.json("assign")) as PortAssignment;
+      await docker("create", "--name", containerName, "--publish", `127.0.0.1:${port}:1972`, image);
+      onTestFinished(async () => void (await docker("rm", "--force", "--volumes", containerName)));
+      const { exitCode, stderr } = await session("write 1");
+      expect(exitCode).toBe(8);
+      const [, command = ""] = /^To fix: start it: docker (.*)$/m.exec(stderr) ?? [];
+      await docker(...command.split(" "));
+      await eventually(async () => (await session("write 1")).exitCode === 0 || undefined);
     });
 
     it("says how to wait for an IRIS that is still starting, with a command that works", async () => {

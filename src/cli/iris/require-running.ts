@@ -1,6 +1,7 @@
 import type { EngineContainer } from "../../docker/engine.ts";
 import { ContainerStartError } from "../../errors/errors.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
+import { LABEL_REGISTRY } from "../../registry/labels.ts";
 import { commandText, projectWords, shellQuoted } from "../../settings/command-text.ts";
 import { type FoundIris, findIris, type IrisOptions, type OpenIris } from "./open-iris.ts";
 
@@ -37,9 +38,11 @@ export function startRemedy(
   { projectPath, instance }: PortAssignment,
   container: EngineContainer | undefined,
 ): string {
-  return container?.state === "paused"
-    ? `resume it: docker unpause ${shellQuoted(container.name)}`
-    : `start it: ${upCommand(projectPath, instance, registry.registryPath)}`;
+  if (container?.state === "paused") return `resume it: docker unpause ${shellQuoted(container.name)}`;
+  // `up` refuses to replace a container that the registry did not make.
+  if (container !== undefined && container.labels[LABEL_REGISTRY] !== registry.registryPath)
+    return `start it: docker start ${shellQuoted(container.name)}`;
+  return `start it: ${upCommand(projectPath, instance, registry.registryPath)}`;
 }
 
 /** The command that starts a project's IRIS, or joins it. */

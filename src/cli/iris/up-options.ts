@@ -13,6 +13,7 @@ import { validNamespace, validPassword, validUsername } from "../../iris/names.t
 import { fullPath } from "../../settings/working-directory.ts";
 import { utf8Text } from "../../text/utf8-text.ts";
 import type { AssignCommandOptions } from "../assign.ts";
+import { askSecret } from "../confirm.ts";
 import { durationOption } from "../duration-option.ts";
 
 /** The options of `up`. */
@@ -98,9 +99,10 @@ function checkImage(image: string): string {
   throw invalid("image", image, `${JSON.stringify(image)} is not a reference to an image.`, remedy);
 }
 
-/** A file, or `-` for standard input, without the line break at its end. */
+/** A file, or `-` for standard input, without the line break at its end; a terminal is asked for it. */
 async function readPassword(path: string): Promise<string> {
   const option = "--password-file";
+  if (path === "-" && process.stdin.isTTY) return (await askSecret("Password: ")) ?? "";
   const content = path === "-" ? await buffer(process.stdin) : bytesOf(option, path);
   return textOf(option, path, content).replace(/\r?\n$/, "");
 }
