@@ -38,7 +38,7 @@ export async function claimPort(request: ClaimRequest): Promise<Acquisition> {
     const instance = otherInstance(first, useNumber, jobNumber);
     tried.push(instance ?? null);
     saveClaim({ ...claim, instances: [...tried] });
-    const taken = await take(request, instance);
+    const taken = await takeFromDead(request, instance);
     if ("assignment" in taken) return taken;
     if (inputs.instance !== undefined) throw heldError(taken, "instance", job);
     if (isOfJob(job, taken.earlier)) useNumber++;
@@ -48,6 +48,14 @@ export async function claimPort(request: ClaimRequest): Promise<Acquisition> {
 
 /** An existing assignment and its holder. */
 type Held = { readonly projectKey: string; readonly port: number; readonly earlier: JobHolder };
+
+/** An existing assignment is joined without asking the engine, which alone can tell that the container of a job is gone. */
+async function takeFromDead(request: ClaimRequest, instance: string | undefined): Promise<Acquisition | Held> {
+  const taken = await take(request, instance);
+  if ("assignment" in taken || taken.earlier.container === undefined) return taken;
+  await untilAborted(clean(request.registry), request.interruption.signal);
+  return take(request, instance);
+}
 
 async function take(request: ClaimRequest, instance: string | undefined): Promise<Acquisition | Held> {
   const { inputs, registry, holder, interruption, claim } = request;

@@ -47,7 +47,7 @@ export async function awaitAnswer(
       throw await startFailure(
         host,
         id,
-        isPublished ? unreachable(hosts, hostPort) : unpublished(containerPort, hostPort),
+        isPublished ? unreachable(hosts, containerPort, hostPort) : unpublished(containerPort, hostPort),
       );
     await delay(POLL_MS, undefined, { signal });
   }
@@ -61,11 +61,10 @@ function unpublished(containerPort: number, hostPort: number) {
   };
 }
 
-function unreachable(hosts: readonly string[], hostPort: number) {
+function unreachable(hosts: readonly string[], containerPort: number, hostPort: number) {
   return {
     what: `The container runs, but ${hosts.map((host) => `${host}:${hostPort}`).join(" and ")} does not answer from here.`,
-    state: "The engine publishes the port.",
-    remedy:
-      "check for a firewall or a missing port forward; TESTCONTAINERS_HOST_OVERRIDE can name another host of the engine",
+    state: `The engine publishes its port ${containerPort} there.`,
+    remedy: `check that the program in the container listens on port ${containerPort}, and for a firewall or a missing port forward; TESTCONTAINERS_HOST_OVERRIDE can name another host of the engine`,
   };
 }

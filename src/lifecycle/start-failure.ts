@@ -105,7 +105,7 @@ async function absenceOf(
   }
 }
 
-/** An image that the engine does not have. */
+/** An image that the engine does not have, or does not get. */
 export type MissingImage = {
   readonly image: string;
   /** The message of the engine. */
@@ -116,10 +116,11 @@ export type MissingImage = {
   readonly cause?: unknown;
 };
 
-/** The start fails because there is no such image. */
+/** The start fails because the image is missing or cannot be pulled. */
 export function missingImage({ image, words, isPulled, advice, cause }: MissingImage): ContainerStartError {
   return new ContainerStartError({
-    what: `The image ${image} is not on the container engine${isPulled ? " and could not be pulled" : ""}.`,
+    // An image that is to be pulled in any case may be on the engine.
+    what: `The image ${image} ${isPulled ? "could not be pulled" : "is not on the container engine"}.`,
     state: `The reason: ${words}`,
     remedy: isPulled
       ? `check its name and the network, log in if its registry requires it, and try: docker pull ${image}`

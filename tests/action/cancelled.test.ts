@@ -9,6 +9,7 @@ import { LABEL_REGISTRY } from "../../src/registry/labels.ts";
 import { docker, eventually } from "../helpers/engine.ts";
 import { FakeHost } from "../helpers/fake-runner.ts";
 import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
+import { startingIris } from "../helpers/starting-iris.ts";
 
 /** How a runner cancels a step, and how a step notices that its terminal is gone, as under act. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -32,17 +33,12 @@ test.each(SIGNALS)("A7: %s while waiting gives up the place in the queue", async
 });
 
 test.each(SIGNALS)("A7: %s while IRIS starts leaves neither container nor assignment", async (signal) => {
-  const host = await FakeHost.create();
-  const job = host.job();
-  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
-  const step = job.start("main", { inputs });
-  await step.said(/Starting InterSystems IRIS instance/);
-  const name = host.containerNames[0] as string;
+  const { host, job, step, containerName } = await startingIris();
   step.signal(signal);
   const main = await step.result;
   expect(main.code).toBe(128 + constants.signals[signal]);
   expect(host.assignments).toEqual([]);
-  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
+  await expect(docker("inspect", containerName)).rejects.toThrow(/no such/i);
   expect((await job.post(main.state)).code).toBe(0);
 });
 
@@ -85,17 +81,12 @@ test("SIGINT while another program holds the registry's lock is a cancellation, 
 });
 
 test("main killed while IRIS starts: post removes the container and releases the port", async () => {
-  const host = await FakeHost.create();
-  const job = host.job();
-  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
-  const step = job.start("main", { inputs });
-  await step.said(/Starting InterSystems IRIS instance/);
-  const name = host.containerNames[0] as string;
+  const { host, job, step, containerName } = await startingIris();
   step.signal("SIGKILL");
   const main = await step.result;
   expect(main.signal).toBe("SIGKILL");
   const post = await job.post(main.state);
-  expect(post.stdout).toContain(`Removed container ${name}.`);
+  expect(post.stdout).toContain(`Removed container ${containerName}.`);
   expect(host.assignments).toEqual([]);
-  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
+  await expect(docker("inspect", containerName)).rejects.toThrow(/no such/i);
 });

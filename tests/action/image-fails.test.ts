@@ -91,16 +91,16 @@ test("an engine that hangs when asked about the container delays the step for th
   await expectNothingLeft(host, job);
 });
 
-test("a missing image is refused before a port is assigned", async () => {
+test.each([
+  ["never", "iris-ports/no-such-image:1", "is not on the container engine"],
+  ["missing", "iris-ports/no-such-image:1", "could not be pulled"],
+  ["always", await ensureStandin(), "could not be pulled"],
+])("with `pull: %s`, %s is refused before a port is assigned: it %s", async (pull, image, words) => {
   const host = await FakeHost.create();
-  for (const pull of ["never", "missing", "always"]) {
-    const main = await host.job().main({ inputs: { image: "iris-ports/no-such-image:1", pull } });
-    expect(main.code).toBe(1);
-    expect(main.stdout).toMatch(
-      /CONTAINER_START::The image iris-ports\/no-such-image:1 is not on the container engine/,
-    );
-    expect(existsSync(host.registryPath)).toBe(false);
-  }
+  const main = await host.job().main({ inputs: { image, pull } });
+  expect(main.code).toBe(1);
+  expect(main.stdout).toContain(`CONTAINER_START::The image ${image} ${words}.%0A`);
+  expect(existsSync(host.registryPath)).toBe(false);
 });
 
 test("A5: if another program takes the port before the container starts, the next port is used", async () => {

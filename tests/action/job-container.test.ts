@@ -23,6 +23,28 @@ test.runIf(isLinux)("A8: two job containers of one host that share a registry ha
   expect(minutes).toBeCloseTo(30, 0);
 });
 
+test.runIf(isLinux)(
+  "A4: the next job takes over the port of a job container that was removed without its post",
+  async () => {
+    const host = await FakeHost.create();
+    for (const instance of ["", "db"]) {
+      const killed = await JobContainer.start(host);
+      const before = await killed.step("main", { ...killed.shared, "job-check-run-id": "1", instance });
+      expect(before.exitCode).toBe(0);
+      // As a runner does it with what is left of its last job.
+      await docker("rm", "--force", killed.id);
+      const job = await JobContainer.start(host);
+      const main = await job.step("main", { ...job.shared, "job-check-run-id": "2", instance });
+      expect(main).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(main.stdout).toMatch(/^Released port \d+ .*: the job or process that held it has ended\.$/m);
+      expect(host.assignments.map(({ project_path }) => project_path)).toEqual([
+        instance === "" ? WORKSPACE : `${WORKSPACE}#${instance}`,
+      ]);
+      await job.step("post", {}, await job.state());
+    }
+  },
+);
+
 test.runIf(isLinux)("a registry that no other job of the host can see causes a warning with a remedy", async () => {
   const host = await FakeHost.create();
   const job = await JobContainer.start(host);

@@ -11,6 +11,7 @@ import { ACTION, installedAction } from "../helpers/action-bundle.ts";
 import { docker, eventually } from "../helpers/engine.ts";
 import { FakeHost, type FakeJob } from "../helpers/fake-runner.ts";
 import { dockerHangs, hangingDocker } from "../helpers/odd-docker.ts";
+import { startingIris } from "../helpers/starting-iris.ts";
 
 const STUCK = fileURLToPath(new URL("../fixtures/action/stuck-post.ts", import.meta.url));
 
@@ -36,15 +37,10 @@ test("A7: a main whose runner dies while the engine is asked takes nothing, and 
 });
 
 test("A7: a main whose runner dies while IRIS starts leaves neither container nor assignment", async () => {
-  const host = await FakeHost.create();
-  const job = host.job();
-  const inputs = { image: await ensureStandin(), "container-env": "IRIS_STANDIN_START_MS=60000" };
-  const step = job.start("main", { inputs });
-  await step.said(/Starting InterSystems IRIS instance/);
-  const name = host.containerNames[0] as string;
+  const { host, job, containerName } = await startingIris();
   await job.killWorker();
   await eventually(async () => (host.assignments.length === 0 ? true : undefined), 20_000);
-  await expect(docker("inspect", name)).rejects.toThrow(/no such/i);
+  await expect(docker("inspect", containerName)).rejects.toThrow(/no such/i);
 });
 
 test("A3: a main whose runner dies while it waits for a port gives up its place", async () => {

@@ -64,6 +64,9 @@ describe("C13: a port that is published", () => {
     const answer = awaitAnswer(engine.host, standin.id, { containerPort: 1972, hostPort }, forwarded(300));
     await expect(answer).rejects.toMatchObject({ code: "CONTAINER_START" });
     await expect(answer).rejects.toThrow(`127.0.0.9:${hostPort} does not answer from here`);
+    await expect(answer).rejects.toThrow(
+      "check that the program in the container listens on port 1972, and for a firewall",
+    );
   });
 
   test("is not ready behind a forwarder without a target", async () => {
