@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { EMPTY_DOCUMENT, type RegistryDocument } from "../../src/stores/document.ts";
 import { parseRedisUrl } from "../../src/stores/redis/redis-address.ts";
-import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
+import { COMMIT } from "../../src/stores/redis/redis-scripts.ts";
+import { closeSessions, currentSession } from "../../src/stores/redis/redis-sessions.ts";
 import { listPools, type RedisStore } from "../../src/stores/redis/redis-store.ts";
 import { ServerWatch } from "../../src/stores/redis/server-watch.ts";
 import { assignmentRecord } from "../helpers/documents.ts";
@@ -180,4 +181,27 @@ test("a document of a newer schema is not touched", async () => {
   const newer = { code: "REGISTRY_SCHEMA", schemaVersion: "2.0", remedy: "npm install iris-ports@latest" };
   await expect(open(server).read()).rejects.toMatchObject(newer);
   await expect(open(server).replaceUnreadable(async () => ({ result: 0 }))).rejects.toMatchObject(newer);
+});
+
+test("a loss that a reader has noticed begins a grace period with the next change", async () => {
+  const server = await RedisServer.start();
+  const store = open(server);
+  await add(store, 1972);
+  await server.command("FLUSHALL");
+  await store.read();
+  await add(store, 1973);
+  const { server: record } = await open(server).read();
+  expect(Date.parse(record?.grace_until ?? "")).toBeGreaterThan(Date.now() + 60_000);
+});
+
+test("a repeated commit gets the same answer, and writes again, for the replicas that its connection waits for", async () => {
+  const server = await RedisServer.start();
+  onTestFinished(closeSessions);
+  const session = await currentSession(parseRedisUrl(server.url(), "registryPath"));
+  const commit = async () => (await session.run(COMMIT, ["document", "commits"], ["", "a", "1", "{}", "notices"]))[0];
+  const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await server.command("INFO persistence"))?.[1];
+  expect(await commit()).toBe(1);
+  const before = await writes();
+  expect(await commit()).toBe(1);
+  expect(Number(await writes())).toBeGreaterThan(Number(before));
 });

@@ -64,15 +64,17 @@ end
 return {0, redis.call('ZRANK', KEYS[2], me) + 1}`;
 
 /**
- * Commits if the newest version is still the one that the change was based on; a repeated request gets the same answer.
+ * Commits if the newest version is still the one that the change was based on; a repeated request gets the same answer. It
+ * writes as well, because a new connection that has written nothing need not wait for replicas.
  * KEYS: document, commits. ARGV: base commit, next commit, next revision, json, channel of notices.
  * Answers 1, or 0 if another commit came first; now.
  */
 export const COMMIT = `${TIME}
-if redis.call('LPOS', KEYS[2], ARGV[2]) then return {1, now} end
-if (redis.call('HGET', KEYS[1], 'commit') or '') ~= ARGV[1] then return {0, now} end
-redis.call('PUBLISH', ARGV[5], ARGV[2])
-redis.call('HSET', KEYS[1], 'json', ARGV[4], 'revision', ARGV[3], 'commit', ARGV[2])
+if not redis.call('LPOS', KEYS[2], ARGV[2]) then
+  if (redis.call('HGET', KEYS[1], 'commit') or '') ~= ARGV[1] then return {0, now} end
+  redis.call('PUBLISH', ARGV[5], ARGV[2])
+  redis.call('HSET', KEYS[1], 'json', ARGV[4], 'revision', ARGV[3], 'commit', ARGV[2])
+end
 redis.call('LPUSH', KEYS[2], ARGV[2])
 redis.call('LTRIM', KEYS[2], 0, 255)
 return {1, now}`;

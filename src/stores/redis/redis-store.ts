@@ -190,7 +190,8 @@ export class RedisStore implements Store {
     const isOlder = snapshot.unreadable === undefined && snapshot.revision < seen.revision;
     const isLost = isOlder || (isMissing && (await this.#hasListeners(session)));
     const server = this.#watch.judge({ ...session.server, ...answer }, snapshot.document.server, { isLost, isMissing });
-    if (snapshot.unreadable === undefined) this.#last = snapshot;
+    // A loss counts until a commit records it, which may not be the one of this reader.
+    if (snapshot.unreadable === undefined && !isOlder) this.#last = snapshot;
     if (server === snapshot.document.server) return snapshot;
     return { ...snapshot, document: { ...snapshot.document, server }, isGraceNew: server.grace_until !== undefined };
   }
