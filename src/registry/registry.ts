@@ -6,7 +6,7 @@ import { acquirePort } from "./allocation/acquire.ts";
 import { type Decision, decideAssignment, decideReassignment } from "./allocation/assign.ts";
 import { inUseError, notAssignedError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
-import { HolderRenewal, leased } from "./allocation/renewal.ts";
+import { HolderRenewal, leased, timeOn } from "./allocation/renewal.ts";
 import type { Acquisition, AssignOptions, AssignRequest, ProjectOptions } from "./allocation/request.ts";
 import { announceRestartIn } from "./allocation/restart.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
@@ -184,11 +184,18 @@ export class PortRegistry {
     { instance, holder, until }: ProjectOptions & { readonly holder: Holder; readonly until: Date | undefined },
   ): Promise<boolean> {
     const { projectKey: key } = identifyProject(project, instance);
+    const { store, clock } = this.#context;
     const isGone = await goneHolders(this.#context, key);
-    return this.#context.store.update(
+    return store.update(
       async (newest) => {
-        const restart = { holderId: holder.id, until };
-        const { document, isAnnounced } = announceRestartIn(newest, key, restart, isGone, this.#context.clock());
+        const end = until && store.shared ? timeOn(store.shared, until) : until;
+        const { document, isAnnounced } = announceRestartIn(
+          newest,
+          key,
+          { holderId: holder.id, until: end },
+          isGone,
+          clock(),
+        );
         return { document, result: isAnnounced };
       },
       { isLockOptional: true },
