@@ -188,14 +188,8 @@ export class PortRegistry {
     const isGone = await goneHolders(this.#context, key);
     return store.update(
       async (newest) => {
-        const end = until && store.shared ? timeOn(store.shared, until) : until;
-        const { document, isAnnounced } = announceRestartIn(
-          newest,
-          key,
-          { holderId: holder.id, until: end },
-          isGone,
-          clock(),
-        );
+        const restart = { holderId: holder.id, until: until && store.shared ? timeOn(store.shared, until) : until };
+        const { document, isAnnounced } = announceRestartIn(newest, key, restart, isGone, clock());
         return { document, result: isAnnounced };
       },
       { isLockOptional: true },

@@ -13,6 +13,8 @@ const debug = createDebug("iris-ports:redis");
  * noticed too late to renew a lease.
  */
 const ANSWER_TIMEOUT_MS = { least: 2_000, most: 10_000 };
+/** How long a commit waits for replicas, while other processes wait for their turn. */
+const REPLICAS_TIMEOUT_MS = 1_000;
 /** The prefix of the channel on which one session is woken. */
 export const SESSION_CHANNEL = "iris-ports:session:";
 
@@ -95,7 +97,7 @@ export class RedisSession {
 
   /** How many replicas acknowledged everything written so far. @throws RegistryAccessError */
   async waitForReplicas(count: number): Promise<number> {
-    return this.#ask(() => this.#client.wait(count, this.#timeoutMs / 2));
+    return this.#ask(() => this.#client.wait(count, REPLICAS_TIMEOUT_MS));
   }
 
   /** Every key of the server that begins with a prefix. @throws RegistryAccessError */
