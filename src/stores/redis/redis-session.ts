@@ -8,8 +8,13 @@ import { clientMissingError, noAnswerError, redisError, unsafeServerError } from
 
 const debug = createDebug("iris-ports:redis");
 
-/** The time-out of a request. */
-const ANSWER_TIMEOUT_MS = 2_000;
+/**
+ * The limits of a request's time-out: a busy machine misses a shorter one, and with a longer one a broken connection is
+ * noticed too late to renew a lease.
+ */
+const ANSWER_TIMEOUT_MS = { least: 2_000, most: 10_000 };
+/** How long a commit waits for replicas, while other processes wait for their turn. */
+const REPLICAS_TIMEOUT_MS = 1_000;
 /** The prefix of the channel on which one session is woken. */
 export const SESSION_CHANNEL = "iris-ports:session:";
 
@@ -30,14 +35,16 @@ export class RedisSession {
   readonly id = randomBytes(9).toString("base64url");
   readonly server: ServerRun;
   readonly #address: RedisAddress;
+  readonly #timeoutMs: number;
   readonly #client: Client;
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #endListeners = new Set<() => void>();
   #working = 0;
   #isBroken = false;
 
-  private constructor(address: RedisAddress, client: Client, server: ServerRun) {
+  private constructor(address: RedisAddress, timeoutMs: number, client: Client, server: ServerRun) {
     this.#address = address;
+    this.#timeoutMs = timeoutMs;
     this.#client = client;
     this.server = server;
     // The client emits "end" only for a connection that it was told to close.
@@ -47,14 +54,19 @@ export class RedisSession {
     });
   }
 
-  /** @throws RegistryAccessError */
-  static async open(address: RedisAddress): Promise<RedisSession> {
-    const client = await createTypedClient(address);
+  /**
+   * @param patienceMs how long the caller waits for the registry, which is the time-out of a request within limits
+   * @throws RegistryAccessError
+   */
+  static async open(address: RedisAddress, patienceMs: number): Promise<RedisSession> {
+    const timeoutMs = Math.min(Math.max(patienceMs, ANSWER_TIMEOUT_MS.least), ANSWER_TIMEOUT_MS.most);
+    const client = await createTypedClient(address, timeoutMs);
     // Without a listener the error that ends the connection would end the process.
     client.on("error", () => {});
     try {
-      await answered(address, client.connect());
-      const session = new RedisSession(address, client, await answered(address, readServer(address, client)));
+      await answered(address, timeoutMs, client.connect());
+      const server = await answered(address, timeoutMs, readServer(address, client));
+      const session = new RedisSession(address, timeoutMs, client, server);
       await session.listen(`${SESSION_CHANNEL}${session.id}`, () => {});
       client.unref();
       return session;
@@ -85,7 +97,7 @@ export class RedisSession {
 
   /** How many replicas acknowledged everything written so far. @throws RegistryAccessError */
   async waitForReplicas(count: number): Promise<number> {
-    return this.#ask(() => this.#client.wait(count, ANSWER_TIMEOUT_MS / 2));
+    return this.#ask(() => this.#client.wait(count, REPLICAS_TIMEOUT_MS));
   }
 
   /** Every key of the server that begins with a prefix. @throws RegistryAccessError */
@@ -127,7 +139,7 @@ export class RedisSession {
   async #ask<T>(request: () => Promise<T>): Promise<T> {
     if (this.#working++ === 0) this.#client.ref();
     try {
-      return await answered(this.#address, request());
+      return await answered(this.#address, this.#timeoutMs, request());
     } catch (cause) {
       // The server may still carry out the request. On a new connection its answer cannot be taken for the next one's. And
       // if the server has become a replica, a new connection may lead to the primary.
@@ -148,15 +160,15 @@ function isRefusal(cause: unknown): boolean {
   return cause instanceof Error && /^[A-Z]{3,}\b/.test(cause.message);
 }
 
-function answered<T>(address: RedisAddress, work: Promise<T>): Promise<T> {
-  return inTime(work, ANSWER_TIMEOUT_MS, () => noAnswerError(address, ANSWER_TIMEOUT_MS));
+function answered<T>(address: RedisAddress, timeoutMs: number, work: Promise<T>): Promise<T> {
+  return inTime(work, timeoutMs, () => noAnswerError(address, timeoutMs));
 }
 
-async function createTypedClient(address: RedisAddress) {
+async function createTypedClient(address: RedisAddress, timeoutMs: number) {
   const { createClient } = await loadClient(address);
   const { host, port, socketPath, isTls, username, password, database } = address;
   // Longer than the time-out of this module, whose error says more.
-  const common = { connectTimeout: 2 * ANSWER_TIMEOUT_MS, reconnectStrategy: false as const };
+  const common = { connectTimeout: 2 * timeoutMs, reconnectStrategy: false as const };
   const options: RedisClientOptions = {
     socket:
       socketPath === undefined

@@ -28,7 +28,7 @@ export type RedisStoreOptions = {
   readonly address: RedisAddress;
   /** Names the pool of ports if the address does not. */
   readonly pool: () => Promise<string>;
-  /** How long an update waits for its turn, in milliseconds. */
+  /** How long an update waits for its turn, and within limits for an answer of the server, in milliseconds. */
   readonly lockTimeoutMs: number;
   /** The command that repairs an unreadable document. */
   readonly repairCommand: string;
@@ -260,7 +260,7 @@ export class RedisStore implements Store {
   }
 
   async #session(): Promise<RedisSession> {
-    return currentSession(this.#address);
+    return currentSession(this.#address, this.#options.lockTimeoutMs);
   }
 
   async #poolKeys(): Promise<PoolKeys> {
