@@ -28,6 +28,7 @@ export type HolderRecord = {
   readonly directory?: {
     readonly path: string;
     readonly host: string;
+    readonly host_name?: string;
     readonly device: number;
     readonly mount?: string;
   };

@@ -159,7 +159,8 @@ function parseHolder(value: unknown, where: string): HolderRecord {
 
 function checkDirectory(directory: JsonRecord, where: string): void {
   for (const key of ["path", "host"]) asText(directory[key], `${where}.directory.${key}`);
-  if (directory.mount !== undefined) asText(directory.mount, `${where}.directory.mount`);
+  for (const key of ["host_name", "mount"])
+    if (directory[key] !== undefined) asText(directory[key], `${where}.directory.${key}`);
   if (typeof directory.device !== "number") throw new DocumentError(`${where}.directory.device is not a number`);
 }
 

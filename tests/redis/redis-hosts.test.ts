@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { manualHolder, type ProcessHolder } from "../../src/registry/holder.ts";
+import { identifyDirectory } from "../../src/registry/host/directory-identity.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
@@ -9,6 +11,7 @@ import { freePorts } from "../helpers/free-ports.ts";
 import { RedisProxy } from "../helpers/redis-proxy.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { redisStore } from "../helpers/redis-store.ts";
+import { temporaryDirectory } from "../helpers/registry.ts";
 
 const LEASE_MS = 1_500;
 
@@ -73,17 +76,25 @@ test("S7: the server's clock counts: one that is an hour ahead or behind changes
   expect(expiresAt).toBeLessThan(Date.now() + 120_000);
 });
 
-test.each([
-  ["with another host name, which may be a clone, keeps its port until it expires", "another-name", "PORT_EXHAUSTED"],
-  ["with the same host name is this host before it was rebooted, and its port is free", hostname(), undefined],
-])("S1: a process of a host with the same machine ID and %s", async (_, hostName, code) => {
+const AS_THIS_HOST = { what: "the same host name is this host", hostName: hostname(), code: undefined };
+const AS_CLONE = { what: "another host name may be a clone", hostName: "another-name", code: "PORT_EXHAUSTED" };
+
+test.each([AS_THIS_HOST, AS_CLONE])("S1: a host with the same machine ID and $what", async ({ hostName, code }) => {
   const server = await RedisServer.start();
   const registry = await open(server.url(), await freePorts(1));
-  const elsewhere = await holderElsewhere(600_000);
+  const { expiresAt: _, ...elsewhere } = await holderElsewhere(0);
+  const expiresAt = new Date(Date.now() + 600_000);
   const process = { ...elsewhere.process, host: (await currentProcess()).host, hostName };
-  await registry.assignPort("/p/before", { holder: { ...elsewhere, process } });
-  const outcome = await registry.assignPort("/p/here").catch((error) => error.code);
-  expect(outcome).toEqual(code ?? expect.objectContaining({ projectPath: "/p/here" }));
+  const path = temporaryDirectory();
+  const directory = { ...((await identifyDirectory(path)) ?? expect.fail()), hostName };
+  rmSync(path, { recursive: true });
+  const holders = [{ ...elsewhere, process }, { ...elsewhere, process, expiresAt }, manualHolder({ directory })];
+  for (const holder of holders) {
+    await registry.assignPort("/p/before", { holder, waitTimeoutMs: 10_000 });
+    const outcome = await registry.assignPort("/p/here").catch((error) => error.code);
+    expect(outcome).toEqual(code ?? expect.objectContaining({ projectPath: "/p/here" }));
+    await registry.clearAll();
+  }
 });
 
 test("S7: the time of a holder lasts as long on the server as on a host whose clock is a day behind", async () => {

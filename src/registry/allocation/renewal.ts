@@ -162,8 +162,10 @@ export function holderOn(shared: SharedStore, request: Pick<AssignRequest, "hold
 }
 
 function withHostName(holder: Holder): Holder {
-  if (holder.kind === "manual" || holder.process === undefined) return holder;
-  return { ...holder, process: { hostName: hostname(), ...holder.process } };
+  const hostName = hostname();
+  if (holder.kind === "manual")
+    return { ...holder, ...(holder.directory && { directory: { hostName, ...holder.directory } }) };
+  return holder.process === undefined ? holder : { ...holder, process: { hostName, ...holder.process } };
 }
 
 /** The holder with the time at which it expires unless it is renewed. */

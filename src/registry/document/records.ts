@@ -2,6 +2,7 @@ import type { AssignmentRecord, DetailRecord, HolderRecord } from "../../stores/
 import { timeText } from "../../stores/time-text.ts";
 import type { PortAssignment } from "../assignment.ts";
 import type { ContainerIdentity, Holder } from "../holder.ts";
+import type { DirectoryIdentity } from "../host/directory-identity.ts";
 import { containerName } from "../project.ts";
 import { readTime } from "./times.ts";
 
@@ -71,7 +72,7 @@ function readHolder(record: HolderRecord): Holder {
     ...(record.container === undefined ? {} : { container: toContainer(record.container) }),
   };
   if (record.kind === "manual")
-    return { ...base, kind: "manual", ...(record.directory === undefined ? {} : { directory: record.directory }) };
+    return { ...base, kind: "manual", ...(record.directory && { directory: toDirectory(record.directory) }) };
   if (process === undefined) return { ...base, kind: "job" };
   const identity = {
     host: process.host,
@@ -83,6 +84,14 @@ function readHolder(record: HolderRecord): Holder {
     ...(process.thread === undefined ? {} : { thread: process.thread }),
   };
   return { ...base, kind: record.kind === "job" ? "job" : "process", process: identity };
+}
+
+function toDirectory({ host_name, ...directory }: NonNullable<HolderRecord["directory"]>): DirectoryIdentity {
+  return { ...directory, ...(host_name !== undefined && { hostName: host_name }) };
+}
+
+function toDirectoryRecord({ hostName, ...directory }: DirectoryIdentity): NonNullable<HolderRecord["directory"]> {
+  return { ...directory, ...(hostName !== undefined && { host_name: hostName }) };
 }
 
 function toContainer({ id, engine, started_at }: NonNullable<HolderRecord["container"]>): ContainerIdentity {
@@ -105,7 +114,7 @@ export function toHolderRecord(holder: Holder): HolderRecord {
     ...(holder.isLeaving ? { leaving: true } : {}),
     ...(holder.restartsUntil === undefined ? {} : { restarts_until: timeText(holder.restartsUntil) }),
     ...(holder.container === undefined ? {} : { container: toContainerRecord(holder.container) }),
-    ...(holder.kind === "manual" && holder.directory !== undefined ? { directory: holder.directory } : {}),
+    ...(holder.kind === "manual" && holder.directory && { directory: toDirectoryRecord(holder.directory) }),
     ...(process === undefined
       ? {}
       : {

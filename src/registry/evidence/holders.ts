@@ -56,17 +56,18 @@ async function observeAll(
   return (holder) => {
     const verdict = observed.get(keyOf(holder));
     if (verdict === undefined) return "alive";
-    const isUncertain = store.shared !== undefined && mayBeElsewhere(holder, bootId);
+    const isUncertain = verdict === "gone" && store.shared !== undefined && mayBeElsewhere(holder, bootId);
     return holderVerdict(holder, isUncertain ? "unknown" : verdict, now);
   };
 }
 
 /**
- * True for a process of another boot whose host may be another one of the fleet: cloned machines may have the same machine
- * ID, and then only their host names differ.
+ * True for a directory, or a process of another boot, whose host may be another one of the fleet: cloned machines may have
+ * the same machine ID, and then only their host names differ.
  */
 function mayBeElsewhere(holder: Holder, bootId: string): boolean {
-  if (holder.kind === "manual" || holder.process === undefined || holder.expiresAt === undefined) return false;
+  if (holder.kind === "manual") return holder.directory !== undefined && holder.directory.hostName !== hostname();
+  if (holder.process === undefined) return false;
   const { process } = holder;
   const isOfThisBoot = process.bootId === bootId && bootId !== UNKNOWN;
   return !isOfThisBoot && process.hostName !== hostname();

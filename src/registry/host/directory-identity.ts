@@ -13,6 +13,8 @@ export type DirectoryIdentity = {
   readonly path: string;
   /** The machine, as in {@link ProcessIdentity}. */
   readonly host: string;
+  /** Its host name, in a registry that several hosts share. */
+  readonly hostName?: string;
   /** The device number of the file system. */
   readonly device: number;
   /** Where its file system is mounted; undefined if the system does not tell. One file system can be mounted several times. */
