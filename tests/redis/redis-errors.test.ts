@@ -10,6 +10,7 @@ import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { freePorts } from "../helpers/free-ports.ts";
 import { RedisProxy } from "../helpers/redis-proxy.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
+import { redisStore } from "../helpers/redis-store.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
 const PASSWORD = "s3cret/@:%";
@@ -95,6 +96,14 @@ describe("a Redis server that cannot be used is an access error that says what t
       expect(await server.command("EXISTS iris-ports:{test}:document")).toBe(":0\r\n");
     },
   );
+
+  test("it is too old, and lacks a command", async () => {
+    const server = await RedisServer.start(["--rename-command", "LPOS", ""]);
+    const registry = redisStore(server.url());
+    onTestFinished(closeSessions);
+    const change = registry.update(async (document) => ({ document: { ...document }, result: undefined }));
+    await expect(change).rejects.toMatchObject({ remedy: "use Redis 7.0 or newer, or Valkey" });
+  });
 
   test("it is a replica", async () => {
     const primary = await RedisServer.start();

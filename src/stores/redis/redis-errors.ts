@@ -143,7 +143,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, what: string, remedy: s
   [/ENOTFOUND|EAI_AGAIN/, "its host name cannot be resolved", "correct the host name in the URL"],
   [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|timeout/i, "the server cannot be reached", "check the network and the firewall"],
   [/EACCES/, "this user may not open the server's socket", "give this user access to the socket"],
-  [/unknown command/, "the server lacks a command", "use Redis 7.0 or newer, or Valkey"],
+  [/unknown (redis )?command/i, "the server lacks a command", "use Redis 7.0 or newer, or Valkey"],
 ];
 
 function withoutPassword(text: string, { password, writtenPassword, url }: RedisAddress): string {

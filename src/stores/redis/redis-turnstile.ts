@@ -126,7 +126,7 @@ function timeoutError(address: RedisAddress, timeoutMs: number, place: number): 
   return new PortAssignmentTimeoutError({
     what: `The lock of the port registry ${location} was not obtained within ${timeoutMs} ms.`,
     state: `This process was number ${place} in the queue. Nothing was changed.`,
-    remedy: "try again",
+    remedy: "try again; on a busy machine raise lockTimeoutMs",
     registryPath: location,
     lockPath: location,
     timeoutMs,
