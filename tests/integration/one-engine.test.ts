@@ -150,3 +150,29 @@ test.skipIf(!CAN_BE_OTHERS)("a user who may not use the system's socket gets the
   const [line = "[]"] = await runAs(MALLORY, process.execPath, ...args).output();
   expect(JSON.parse(line)).toEqual([endpoint, await new DockerodeEngine().identify()]);
 });
+
+test.skipIf(!CAN_BE_OTHERS)(
+  "an engine that only ssh reaches is refused with the commands that forward its socket",
+  async () => {
+    const bench = await ContainerBench.create();
+    await alias(bench);
+    chmodSync(bench.directory, 0o755);
+    chmodSync(join(bench.directory, "alias.sock"), 0o666);
+    const ssh = join(bench.directory, "ssh");
+    writeFileSync(ssh, `#!/bin/sh\nexec docker --host unix://${bench.directory}/alias.sock system dial-stdio\n`);
+    chmodSync(ssh, 0o755);
+    const module = new URL("../../src/containers/engine/container-image.ts", import.meta.url).href;
+    const script = `process.env.PATH = ${JSON.stringify(`${bench.directory}:${process.env["PATH"]}`)};
+    process.env.DOCKER_HOST = "ssh://me@build-host.invalid:2222";
+    const { connectEngine } = await import(${JSON.stringify(module)});
+    await connectEngine().catch(({ what, remedy }) => console.log(JSON.stringify({ what, remedy })));`;
+    const args = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", script];
+    const [line = "{}"] = await runAs(MALLORY, process.execPath, ...args).output();
+    expect(JSON.parse(line)).toEqual({
+      what: "The container engine at ssh://me@build-host.invalid:2222 answers, but Testcontainers cannot use it.",
+      remedy:
+        "forward its socket, `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://me@build-host.invalid:2222`, and " +
+        "`export DOCKER_HOST=unix:///tmp/docker.sock TESTCONTAINERS_HOST_OVERRIDE=build-host.invalid`",
+    });
+  },
+);

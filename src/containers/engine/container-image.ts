@@ -41,11 +41,12 @@ export async function connectEngine(engine: ContainerEngine = new DockerodeEngin
   return client;
 }
 
-/** Testcontainers supports neither docker contexts nor ssh. */
+/** Testcontainers supports neither docker contexts nor ssh. The ports open on the other host, whose socket seems to be here. */
 function remedyFor(endpoint: string): string {
   if (!endpoint.startsWith("ssh://")) return `set DOCKER_HOST=${endpoint}; see why with DEBUG=testcontainers`;
-  const host = endpoint.slice("ssh://".length);
-  return `forward its socket, \`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${host}\`, and set DOCKER_HOST=unix:///tmp/docker.sock`;
+  const forward = `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ${endpoint}`;
+  const settings = `DOCKER_HOST=unix:///tmp/docker.sock TESTCONTAINERS_HOST_OVERRIDE=${new URL(endpoint).hostname}`;
+  return `forward its socket, \`${forward}\`, and \`export ${settings}\``;
 }
 
 /** After a restart of the engine, the connections that Testcontainers keeps are closed; each is noticed when it is used. */
