@@ -32,7 +32,7 @@ export function configuredAddress(dockerHost?: string): EngineAddress | undefine
 export function namedHost(dockerHost?: string): { readonly host: string; readonly source: string } | undefined {
   if (dockerHost !== undefined) return { host: dockerHost, source: "DOCKER_HOST" };
   const env = environment();
-  const properties = readProperties(join(env.home ?? "", ".testcontainers.properties"));
+  const properties = readProperties();
   const file = "~/.testcontainers.properties";
   const candidates = [
     { host: properties["tc.host"], source: `tc.host in ${file}` },
@@ -82,13 +82,13 @@ export type ClientModem = {
   readonly protocol?: string;
 };
 
+/** Of the environment, else of Testcontainers' file. */
 function tlsSettings(): Tls {
-  const env = environment();
-  return {
-    isTls: Boolean(env.dockerTlsVerify),
-    isTlsVerified: true,
-    certDirectory: env.dockerCertPath || (env.dockerTlsVerify ? join(env.home ?? "", ".docker") : undefined),
-  };
+  const { dockerTlsVerify, dockerCertPath, home = "" } = environment();
+  const properties = readProperties();
+  const isTls = dockerTlsVerify !== undefined || properties["docker.tls.verify"] === "1";
+  const certDirectory = dockerCertPath ?? (properties["docker.cert.path"] || undefined);
+  return { isTls, isTlsVerified: true, certDirectory: certDirectory ?? (isTls ? join(home, ".docker") : undefined) };
 }
 
 /** Best first. Podman's come last, because users of Testcontainers expect Docker if both are installed. */
@@ -107,7 +107,8 @@ function defaultSockets(home: string, xdgRuntimeDir: string | undefined): string
 }
 
 /** @see https://node.testcontainers.org/configuration/ */
-function readProperties(path: string): Record<string, string | undefined> {
+function readProperties(): Record<string, string | undefined> {
+  const path = join(environment().home ?? "", ".testcontainers.properties");
   if (!existsSync(path)) return {};
   const lines = readFileSync(path, "utf8").matchAll(/^[ \t]*([\w.]+)[ \t]*[=:][ \t]*(.*?)[ \t]*$/gm);
   return Object.fromEntries([...lines].map(([, name = "", value]) => [name, value]));

@@ -36,6 +36,14 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     expect(resolveEngineAddress().endpoint).toBe("tcp://build-host:1234");
   });
 
+  it("takes the TLS settings of ~/.testcontainers.properties if the environment has none", () => {
+    const lines = ["docker.host=tcp://properties-host:1234", "docker.tls.verify=1", "docker.cert.path=/file/certs"];
+    writeFileSync(join(home, ".testcontainers.properties"), lines.join("\n"));
+    expect(resolveEngineAddress().tcp).toMatchObject({ isTls: true, certDirectory: "/file/certs" });
+    vi.stubEnv("DOCKER_CERT_PATH", "/own/certs");
+    expect(resolveEngineAddress().tcp).toMatchObject({ isTls: true, certDirectory: "/own/certs" });
+  });
+
   it("follows the current docker context", () => {
     writeContext("elsewhere", "tcp://context-host:2376");
     const address = resolveEngineAddress();
