@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { manualHolder, type ProcessHolder } from "../../src/registry/holder.ts";
+import { manualHolder, type ProcessHolder, processHolder } from "../../src/registry/holder.ts";
 import { identifyDirectory } from "../../src/registry/host/directory-identity.ts";
 import { currentProcess } from "../../src/registry/host/process-identity.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
@@ -145,4 +146,34 @@ test("a replica that takes over begins a grace period, and holders keep what the
   const next = await other.assignPort("/p/other", { waitTimeoutMs: 30_000 });
   expect(next.port).not.toBe(port);
   expect((await other.getAssignment("/p/mine"))?.port).toBe(port);
+});
+
+test("a server that was stopped for longer than a lease gives no port of a live holder to another project", async () => {
+  const server = await RedisServer.start();
+  const range = await freePorts(1);
+  const proxy = await RedisProxy.open(server.port);
+  const mine = await open(proxy.url(), range);
+  const here = await processHolder();
+  const holder = { ...here, process: { ...here.process, hostName: "another-name" } };
+  await mine.assignPort("/p/mine", { holder, waitTimeoutMs: 10_000 });
+  const elsewhere = new PortRegistry({
+    store: redisStore(server.url(), LEASE_MS),
+    engine: new FakeEngine(),
+    portRange: range,
+    liveness: async () => "unknown",
+  });
+  server.suspend();
+  proxy.refuse();
+  await delay(2 * LEASE_MS);
+  server.continue();
+  // It comes before the holder has connected again.
+  const next = elsewhere.assignPort("/p/next", { waitTimeoutMs: 120_000 });
+  const document = redisStore(server.url());
+  const graceUntil = async () => Date.parse((await document.read()).server?.grace_until ?? "");
+  await expect.poll(graceUntil, { timeout: 20_000 }).toBeGreaterThan(Date.now());
+  proxy.refuse(false);
+  const expiresAt = async () => (await mine.inspect("/p/mine"))?.holders[0]?.expiresAt?.getTime();
+  await expect.poll(expiresAt, { timeout: 20_000 }).toBeGreaterThan(Date.now());
+  await mine.releasePort("/p/mine");
+  expect((await next).port).toBe(range[0]);
 });

@@ -123,7 +123,8 @@ export class RedisStore implements Store {
     let answer: Answer | undefined = await enterTurn(session, keys, this.#last.commit, wait);
     try {
       for (;;) {
-        const base = answer ? await this.#accept(session, answer, isReplacing) : await this.#read(session, isReplacing);
+        const read = answer ? await this.#accept(session, answer, isReplacing) : await this.#read(session, isReplacing);
+        const base = await this.#heeded(session, read);
         const update = await change(base.document, base.unreadable);
         const document = update.document ?? base.document;
         const isUnchanged = document === base.document && base.unreadable === undefined && !base.isGraceNew;
@@ -214,6 +215,14 @@ export class RedisStore implements Store {
     const keptAs = `${(await this.#poolKeys()).document}.corrupt-${digest}`;
     await session.run("redis.call('SET', KEYS[1], ARGV[1])\nreturn {}", [keptAs], [json]);
     return { ...NOTHING, commit, unreadable: { reason: message, keptAs } };
+  }
+
+  /** With a grace period if the holders have been silent; those that are connected renew at once. */
+  async #heeded(session: RedisSession, base: Snapshot): Promise<Snapshot> {
+    const server = this.#watch.judgeSilence(base.document);
+    if (server === undefined) return base;
+    await this.#hasListeners(session);
+    return { ...base, document: { ...base.document, server }, isGraceNew: true };
   }
 
   /** True if processes are connected that hold something; each asserts it at once. */

@@ -1,9 +1,12 @@
-import type { ServerRecord } from "../document.ts";
+import { hostname } from "node:os";
+import type { RegistryDocument, ServerRecord } from "../document.ts";
 import { timeText } from "../time-text.ts";
 import type { ServerRun } from "./redis-session.ts";
 
 /** How long holders whose connection broke may take to connect again. */
 const RECONNECT_MS = 3_000;
+/** The same where the server was away for all of them: they ask again every second, but not all at once. */
+const RETURN_MS = 5_000;
 
 /** `isMissing`: there is no document. `isLost`: there was one, or a newer one. */
 type Missing = { readonly isLost: boolean; readonly isMissing: boolean };
@@ -25,6 +28,22 @@ export class ServerWatch {
   /** The server's time by its last answer; this process's own before the first. */
   now(): Date {
     return this.#offsetMs === undefined ? new Date() : new Date(performance.now() + this.#offsetMs);
+  }
+
+  /**
+   * The record of the server with a short grace period if no holder of another host has renewed for half a lease: none is
+   * left, or the server was stopped or unreachable for all of them. Undefined if one has, or if that period has been.
+   */
+  judgeSilence({ holders, server }: RegistryDocument): ServerRecord | undefined {
+    const leases = [...holders.values()].flat().flatMap(({ process, expires_at, kind }) => {
+      const isElsewhere = kind === "process" && process?.host_name !== hostname();
+      return isElsewhere && expires_at !== undefined ? [Date.parse(expires_at)] : [];
+    });
+    const nowMs = this.now().getTime();
+    const silentSinceMs = Math.max(...leases) - this.#leaseMs / 2;
+    const isGranted = Date.parse(server?.grace_until ?? "") > silentSinceMs;
+    if (server === undefined || leases.length === 0 || silentSinceMs > nowMs || isGranted) return undefined;
+    return { ...server, grace_until: timeText(new Date(nowMs + RETURN_MS)) };
   }
 
   /**
