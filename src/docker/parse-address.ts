@@ -93,8 +93,9 @@ function isOwnHost(host: string): boolean {
   return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === host));
 }
 
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+/** True for a host that leads to this machine, on every machine. So does the wildcard address, for a client. */
+export function isLoopback(host: string): boolean {
+  return ["localhost", "::1", "0.0.0.0", "::"].includes(host) || /^127(\.\d+){3}$/.test(host);
 }
 
 /** Resolves links, because /var/run links to /run and Docker Desktop links its socket: one engine needs one name. */

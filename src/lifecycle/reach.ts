@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { connect, createServer, isIP } from "node:net";
 import type { ContainerNetwork, PortTarget } from "../docker/inspected-container.ts";
+import { isLoopback } from "../docker/parse-address.ts";
 
 /** Where the published ports of an engine open. */
 export type Reach = {
@@ -141,8 +142,4 @@ async function isOwnAddress(host: string): Promise<boolean> {
   } finally {
     server.close();
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }

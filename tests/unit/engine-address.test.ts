@@ -75,6 +75,8 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
 
   it.each([
     ["tcp://127.0.0.1:2375", true],
+    ["tcp://0.0.0.0:2375", true],
+    ["tcp://[::]:2375", true],
     ["tcp://localhost:2375", true],
     ["tcp://[::1]:2375", true],
     ["127.0.0.1:2375", true],

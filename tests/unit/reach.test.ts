@@ -15,6 +15,7 @@ describe("C9", () => {
   test.each([
     ["a local engine", true, "localhost", ["127.0.0.1"], "127.0.0.1"],
     ["a local engine by another name", true, "127.0.0.1", ["127.0.0.1"], "127.0.0.1"],
+    ["a local engine by the wildcard address", true, "0.0.0.0", ["127.0.0.1"], "127.0.0.1"],
     ["the engine of this container's host", true, "203.0.113.7", [""], "203.0.113.7"],
     ["an engine with only a known name", true, "host.docker.internal", [""], "host.docker.internal"],
     ["a remote engine", false, "build-host", [""], "build-host"],
