@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import createDebug from "debug";
+import { ContainerEngineError } from "../errors/errors.ts";
 
 const debug = createDebug("iris-ports:docker");
 
@@ -16,9 +17,11 @@ export type DockerContext = {
 };
 
 /**
- * The docker CLI's current context; undefined if it is the default one or invalid.
+ * The docker CLI's current context; undefined if it is the default one, or the configured one does not exist: the
+ * configuration of another machine may be mounted into a container.
  *
  * @param wanted - the name from `DOCKER_CONTEXT`, which wins over the configured one
+ * @throws ContainerEngineError when that one does not exist
  * @see https://docs.docker.com/engine/manage-resources/contexts/
  */
 export function currentDockerContext(configDirectory: string, wanted?: string): DockerContext | undefined {
@@ -29,6 +32,7 @@ export function currentDockerContext(configDirectory: string, wanted?: string): 
   const docker = property(property(meta, "Endpoints"), "docker");
   const host = property(docker, "Host");
   if (typeof host !== "string" || host === "") {
+    if (wanted) throw missingContext(wanted);
     debug("the current docker context %o names no engine; looking for the default sockets", name);
     return undefined;
   }
@@ -39,6 +43,13 @@ export function currentDockerContext(configDirectory: string, wanted?: string): 
     isTlsVerified: property(docker, "SkipTLSVerify") !== true,
     certDirectory: existsSync(certDirectory) ? certDirectory : undefined,
   };
+}
+
+function missingContext(name: string): ContainerEngineError {
+  return new ContainerEngineError({
+    what: `The docker context ${JSON.stringify(name)} (DOCKER_CONTEXT) does not exist, or names no engine.`,
+    remedy: "list the contexts with `docker context ls`, and correct or unset DOCKER_CONTEXT",
+  });
 }
 
 function readJson(path: string): unknown {

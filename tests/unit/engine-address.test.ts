@@ -59,6 +59,13 @@ describe.skipIf(process.platform === "win32")("resolveEngineAddress", () => {
     }
   });
 
+  it("refuses a context that DOCKER_CONTEXT names and that does not exist", () => {
+    vi.stubEnv("DOCKER_CONTEXT", "gone");
+    expect(() => resolveEngineAddress()).toThrow('The docker context "gone" (DOCKER_CONTEXT) does not exist');
+    vi.stubEnv("DOCKER_HOST", "tcp://build-host:1234");
+    expect(resolveEngineAddress().endpoint).toBe("tcp://build-host:1234");
+  });
+
   it("gives one engine one name, whatever link leads to its socket", async () => {
     const socketPath = join(home, "engine.sock");
     const server = createServer().listen(socketPath);
