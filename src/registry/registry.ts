@@ -6,7 +6,7 @@ import { acquirePort } from "./allocation/acquire.ts";
 import { type Decision, decideAssignment, decideReassignment } from "./allocation/assign.ts";
 import { inUseError, notAssignedError } from "./allocation/assignment-errors.ts";
 import { beginLeaveIn, type Leave, releaseIn } from "./allocation/release.ts";
-import { HolderRenewal, leased } from "./allocation/renewal.ts";
+import { HolderRenewal, leased, timeOn } from "./allocation/renewal.ts";
 import type { Acquisition, AssignOptions, AssignRequest, ProjectOptions } from "./allocation/request.ts";
 import { checkWebPort } from "./allocation/web-port.ts";
 import type { ListedAssignment, PortAssignment, WaitingProject } from "./assignment.ts";
@@ -182,8 +182,12 @@ export class PortRegistry {
     { instance, holder, until }: ProjectOptions & { readonly holder: Holder; readonly until: Date | undefined },
   ): Promise<void> {
     const { projectKey: key } = identifyProject(project, instance);
-    await this.#context.store.update(
-      async (newest) => ({ document: withRestart(newest, key, holder.id, until), result: undefined }),
+    const { store } = this.#context;
+    await store.update(
+      async (newest) => {
+        const end = until && store.shared ? timeOn(store.shared, until) : until;
+        return { document: withRestart(newest, key, holder.id, end), result: undefined };
+      },
       { isLockOptional: true },
     );
   }

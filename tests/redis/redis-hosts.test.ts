@@ -110,6 +110,19 @@ test("S7: the time of a holder lasts as long on the server as on a host whose cl
   expect(Math.abs((listed?.holders[0]?.expiresAt?.getTime() ?? 0) - Date.now() - 600_000)).toBeLessThan(60_000);
 });
 
+test("S7: an announced restart lasts as long on the server as on a host whose clock is a day behind", async () => {
+  const server = await RedisServer.start();
+  const registry = await open(server.url(), await freePorts(1));
+  const holder = manualHolder();
+  await registry.assignPort("/p/a", { holder, waitTimeoutMs: 10_000 });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() - 86_400_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await registry.announceRestart("/p/a", { holder, until: new Date(Date.now() + 600_000) });
+  vi.useRealTimers();
+  const until = (await registry.inspect("/p/a"))?.holders[0]?.restartsUntil?.getTime() ?? 0;
+  expect(Math.abs(until - Date.now() - 600_000)).toBeLessThan(60_000);
+});
+
 test("a primary that becomes a replica is left for the new one at its address", async () => {
   const [old, next] = [await RedisServer.start(), await RedisServer.start()];
   const address = await RedisProxy.open(old.port);

@@ -156,9 +156,13 @@ function isReleased({ history, server }: RegistryDocument, { acquisition, expire
 export function holderOn(shared: SharedStore, request: Pick<AssignRequest, "holder" | "isRenewed">): Holder {
   const holder = withHostName(request.holder);
   if (request.isRenewed) return leased(holder, shared);
+  return holder.expiresAt === undefined ? holder : { ...holder, expiresAt: timeOn(shared, holder.expiresAt) };
+}
+
+/** A time by this host's clock as the server's clock has it. */
+export function timeOn(shared: SharedStore, time: Date): Date {
   const aheadMs = shared.now().getTime() - Date.now();
-  if (holder.expiresAt === undefined || Math.abs(aheadMs) < TOLERATED_MS) return holder;
-  return { ...holder, expiresAt: new Date(holder.expiresAt.getTime() + aheadMs) };
+  return Math.abs(aheadMs) < TOLERATED_MS ? time : new Date(time.getTime() + aheadMs);
 }
 
 function withHostName(holder: Holder): Holder {
