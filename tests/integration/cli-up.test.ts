@@ -818,15 +818,23 @@ describe("L9: iris-ports up", () => {
       ]);
       const id = await docker("run", "--detach", ...labels, "--publish", `127.0.0.1:${range[0]}:1972`, image);
       onTestFinished(async () => void (await docker("rm", "--force", id)));
-      expect(await run("up", image)).toMatchObject({
+      // Not pulled, because it could not be started.
+      expect(await run("up", "iris-ports/not-there:1")).toMatchObject({
         exitCode: 4,
         stderr: expect.stringMatching(
-          `Docker compose runs a container of this project on port ${range[0]} already: .*\nNothing was started\\. The commands status, session and env use it already\\.\nTo fix: work with that one, or stop it where it was started: ${command(sandbox.directory)}\n`,
+          `^iris-ports: Docker compose runs a container of this project on port ${range[0]} already: .*\nNothing was started\\. The commands status, session and env use it already\\.\nTo fix: work with that one, or stop it where it was started: ${command(sandbox.directory)}\n`,
         ),
       });
       expect(await run("down")).toMatchObject({
         exitCode: 8,
         stderr: expect.stringContaining(`To fix: stop it where it was started: ${command(sandbox.directory)}\n`),
+      });
+      await run("release");
+      expect(await run("up", image)).toMatchObject({
+        exitCode: 4,
+        stderr: expect.stringMatching(
+          /^iris-ports: Docker compose runs .*\nNothing was started\.\nTo fix: work with that/,
+        ),
       });
     },
   );

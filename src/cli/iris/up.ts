@@ -12,8 +12,6 @@ import { Lease } from "../../lifecycle/lease.ts";
 import { bindAddresses, type Reach } from "../../lifecycle/reach.ts";
 import { type ReadyIris, startIris } from "../../lifecycle/start-iris.ts";
 import type { PortAssignment } from "../../registry/assignment.ts";
-import { PortConflictError } from "../../registry/errors.ts";
-import { composeDirectory } from "../../registry/evidence/survey.ts";
 import { uniqueProcessHolder } from "../../registry/holder.ts";
 import { identifyProject } from "../../registry/project.ts";
 import { assignmentJson } from "../../report/assignment-json.ts";
@@ -25,12 +23,12 @@ import { fieldsText } from "../fields.ts";
 import { requestOptions, webPortRefusal } from "../holder-options.ts";
 import { requireProject } from "../project-directory.ts";
 import { standardError, standardOutput } from "../terminal.ts";
+import { refuseBesideCompose, withComposeAdvice } from "./beside-compose.ts";
 import { cliAdvice } from "./cli-advice.ts";
 import { interruption } from "./interruption.ts";
 import { portalOf } from "./open.ts";
 import { isMadeForProject, type OpenIris, openIris, reachOfEngine } from "./open-iris.ts";
 import { Progress } from "./progress.ts";
-import { stopRemedy } from "./stop-remedy.ts";
 import { upHolder } from "./up-holder.ts";
 import { readUpOptions, type UpOptions, type UpRequest } from "./up-options.ts";
 
@@ -79,6 +77,7 @@ async function start(
 ): Promise<{ assignment: PortAssignment; iris: ReadyIris }> {
   const { registry, engine } = open;
   const { host } = engine;
+  await refuseBesideCompose(open, target);
   if (!(await isImageSuperfluous(open, request, target)))
     await ensureImage(host, {
       image: request.image,
@@ -143,28 +142,6 @@ async function isImageSuperfluous(
   const container = (await engine.listContainers()).find((one) => isMadeForProject(one, registry, identity));
   if (container === undefined) return false;
   return !isImageNamed || isSureToStay(container, registry.registryPath, identity);
-}
-
-/** Docker compose may run the project's IRIS already. */
-async function withComposeAdvice(
-  error: unknown,
-  { registry, engine }: OpenIris,
-  { projectPath, instance }: Pick<Target, "projectPath" | "instance">,
-): Promise<unknown> {
-  if (!(error instanceof PortConflictError) || error.occupant.kind !== "container") return error;
-  const { port, occupant } = error;
-  const container = (await engine.listContainers()).find(({ name }) => name === occupant.name);
-  if (container?.state !== "running" || composeDirectory(container) !== projectPath) return error;
-  const assignment = await registry.getAssignment(projectPath, { instance });
-  const served = assignment?.port === port ? " The commands status, session and env use it already." : "";
-  return new PortConflictError({
-    what: `Docker compose runs a container of this project on port ${port} already: ${container.name}.`,
-    state: `Nothing was started.${served}`,
-    remedy: `work with that one, or ${stopRemedy(container)}`,
-    port,
-    occupant,
-    cause: error,
-  });
 }
 
 function dataEnvironment({ dataDirectory }: UpRequest): Readonly<Record<string, string>> {
