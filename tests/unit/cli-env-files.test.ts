@@ -228,6 +228,19 @@ describe("VS Code's settings", () => {
     expect(given["objectscript.conn"]).toMatchObject({ ns: "USER", username: "_SYSTEM" });
   });
 
+  test("are below `settings` in a workspace file", () => {
+    const text = '{"folders": [{"path": "."}], "settings": {"objectscript.conn": {"ns": "SHOP"}}}';
+    const edited = withSettings("shop.code-workspace", text, settings());
+    const { folders, settings: within, ...others } = parse(edited);
+    expect(folders).toEqual([{ path: "." }]);
+    expect(within["objectscript.conn"]).toMatchObject({ ns: "SHOP", port: 52776 });
+    expect(Object.keys(within)).toContain("intersystems.servers");
+    expect(others).toEqual({});
+    expect(withSettings("shop.code-workspace", edited, settings())).toBe(edited);
+    const byServer = '{"settings": {"objectscript.conn": {"server": "prod"}}}';
+    expect(editSettings("shop.code-workspace", byServer, settings()).note).toContain("its server makes");
+  });
+
   test("are not written into a file that is nested too deeply", () => {
     expect(() => withSettings("settings.json", "[".repeat(20_000), settings())).toThrow(/is nested too deeply/);
   });

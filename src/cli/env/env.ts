@@ -213,7 +213,7 @@ function checkFormat(format: string): Format {
 /** The given format, else the one of the file's name. */
 function writtenFormat(file: string, given: string | undefined): WrittenFormat {
   const name = basename(file);
-  const byName = /^settings\.json$/i.test(name)
+  const byName = /^settings\.json$|\.code-workspace$/i.test(name)
     ? "vscode"
     : /\.toml$/i.test(name)
       ? "toml"

@@ -48,8 +48,9 @@ export function vscodeSettings(
 }
 
 /**
- * A settings.json with these settings; everything else, comments and a byte order mark included, stays as it is. A
- * connection that the user has set with another key stays as well, and the note says so.
+ * A settings.json with these settings, or a .code-workspace file, which has them below `settings`. Everything else, comments
+ * and a byte order mark included, stays as it is. A connection that the user has set with another key stays as well, and the
+ * note says so.
  * @throws InvalidArgumentError if it is not an object in JSON with comments (with line and column), or has no place for
  * a setting
  */
@@ -64,9 +65,12 @@ export function withSettings(
   const body = text.slice(mark.length);
   const gap = body.trim() === "" ? "" : eol;
   const start = stripComments(body).trim() === "" ? `${body.trimEnd()}${gap}{}${eol}` : body;
-  const decisive = ["server", "docker-compose"].find((key) => valueAt(parseSettings(path, start), [CONNECTION, key]));
-  const written = settings.filter(({ path: [top] }) => decisive === undefined || top !== CONNECTION);
-  const edited = written.reduce((before, { path: key, value, isKept }) => {
+  const top = /\.code-workspace$/i.test(path) ? ["settings"] : [];
+  const conn = valueAt(parseSettings(path, start), [...top, CONNECTION]);
+  const decisive = ["server", "docker-compose"].find((key) => valueAt(conn, [key]));
+  const written = settings.filter(({ path: [name] }) => decisive === undefined || name !== CONNECTION);
+  const edited = written.reduce((before, { path: name, value, isKept }) => {
+    const key = [...top, ...name];
     const settled = parseSettings(path, before);
     checkParents(path, settled, key);
     const present = valueAt(settled, key);
