@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { showWarnings } from "../errors/warning.ts";
 import { nameProgramAsStarted } from "../settings/command-text.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
-import { createProgram } from "./program.ts";
+import { createProgram, findCommand } from "./program.ts";
 import { endWhenOutputEnds } from "./terminal.ts";
 
 /** Runs the command line and returns the exit code. A command is loaded when it is called, so `--help` loads none. */
@@ -34,8 +34,8 @@ export async function main(args: readonly string[]): Promise<number> {
     const { reportError, reportUsage } = await import("./report-error.ts");
     if (!(error instanceof CommanderError)) return reportError(error, isJson);
     const [word = ""] = args;
-    const isCommand = program.commands.some((command) => [command.name(), ...command.aliases()].includes(word));
-    return reportUsage(complaint, isCommand ? [word] : [], isJson);
+    const isHelpful = word !== "help" && findCommand(program, word) !== undefined;
+    return reportUsage(complaint, isHelpful ? [word] : [], isJson);
   }
 }
 

@@ -28,8 +28,27 @@ export function createProgram(listeners: Omit<Program, "program"> & { onComplain
   addReadingCommands(context);
   program.commandsGroup("Maintenance:");
   addUpkeepCommands(context);
-  program.helpCommand("help [command]", "print a command's help");
+  addHelpCommand(program);
   return program;
+}
+
+/** Like commander's own, which however prints all help for a command that does not exist. */
+function addHelpCommand(program: Command): void {
+  program
+    .helpCommand(false)
+    .command("help")
+    .description("print a command's help")
+    .argument("[command]")
+    .action((name?: string) => {
+      const command = name === undefined ? program : findCommand(program, name);
+      if (command === undefined) program.error(`error: unknown command '${name}'`);
+      command.help();
+    });
+}
+
+/** The command with this name or alias. */
+export function findCommand({ commands }: Command, name: string): Command | undefined {
+  return commands.find((command) => [command.name(), ...command.aliases()].includes(name));
 }
 
 /** Without the alias, which the list of commands has. */

@@ -6,6 +6,7 @@ import { environment } from "../settings/config.ts";
 import { realPath } from "../settings/real-path.ts";
 import { isShellPath, NOT_EXPANDED, shellExpanded } from "../settings/shell-path.ts";
 import { fullPath, workingDirectory } from "../settings/working-directory.ts";
+import { isReservedKey } from "../stores/reconcile.ts";
 
 /** Longer than any system allows; Windows allows 32,767. */
 const LONGEST_PATH = 32_767;
@@ -36,6 +37,7 @@ export function canonicalProject(project?: string, base?: string): string {
   const real = canonicalPath(fullPath(value, base));
   // Two directories whose names differ only in such bytes would count as one project.
   if (!isLossless(real)) throw invalidProject(argument, real, "has a name that is not valid UTF-8", RENAME);
+  if (isReservedKey(real)) throw invalidProject(argument, real, "has a name that the registry uses itself", RENAME);
   return real;
 }
 

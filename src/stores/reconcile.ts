@@ -10,9 +10,14 @@ import { hasOffset, timeText } from "./time-text.ts";
 const MOVED = "#(moved by iris-devtester)";
 const HELD = "#(held by iris-ports)";
 
+/** True for a key that no project may have, because the next reader would drop its record. */
+export function isReservedKey(key: string): boolean {
+  return key.endsWith(HELD);
+}
+
 /** The file's records by key, without those that only keep a port from the Python tool. */
 export function withoutPlaceholders(records: readonly AssignmentRecord[]): readonly AssignmentRecord[] {
-  return records.filter(({ project_path: key }) => !key.endsWith(HELD));
+  return records.filter(({ project_path: key }) => !isReservedKey(key));
 }
 
 /** The records as the file has them, in an order that stays the same when they are read and written again. */
@@ -41,7 +46,7 @@ export function restoreHeld(
   details: ReadonlyMap<string, DetailRecord>,
   holders: ReadonlyMap<string, readonly HolderRecord[]>,
 ): Restored {
-  const placeholders = new Set(file.map(({ project_path: key }) => key).filter((key) => key.endsWith(HELD)));
+  const placeholders = new Set(file.map(({ project_path: key }) => key).filter(isReservedKey));
   const assignments = new Map(withoutPlaceholders(file).map((record) => [record.project_path, record]));
   const taken = new Set([...assignments.values()].map(({ port }) => port));
   const keys = new Set<string>();

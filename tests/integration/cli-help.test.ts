@@ -104,6 +104,16 @@ describe("iris-ports --help", () => {
     expect(stdout).toContain("source <(iris-ports complete bash)");
   });
 
+  it("does not print all help for a command that does not exist", () => {
+    expect(run("help", "nope")).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: "iris-ports: unknown command 'nope'\nTo fix: see `iris-ports --help`\n",
+    });
+    expect(run("help", "ls").stdout).toBe(run("list", "--help").stdout);
+    expect(run("help").stdout).toBe(run("--help").stdout);
+  });
+
   it("prints the package's version", () => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     expect(run("--version").stdout).toBe(`${version}\n`);

@@ -53,6 +53,10 @@ describe("a project's path", () => {
   );
 });
 
+test("a project is refused whose record would be taken for a port that is kept from the Python tool", () => {
+  expect(() => canonicalProject("/shop#(held by iris-ports)")).toThrow(/the registry uses itself/);
+});
+
 test("a project is refused whose name is not valid UTF-8, because it could not be told apart from others", () => {
   for (const path of ["/home/caf\uFFFD", "/home/caf\ud800"])
     expect(() => canonicalProject(path)).toThrow(/not valid UTF-8/);
