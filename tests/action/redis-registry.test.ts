@@ -28,7 +28,7 @@ test("jobs share a registry on a Redis server, and its password is in no log and
 
 test.each([
   ["is down", "cannot be used: no server answers there", (server: RedisServer) => server.kill()],
-  ["does not answer", "did not answer within 2 s.%0ANothing was changed.", (server: RedisServer) => server.suspend()],
+  ["does not answer", "did not answer within 5 s.%0ANothing was changed.", (server: RedisServer) => server.suspend()],
 ])("post makes one annotation of a registry that %s, and lines of the rest", async (_, words, harm) => {
   const host = await FakeHost.create();
   const server = await RedisServer.start();

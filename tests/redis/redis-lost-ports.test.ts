@@ -1,40 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { manualHolder, uniqueProcessHolder } from "../../src/registry/holder.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
-import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
-import { RedisServer } from "../helpers/redis-server.ts";
-import { redisStore } from "../helpers/redis-store.ts";
+import { PoolOfEachTest } from "../helpers/pool-of-each-test.ts";
 import { webPortRange } from "../helpers/web-ports.ts";
 
 const LEASE_MS = 2_000;
 const WAIT = { waitTimeoutMs: 20_000 };
 
-// One server for all, because a new one gives out no port for some seconds; each test has a pool of its own.
-let server: RedisServer;
-let pool: string;
-beforeAll(async () => {
-  server = await RedisServer.startFor(["--appendonly", "yes"]);
-});
-afterAll(() => server.dispose());
-
-// The holders of a test renew when it says so, as after a suspension.
-beforeEach(() => {
-  pool = `test-${randomUUID()}`;
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-  onTestFinished(() => void vi.useRealTimers());
-});
+const pool = new PoolOfEachTest(LEASE_MS);
 
 /** This process's registry, and one as on another host, which cannot see whether this process lives. */
 function openHere(portRange: readonly [number, number]) {
-  onTestFinished(closeSessions);
   const options = { engine: new FakeEngine(), portRange };
-  const open = (more = {}) =>
-    new PortRegistry({ ...options, store: redisStore(server.url(`name=${pool}`), LEASE_MS), ...more });
+  const open = (more = {}) => new PortRegistry({ ...options, store: pool.store(), ...more });
   return { mine: open(), elsewhere: open({ liveness: async () => "unknown" as const }) };
 }
 
@@ -56,7 +39,7 @@ async function lostPort(): Promise<string> {
 }
 
 function redis(command: string, ...words: readonly string[]): string {
-  const args = ["-p", String(server.port), command, `iris-ports:{${pool}}:document`, ...words];
+  const args = ["-p", String(pool.server.port), command, `iris-ports:{${pool.name}}:document`, ...words];
   return execFileSync("redis-cli", args, { encoding: "utf8" });
 }
 
@@ -82,7 +65,7 @@ describe("a port that was not renewed in time", () => {
     await mine.assignPort("/p/suspended", WAIT);
     expect((await elsewhere.assignPort("/p/next", { ...WAIT, holder: manualHolder() })).port).toBe(port);
     expect(await lostPort()).toMatch(
-      new RegExp(`^Port ${port} of /p/suspended was given to another project.*name=${pool}`),
+      new RegExp(`^Port ${port} of /p/suspended was given to another project.*name=${pool.name}`),
     );
     expect((await elsewhere.listAll()).map(({ projectPath }) => projectPath)).toEqual(["/p/next"]);
   });

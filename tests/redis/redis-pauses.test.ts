@@ -1,38 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { manualHolder } from "../../src/registry/holder.ts";
 import { PortRegistry } from "../../src/registry/registry.ts";
 import type { PortRegistryOptions } from "../../src/registry/registry-options.ts";
-import { closeSessions } from "../../src/stores/redis/redis-sessions.ts";
 import { FakeEngine } from "../helpers/fake-engine.ts";
 import { freePorts } from "../helpers/free-ports.ts";
+import { PoolOfEachTest } from "../helpers/pool-of-each-test.ts";
 import { RedisProxy } from "../helpers/redis-proxy.ts";
-import { RedisServer } from "../helpers/redis-server.ts";
-import { redisStore } from "../helpers/redis-store.ts";
 
 const LEASE_MS = 2_000;
 const WAIT = { waitTimeoutMs: 20_000 };
 
-// One server for all, because a new one gives out no port for some seconds; each test has a pool of its own.
-let server: RedisServer;
-let pool: string;
-beforeAll(async () => {
-  server = await RedisServer.startFor(["--appendonly", "yes"]);
-});
-afterAll(() => server.dispose());
-
-beforeEach(() => {
-  pool = `test-${randomUUID()}`;
-  onTestFinished(closeSessions);
-  // Nothing is renewed in a test by itself.
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-  onTestFinished(() => void vi.useRealTimers());
-});
+const pool = new PoolOfEachTest(LEASE_MS);
 
 function open(portRange: readonly [number, number], more: PortRegistryOptions = {}): PortRegistry {
-  const store = redisStore(server.url(`name=${pool}`), LEASE_MS);
-  return new PortRegistry({ engine: new FakeEngine(), portRange, store, ...more });
+  return new PortRegistry({ engine: new FakeEngine(), portRange, store: pool.store(), ...more });
 }
 
 /** On another host, from which the processes of this one cannot be observed. */
@@ -58,7 +40,7 @@ test("a port whose lease ended before the commit is acknowledged with a new leas
 test("a port that another project has got before its commit is acknowledged is not acknowledged", async () => {
   const range = await freePorts(2);
   const elsewhere = open(range, ELSEWHERE);
-  const store = redisStore(server.url(`name=${pool}`), LEASE_MS);
+  const store = pool.store();
   const update = store.update.bind(store);
   let taken: number | undefined;
   store.update = async (change) => {
@@ -78,7 +60,7 @@ test("an assigned port is held although the connection breaks before its loss ca
   const range = await freePorts(2);
   const elsewhere = open(range, ELSEWHERE);
   await elsewhere.assignPort("/p/other", { ...WAIT, holder: manualHolder() });
-  const proxy = await RedisProxy.open(server.port);
+  const proxy = await RedisProxy.open(pool.server.port);
   let isCommitted = false;
   proxy.rewrite((answer) => {
     if (!isCommitted && answer.toString().startsWith("*2\r\n:1\r\n:")) {
@@ -88,7 +70,7 @@ test("an assigned port is held although the connection breaks before its loss ca
     }
     return answer;
   });
-  const mine = open(range, { store: redisStore(proxy.url(`name=${pool}`), LEASE_MS) });
+  const mine = open(range, { store: pool.store(proxy) });
   await mine.assignPort("/p/mine");
   const before = (await elsewhere.inspect("/p/mine"))?.holders[0]?.expiresAt;
   proxy.refuse(false);
