@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../helpers/registry.ts";
 const INSTALLED = [...Object.keys(packageJson.dependencies), "testcontainers", "@types/node"];
 
 /** In bytes; the README promises it. */
-const LARGEST_TARBALL = 530_000;
+const LARGEST_TARBALL = 550_000;
 
 /** Starts an IRIS, says where and what it is, and stops it. */
 const START = `
