@@ -260,10 +260,12 @@ describe("L9: iris-ports up", () => {
     expect(await containers()).toEqual([]);
   });
 
-  it("is removed by down although another port was assigned after a release", async () => {
+  it("is removed by down although another port was assigned where the engine is not reached", async () => {
     await run("up", image);
     await run("release");
-    await run("assign", "--port", String(range[0] + 1));
+    const DOCKER_HOST = `unix://${path("no-engine.sock")}`;
+    const elsewhere = ["assign", "--port", String(range[0] + 1)];
+    expect((await sandbox.run(elsewhere, { ...environment(), DOCKER_HOST })).exitCode).toBe(0);
     expect((await run("down")).stdout).toMatch(/^Stopped and removed container iris_\w+\.\nPort \d+ stays assigned/);
     expect(await containers()).toEqual([]);
   });

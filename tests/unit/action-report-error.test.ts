@@ -70,7 +70,7 @@ test.each([
 ])(
   "a job that holds one port and waits for a second is told that such jobs can block each other",
   (freeOutside, remedy) => {
-    vi.stubEnv("IRIS_PORTS_PROJECT", "/p/a");
+    vi.stubEnv("IRIS_PORTS_USED", "true");
     expect(annotation(exhaustedError({ ...EXHAUSTED, freeOutside, waitedMs: 90_000 })).at(-1)).toBe(
       `${remedy} one port while they wait for another can block each other`,
     );

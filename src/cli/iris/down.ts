@@ -39,7 +39,7 @@ export async function down(project: string | undefined, options: IrisOptions & {
   const found = await findIris(open, named);
   checkIsOurs(open, found);
   const { assignment } = found;
-  // Its port may have been released while it ran, and another one assigned since.
+  // Its port may have been released while it ran, and another one assigned by a process that did not reach the engine.
   const container = found.container ?? (await madeContainer(open, identity));
   const holder = await upHolder(identity.projectPath);
   const users = usersOf(found, holder);
