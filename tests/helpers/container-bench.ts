@@ -139,3 +139,11 @@ export class ChildContainer {
     await this.program.ended();
   }
 }
+
+/** A process of its own that starts a container on the engine at that address. */
+export function startChild(bench: ContainerBench, dockerHost: string, more: Partial<ChildStart>): Program {
+  const { image, registryPath, range } = bench;
+  const start = { image, registryPath, portRange: range, project: bench.project(), ...more };
+  const env = { DOCKER_HOST: dockerHost, TESTCONTAINERS_RYUK_DISABLED: "true" };
+  return Program.node("start-container.ts", [JSON.stringify(start)], env);
+}
