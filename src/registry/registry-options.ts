@@ -12,8 +12,8 @@ export type PortRegistryOptions = {
   /** First and last port, or `"1972-1981"`. @default `IRIS_PORT_RANGE`, else 1972-1981 */
   readonly portRange?: readonly [number, number] | string | undefined;
   /**
-   * How long an operation waits for the registry's lock, in milliseconds; also how long for each answer of a Redis server,
-   * but at least 2 s and at most 10 s. @default 5000
+   * How long an operation waits for the registry's lock while the queue for it does not move, in milliseconds; at most six
+   * times as long. Also how long for each answer of a Redis server, but at least 2 s and at most 10 s. @default 5000
    */
   readonly lockTimeoutMs?: number | undefined;
   /** Flush every commit to the disk (fsync) before it is acknowledged. @default true */

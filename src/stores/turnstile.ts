@@ -9,6 +9,7 @@ import { accessError } from "./access-errors.ts";
 import { fileNames } from "./file-names.ts";
 import { lockOwnerIn, noteLockOwner } from "./lock-owner.ts";
 import { mayBeInside } from "./neighbour-lock.ts";
+import { Patience } from "./patience.ts";
 import { now, TicketQueue } from "./ticket-queue.ts";
 
 const debug = createDebug("iris-ports:lock");
@@ -41,7 +42,8 @@ const lockFs = {
 };
 
 /** Callers within one process queue here for the same lock, and not at the file system. */
-const queues = new Map<string, Promise<unknown>>();
+type Line = { last: Promise<unknown> | undefined; readonly waiting: Set<Patience> };
+const lines = new Map<string, Line>();
 
 /**
  * Admits one writer at a time in the normal case. It does not guarantee that: a lock that times out can have two owners
@@ -67,19 +69,23 @@ export class Turnstile {
 
   /**
    * Runs `work` under the lock.
-   * @throws PortAssignmentTimeoutError when the lock was not obtained within the time-out
+   * @throws PortAssignmentTimeoutError when the queue for the lock did not move within the time-out
    */
   async pass<T>(work: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.#timeoutMs;
-    const before = queues.get(this.#lockPath);
+    const patience = new Patience(this.#timeoutMs);
+    const line: Line = lines.get(this.#lockPath) ?? { last: undefined, waiting: new Set() };
+    lines.set(this.#lockPath, line);
+    line.waiting.add(patience);
+    const before = line.last;
     const done = Promise.withResolvers<void>();
     const turn = (before ?? Promise.resolve()).then(() => done.promise);
-    queues.set(this.#lockPath, turn);
+    line.last = turn;
     try {
-      if (before !== undefined) await this.#inTime(before, deadline);
+      if (before !== undefined) await this.#inTime(before, patience);
       // Most of what follows is synchronous: callers that follow one another would keep timers and signals from this process.
       await nextTurn();
-      const release = await this.#lock(deadline);
+      const release = await this.#lock(patience, line);
+      noteMove(line);
       try {
         return await work();
       } finally {
@@ -88,7 +94,8 @@ export class Turnstile {
       }
     } finally {
       done.resolve();
-      if (queues.get(this.#lockPath) === turn) queues.delete(this.#lockPath);
+      line.waiting.delete(patience);
+      if (line.last === turn) lines.delete(this.#lockPath);
     }
   }
 
@@ -109,26 +116,29 @@ export class Turnstile {
     }
   }
 
-  async #inTime(before: Promise<unknown>, deadline: number): Promise<void> {
-    const timer = new AbortController();
-    const isLate = await Promise.race([
-      before.then(() => false),
-      delay(Math.max(0, deadline - performance.now()), true, { signal: timer.signal }).catch(() => false),
-    ]);
-    timer.abort();
-    if (isLate) throw this.#timeout();
+  async #inTime(before: Promise<unknown>, patience: Patience): Promise<void> {
+    for (;;) {
+      const timer = new AbortController();
+      const isLate = await Promise.race([
+        before.then(() => false),
+        delay(Math.max(0, patience.leftMs), true, { signal: timer.signal }).catch(() => false),
+      ]);
+      timer.abort();
+      if (!isLate) return;
+      if (patience.leftMs <= 0) throw this.#timeout();
+    }
   }
 
-  async #lock(deadline: number): Promise<() => void> {
-    const look = this.#looker();
+  async #lock(patience: Patience, line: Line): Promise<() => void> {
+    const look = this.#looker(() => noteMove(line));
     const release = this.#queue.state() === "due" ? undefined : look();
-    return release ?? this.#standInLine(look, deadline);
+    return release ?? this.#standInLine(look, patience);
   }
 
-  async #standInLine(look: () => (() => void) | undefined, deadline: number): Promise<() => void> {
+  async #standInLine(look: () => (() => void) | undefined, patience: Patience): Promise<() => void> {
     const arrivedAt = now();
     const inTime = () => {
-      if (performance.now() > deadline) throw this.#timeout();
+      if (patience.leftMs <= 0) throw this.#timeout();
     };
     for (;;) {
       using ticket = this.#queue.join(arrivedAt);
@@ -157,22 +167,25 @@ export class Turnstile {
     if (state === "due") this.#queue.callNext();
     if (state !== "waiting") return;
     setTimeout(() => {
-      if (!queues.has(this.#lockPath)) this.#queue.callNext();
+      if (!lines.has(this.#lockPath)) this.#queue.callNext();
     }, AGAIN_MS);
   }
 
   /** Tries to take the lock if it is free or seems to have no live owner. */
-  #looker(): () => (() => void) | undefined {
-    let seen = "";
+  #looker(onMove: () => void): () => (() => void) | undefined {
+    let seen: LockStamp | undefined;
     let seenSince = 0;
     return () => {
       const stamp = this.#stamp();
       const time = performance.now();
-      if (stamp !== seen) [seen, seenSince] = [stamp, time];
+      if (seen !== undefined && stamp.taking !== seen.taking) onMove();
+      if (stamp.refresh !== seen?.refresh) seenSince = time;
+      seen = stamp;
+      const isTaken = stamp.taking !== "";
       const unchangedMs = time - seenSince;
-      if (stamp !== "" && unchangedMs > UNCHANGED_MS) this.#takeOver();
+      if (isTaken && unchangedMs > UNCHANGED_MS) this.#takeOver();
       // A taken lock is only read: creating a directory beside it would slow down its owner.
-      return stamp === "" || unchangedMs > STALE_MS / 4 ? this.#tryLock() : undefined;
+      return !isTaken || unchangedMs > STALE_MS / 4 ? this.#tryLock() : undefined;
     };
   }
 
@@ -193,11 +206,12 @@ export class Turnstile {
     }
   }
 
-  /** A value that changes whenever the lock is refreshed or has another owner; empty if there is no lock. */
-  #stamp(): string {
+  #stamp(): LockStamp {
     try {
       const stat = fs.lstatSync(this.#lockPath, { throwIfNoEntry: false });
-      return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`;
+      if (stat === undefined) return { taking: "", refresh: "" };
+      const taking = `${stat.ino}:${stat.birthtimeMs}`;
+      return { taking, refresh: `${taking}:${stat.mtimeMs}:${stat.ctimeMs}` };
     } catch (cause) {
       throw accessError(this.#registryPath, this.#lockPath, cause);
     }
@@ -231,6 +245,13 @@ export class Turnstile {
       lockOwner,
     });
   }
+}
+
+/** Values that change whenever the lock is taken, and whenever it is taken or refreshed; empty if there is no lock. */
+type LockStamp = { readonly taking: string; readonly refresh: string };
+
+function noteMove({ waiting }: Line): void {
+  for (const patience of waiting) patience.moved();
 }
 
 /** Our new lock directory was removed, before its mtime was set, by a process that had judged the previous lock stale. */

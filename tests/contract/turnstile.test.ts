@@ -136,6 +136,64 @@ describe("between processes", () => {
     expect(tickets()).toEqual([]);
   });
 
+  describe("R12: a waiter whose time-out would end", () => {
+    const TIMEOUT_MS = 100_000;
+
+    let aheadMs = 0;
+    beforeEach(() => {
+      const now = performance.now.bind(performance);
+      aheadMs = 0;
+      vi.spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+      onTestFinished(() => void vi.restoreAllMocks());
+    });
+
+    /** Lets time pass, and changes the lock at that moment. */
+    function pass(timeMs: number, change: () => void): void {
+      aheadMs += timeMs;
+      change();
+    }
+
+    /** Until the waiter has checked the lock. */
+    async function looked(): Promise<void> {
+      const look = vi.spyOn(fs, "lstatSync");
+      await expect.poll(() => look.mock.calls.filter(([at]) => at === lockPath()).length).toBeGreaterThan(1);
+      look.mockRestore();
+    }
+
+    /** Another process takes the lock the moment it is released. */
+    function changeHands(): void {
+      fs.mkdirSync(`${path}.next`);
+      fs.renameSync(`${path}.next`, lockPath());
+    }
+
+    function refresh(): void {
+      fs.utimesSync(lockPath(), new Date(), new Date());
+    }
+
+    test("waits on while others pass, and so do those behind it in its process", async () => {
+      fs.mkdirSync(lockPath());
+      const waiting = [open(TIMEOUT_MS).pass(async () => "first"), open(TIMEOUT_MS).pass(async () => "second")];
+      await looked();
+      for (let round = 0; round < 3; round++) {
+        pass(TIMEOUT_MS * 0.9, changeHands);
+        await looked();
+      }
+      fs.rmdirSync(lockPath());
+      expect(await Promise.all(waiting)).toEqual(["first", "second"]);
+    });
+
+    test.each([
+      ["the lock is only refreshed", 1.1, refresh],
+      ["it has waited for several time-outs", 7, changeHands],
+    ])("gives up when %s", async (_, factor, change) => {
+      fs.mkdirSync(lockPath());
+      const refused = expect(open(TIMEOUT_MS).pass(async () => "never")).rejects.toThrow(PortAssignmentTimeoutError);
+      await looked();
+      pass(TIMEOUT_MS * factor, change);
+      await refused;
+    });
+  });
+
   test("a lock that is not refreshed is taken over", async () => {
     fs.mkdirSync(lockPath());
     const past = Date.now() / 1_000 - 60;

@@ -1,4 +1,5 @@
 import { PortAssignmentTimeoutError } from "../../errors/errors.ts";
+import { Patience } from "../patience.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { ENTER, LEAVE } from "./redis-scripts.ts";
 import { type RedisSession, SESSION_CHANNEL } from "./redis-session.ts";
@@ -59,7 +60,7 @@ export function readAnswer([commit, json, nowMs, replicationId]: readonly unknow
 
 /**
  * Waits for the turn in the order of arrival, and reads the document with it.
- * @throws PortAssignmentTimeoutError when the turn did not come by the deadline; RegistryAccessError
+ * @throws PortAssignmentTimeoutError when the queue did not move within the time-out; RegistryAccessError
  */
 export async function enterTurn(
   session: RedisSession,
@@ -67,7 +68,8 @@ export async function enterTurn(
   known: string,
   { address, timeoutMs }: { readonly address: RedisAddress; readonly timeoutMs: number },
 ): Promise<Answer> {
-  const deadline = performance.now() + timeoutMs;
+  const patience = new Patience(timeoutMs);
+  let place = Number.POSITIVE_INFINITY;
   const wake = new Wake();
   const stop = await session.listen(`${SESSION_CHANNEL}${session.id}`, (pool) => {
     if (pool === keys.pool) wake.now();
@@ -80,8 +82,10 @@ export async function enterTurn(
         [session.id, known, String(TURN_MS), SESSION_CHANNEL, keys.pool, String(BEGIN_MS + LOOK_MS)],
       );
       if (isMine === 1) return readAnswer(answer);
-      const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw timeoutError(address, timeoutMs, Number(answer[0]));
+      if (Number(answer[0]) < place) patience.moved();
+      place = Number(answer[0]);
+      const { leftMs } = patience;
+      if (leftMs <= 0) throw timeoutError(address, timeoutMs, place);
       await wake.within(Math.min(LOOK_MS, leftMs));
     }
   } catch (error) {
