@@ -29,10 +29,14 @@ export class CommitChain {
     this.#isDurable = isDurable;
   }
 
-  /** Writes the next version beside the document, of a revision above `least`; readers do not see it yet. */
-  prepare(base: CommitToken, least: number, bytesOf: (token: CommitToken) => Buffer, file: NewFile): CommitToken {
-    // With a head older than the document, the directory is not the one that the document's commits were made in.
-    const next = least > base.revision ? newToken(least + 1) : newToken(base.revision + 1, lineOf(base));
+  /** Writes the next version beside the document, which has the token `base`, if any; readers do not see it yet. */
+  prepare(
+    head: CommitToken,
+    base: CommitToken | undefined,
+    bytesOf: (token: CommitToken) => Buffer,
+    file: NewFile,
+  ): CommitToken {
+    const next = successor(head, base);
     try {
       const bytes = bytesOf(next);
       writeNewFile(this.#data(next), bytes, file, this.#isDurable);
@@ -215,20 +219,48 @@ export class CommitChain {
   }
 }
 
-const LINE_LENGTH = 8;
+/**
+ * A commit is named by its line, the commit on which the line was begun (its line, and its revision), and a random part.
+ * All commits since the first head of a directory are of one line, so that a process whose claimed version has disappeared
+ * can tell whether the document is built on it.
+ */
+const NAME = { line: 8, origin: 16 };
+const NO_ORIGIN = "0".repeat(NAME.origin);
 
-/** A name that was never used. Commits that follow from one first head are of one line: their names begin alike. */
-function newToken(revision: number, line = randomBytes(LINE_LENGTH / 2).toString("hex")): CommitToken {
-  return { revision, commit: line + randomBytes(8).toString("hex") };
+function newToken(revision: number, line = randomHex(NAME.line), origin = NO_ORIGIN): CommitToken {
+  return { revision, commit: line + origin + randomHex(16) };
+}
+
+function randomHex(length: number): string {
+  return randomBytes(length / 2).toString("hex");
 }
 
 function lineOf({ commit }: CommitToken): string {
-  return commit.slice(0, LINE_LENGTH);
+  return commit.slice(0, NAME.line);
 }
 
-/** True if a version is this one or was built on it; not for one in a directory that was begun anew. */
+function originOf({ commit }: CommitToken): string {
+  return commit.slice(NAME.line, NAME.line + NAME.origin);
+}
+
+function asOrigin(token: CommitToken): string {
+  return lineOf(token) + (token.revision % 2 ** 32).toString(16).padStart(NAME.origin - NAME.line, "0");
+}
+
+/** A name for the version after `head` that is built on a document with the token `base`. */
+function successor(head: CommitToken, base: CommitToken | undefined): CommitToken {
+  if (base === undefined) return newToken(head.revision + 1, lineOf(head), originOf(head));
+  // With a head older than the document, the directory is not the one that the document's commits were made in.
+  if (base.revision > head.revision) return newToken(base.revision + 1, undefined, asOrigin(base));
+  const isFirst = originOf(head) === NO_ORIGIN && lineOf(base) !== lineOf(head);
+  return newToken(head.revision + 1, lineOf(head), isFirst ? asOrigin(base) : originOf(head));
+}
+
+/** True if a version is this one or was built on it, also in a directory that was begun anew since. */
 export function isBuiltOn(found: CommitToken, token: CommitToken): boolean {
-  return found.commit === token.commit || (found.revision > token.revision && lineOf(found) === lineOf(token));
+  if (lineOf(found) === lineOf(token)) return found.revision > token.revision || found.commit === token.commit;
+  const origin = originOf(found);
+  return origin.startsWith(lineOf(token)) && origin >= asOrigin(token);
 }
 
 function headName(token: CommitToken): string {

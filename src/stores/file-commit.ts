@@ -153,8 +153,7 @@ export class FileCommit implements Disposable {
     };
     let next: CommitToken;
     try {
-      // Above both, so that revisions never go back.
-      next = this.#chain.prepare(from, base.token?.revision ?? 0, bytesOf, base);
+      next = this.#chain.prepare(from, base.token, bytesOf, base);
     } catch (cause) {
       if (osCode(cause) === "ENOENT") return undefined;
       // The file system may not have freed the space of a version that this process replaced.

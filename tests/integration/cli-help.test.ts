@@ -108,7 +108,7 @@ describe("iris-ports --help", () => {
     expect(run("help", "nope")).toMatchObject({
       status: 2,
       stdout: "",
-      stderr: "iris-ports: unknown command 'nope'\nTo fix: see `iris-ports --help`\n",
+      stderr: expect.stringMatching(/^iris-ports: unknown command 'nope'\nTo fix: see `(npx )?iris-ports --help`\n$/),
     });
     expect(run("help", "ls").stdout).toBe(run("list", "--help").stdout);
     expect(run("help").stdout).toBe(run("--help").stdout);
