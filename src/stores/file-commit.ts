@@ -14,7 +14,8 @@ import {
   type Pending,
   stillPending,
 } from "./applied-change.ts";
-import { type CommitChain, isBuiltOn } from "./commit-chain.ts";
+import type { CommitChain } from "./commit-chain.ts";
+import { isBuiltOn } from "./commit-name.ts";
 import { type CommitToken, type RegistryDocument, serializeDocument } from "./document.ts";
 import { DocumentError } from "./document-error.ts";
 import type { DocumentReader, Snapshot } from "./document-reader.ts";

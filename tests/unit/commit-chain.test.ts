@@ -1,7 +1,8 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CommitChain, isBuiltOn } from "../../src/stores/commit-chain.ts";
+import { CommitChain } from "../../src/stores/commit-chain.ts";
+import { isBuiltOn } from "../../src/stores/commit-name.ts";
 import type { CommitToken } from "../../src/stores/document.ts";
 import { temporaryDirectory } from "../helpers/registry.ts";
 
