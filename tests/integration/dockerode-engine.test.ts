@@ -151,6 +151,8 @@ describe("DockerodeEngine on a real engine", () => {
   it("does not keep the process alive", () => {
     const script = `
       import { DockerodeEngine } from ${JSON.stringify(new URL("../../src/docker/dockerode-engine.ts", import.meta.url).href)};
+      // These are opened when they are first used.
+      for (const output of [process.stdout, process.stderr]) output.write("");
       const resources = () => process.getActiveResourcesInfo().sort().join();
       const before = resources();
       await new DockerodeEngine().listContainers();
